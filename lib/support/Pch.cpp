@@ -1,0 +1,1 @@
+// Carries the precompiled header (lib/support/Pch.h); holds no code of its own.
