@@ -1,0 +1,29 @@
+# The lit suite: every .mlir and .test file under test/, run with the tools of the build first in PATH, then LLVM's.
+# Files that tests read but that are no tests themselves live in folders called Inputs.
+import os
+
+import lit.formats
+
+config.name = "sattn"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "golden"]
+config.test_source_root = config.sattn_source_dir + "/test"
+config.test_exec_root = config.sattn_build_dir + "/test/lit"
+
+config.environment["PATH"] = os.pathsep.join(
+    [config.sattn_build_dir + "/bin", config.llvm_tools_dir, "/usr/bin", "/bin"]
+)
+# A test never sees the cache of the person who runs it.
+config.environment["SATTN_CACHE_DIR"] = config.test_exec_root + "/cache"
+config.environment["NO_COLOR"] = "1"
+config.substitutions.append(("%patterns", config.sattn_source_dir + "/examples/patterns"))
+config.substitutions.append(("%src", config.sattn_source_dir))
+config.substitutions.append(("%python", config.sattn_build_dir + "/venv/bin/python3"))
+
+# `// REQUIRES: avx512` and the like: what this processor has.
+with open("/proc/cpuinfo") as info:
+    flags = next((line for line in info if line.startswith("flags")), "").split()
+for feature, flag in {"avx2": "avx2", "avx512": "avx512dq", "avx512-bf16": "avx512_bf16", "amx": "amx_tile"}.items():
+    if flag in flags:
+        config.available_features.add(feature)
