@@ -1,0 +1,321 @@
+/*
+ * sattn.h: the C interface of the sattn runtime (C99). It finds, loads and runs kernels that were compiled from
+ * sparse attention patterns. It contains no compiler: a program that links `libsattn-compiler` hands one over with
+ * sattn_set_compile_hook(); without it, kernels come from the disk cache and from bundles.
+ *
+ *   sattn_context *ctx;   sattn_context_create(NULL, &ctx);
+ *   sattn_kernel *kernel; sattn_get(ctx, &spec, &kernel);      text + bind + target -> kernel, cached
+ *   sattn_run(kernel, &call);                                  named DLPack tensors in, named DLPack tensors out
+ *
+ * Conventions that hold for everything below:
+ * - Every function that can fail returns a sattn_status; sattn_last_error() then holds the text of the calling
+ *   thread. Errors in a call have codes SA03xx, artefacts and caches SA04xx, the environment SA05xx.
+ * - Structs that a caller fills begin with `struct_size`, set to sizeof of the struct. Zero all the rest: a zero
+ *   field always means the default. Fields are only ever appended. A library that is older than the caller's header
+ *   refuses fields it does not know unless they are zero.
+ * - All functions may be called from any thread at the same time, except that an object must not be used while
+ *   or after it is destroyed. Strings are UTF-8 and 0-terminated unless a size stands beside them. Strings and
+ *   arrays that an object returns live as long as the object.
+ * - No function throws, aborts, or reads environment variables other than SATTN_CACHE_DIR, SATTN_JIT and
+ *   SATTN_VERBOSE, and XDG_CACHE_HOME and HOME for the default cache directory; all are read when a context is
+ *   created.
+ */
+#ifndef SATTN_SATTN_H
+#define SATTN_SATTN_H
+
+#include <dlpack/dlpack.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SATTN_VERSION_MAJOR 0
+#define SATTN_VERSION_MINOR 1
+#define SATTN_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define SATTN_API __attribute__((visibility("default")))
+#else
+#define SATTN_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status -------------------------------------------------------------------------------------------------- */
+
+typedef enum sattn_status {
+  SATTN_OK = 0,
+  SATTN_BAD_ARGUMENT = 1,   /* a null pointer, a struct_size, a malformed bind or target: an error of the program */
+  SATTN_BAD_CALL = 2,       /* an operand, shape, dtype, stride, offset or param does not fit the kernel */
+  SATTN_UNSUPPORTED = 3,    /* understood, and not offered by this version or machine; the text names it */
+  SATTN_NO_COMPILER = 4,    /* not cached, and there is no compile hook or JIT is off; the text names the key */
+  SATTN_COMPILE_FAILED = 5, /* the compile hook refused; the text is the compiler's */
+  SATTN_BAD_ARTEFACT = 6,   /* damaged or malformed artefact bytes */
+  SATTN_ENVIRONMENT = 7,    /* the operating system refused something that was needed */
+  SATTN_OUT_OF_MEMORY = 8,
+  SATTN_INTERNAL = 9        /* an error of this library; please report the text */
+} sattn_status;
+
+/* "SATTN_OK", ...; "SATTN_UNKNOWN" for other values. */
+SATTN_API const char *sattn_status_name(sattn_status status);
+
+/* The text of the last failed call of this thread, "[SA0304] k has D=32, but q has D=64"; "" before the first.
+ * Valid until the next failing call of this thread. */
+SATTN_API const char *sattn_last_error(void);
+
+/* Version of the library that is running: "0.1.0", and major * 10000 + minor * 100 + patch. */
+SATTN_API const char *sattn_version(void);
+SATTN_API uint32_t sattn_version_number(void);
+
+/* ---- Targets ------------------------------------------------------------------------------------------------- */
+
+/* CPU targets are a closed list, each level including the ones before it: "cpu-baseline" (x86-64), "cpu-avx2"
+ * (AVX2, FMA, F16C, BMI), "cpu-avx512" (F, BW, CD, DQ, VL), "cpu-avx512-bf16", "cpu-amx" (AMX-TILE, AMX-BF16).
+ * Returns the highest level that this machine and its operating system offer. "cpu" as a target means this level. */
+SATTN_API const char *sattn_isa_detect(void);
+
+/* ---- Context ------------------------------------------------------------------------------------------------- */
+
+typedef struct sattn_context sattn_context;
+typedef struct sattn_kernel sattn_kernel;
+
+/* The caller's executor: run task(arg, i) once for each i in [0, count), on any threads, in any order, and return
+ * when all have returned. Tasks of one call may run one after the other on the calling thread. */
+typedef void (*sattn_parallel_for)(void *user, int64_t count, void (*task)(void *arg, int64_t index), void *arg);
+
+typedef enum sattn_log_level { SATTN_LOG_INFO = 0, SATTN_LOG_WARNING = 1 } sattn_log_level;
+
+/* Gets one line without a newline. May be called from any thread; must not call back into the library. */
+typedef void (*sattn_log)(void *user, sattn_log_level level, const char *line);
+
+typedef struct sattn_options {
+  size_t struct_size;
+  const char *cache_dir;  /* default: SATTN_CACHE_DIR, else $XDG_CACHE_HOME/sattn, else $HOME/.cache/sattn */
+  uint64_t cache_bytes;   /* upper bound of the directory, least recently used entries go first; default 1 GiB */
+  int32_t memory_only;    /* 1: neither read nor write a cache directory */
+  int32_t jit_off;        /* 1: never call the compile hook; SATTN_JIT=off does the same */
+  int32_t threads;        /* threads of a run, the caller's included; default: CPUs this process may use */
+  int32_t reserved;       /* 0 */
+  const char *target;     /* what "cpu" and an absent target of a spec mean; default: sattn_isa_detect() */
+  sattn_parallel_for parallel_for; /* runs tasks in place of the library's own pool */
+  void *parallel_for_user;
+  sattn_log log;          /* default: warnings go to stderr */
+  void *log_user;
+} sattn_options;
+
+/* A context owns a cache and a thread pool. `options` may be NULL. A cache directory that cannot be used safely
+ * (a symbolic link, owned by somebody else, writable for group or others, not writable for us) is not an error: the
+ * context is memory-only and logs one warning. Cost: a few system calls; threads start with the first run. */
+SATTN_API sattn_status sattn_context_create(const sattn_options *options, sattn_context **out);
+
+/* Kernels that are still retained stay usable. NULL is allowed. */
+SATTN_API void sattn_context_destroy(sattn_context *context);
+
+/* ---- Getting kernels ----------------------------------------------------------------------------------------- */
+
+/* What names a kernel. Everything that is not in `bind` is dynamic: batch, lengths, head counts, offsets, strides,
+ * dynamic params, results wanted. */
+typedef struct sattn_spec {
+  size_t struct_size;
+  const char *pattern; /* the pattern's text; it is a key byte for byte */
+  size_t pattern_size; /* bytes; 0: up to the terminating 0 */
+  const char *bind;    /* "D=64,Dv=64,dtype=f32,group=4": comma-separated name=value in any order; NULL: "" */
+  const char *target;  /* NULL or "cpu": the context's target */
+} sattn_spec;
+
+/* Compiles `spec`: its bind is sorted, its target a level of the list above, its pattern_size set. On success stores
+ * malloc'ed artefact bytes (docs/artefact.md) and returns SATTN_OK; else stores a malloc'ed text in *error (or leaves
+ * it NULL) and returns another status. The library frees both with free(). Called without a lock held, at most once
+ * at a time for one key, possibly for several keys at once. Must not call sattn_get() for the same spec. */
+typedef sattn_status (*sattn_compile)(void *user, const sattn_spec *spec, void **bytes, size_t *size, char **error);
+
+/* Hands over a compiler. `build` identifies it ("sattn 0.1.0 llvm 22.1.8 <hash>") and is part of every key, so that
+ * kernels of another build are never taken from the disk cache. Without a hook, kernels of any build are taken.
+ * `compile` NULL removes the hook. Call it before the first sattn_get() of a context. */
+SATTN_API sattn_status sattn_set_compile_hook(sattn_context *context, sattn_compile compile, void *user,
+                                              const char *build);
+
+/* Finds the kernel: memory, then bundles, then the disk cache, then the compile hook. The result is retained for the
+ * caller: release it. A second call with the same bytes takes no lock and allocates nothing (well under 2 us);
+ * concurrent first calls for one key compile once.
+ * SATTN_NO_COMPILER names the missing key and what differs from the nearest kernel that is cached. */
+SATTN_API sattn_status sattn_get(sattn_context *context, const sattn_spec *spec, sattn_kernel **out);
+
+/* Makes the kernels of a bundle (an artefact with code for one or several targets) available to sattn_get(). The bytes
+ * are copied. A bundle is native code: loading one is trusting it; hashes guard integrity only. Where no kernel for
+ * the asked level is found and nothing can be compiled, "cpu" falls back to the best lower level of the bundles. */
+SATTN_API sattn_status sattn_load_bundle(sattn_context *context, const void *bytes, size_t size);
+
+SATTN_API sattn_kernel *sattn_kernel_retain(sattn_kernel *kernel);
+SATTN_API void sattn_kernel_release(sattn_kernel *kernel); /* NULL is allowed */
+
+/* ---- Looking at kernels -------------------------------------------------------------------------------------- */
+
+SATTN_API const char *sattn_kernel_name(const sattn_kernel *kernel);     /* the pattern's name: "window" */
+SATTN_API const char *sattn_kernel_target(const sattn_kernel *kernel);   /* "cpu-avx512" */
+SATTN_API const char *sattn_kernel_bind(const sattn_kernel *kernel);     /* sorted */
+SATTN_API const char *sattn_kernel_build(const sattn_kernel *kernel);    /* the compiler that made it */
+SATTN_API const char *sattn_kernel_key(const sattn_kernel *kernel);      /* 64 hex digits */
+SATTN_API const char *sattn_kernel_manifest(const sattn_kernel *kernel); /* JSON, docs/artefact.md */
+
+/* A role (operand) or result. Its tensor has the dimensions `axes`, in this order. */
+typedef struct sattn_operand_info {
+  size_t struct_size;
+  const char *name;         /* "q" */
+  const char *dtype;        /* "f32", "f16", "bf16" or "i32" */
+  int32_t ndim;
+  int32_t reserved;
+  const char *const *axes;  /* "B", "t", "h", "D"; B is the batch, absent where the role has no position axis */
+  const int64_t *sizes;     /* static size of each axis, -1 where the call decides */
+} sattn_operand_info;
+
+typedef enum sattn_param_type { SATTN_PARAM_INT = 0, SATTN_PARAM_FLOAT = 1 } sattn_param_type;
+
+typedef struct sattn_param_info {
+  size_t struct_size;
+  const char *name;
+  sattn_param_type type;
+  int32_t has_default;
+  int64_t int_default;
+  double float_default;
+} sattn_param_info;
+
+SATTN_API size_t sattn_kernel_role_count(const sattn_kernel *kernel);
+SATTN_API size_t sattn_kernel_result_count(const sattn_kernel *kernel);
+SATTN_API size_t sattn_kernel_param_count(const sattn_kernel *kernel); /* dynamic params */
+/* Fill `info`, whose struct_size is set; SATTN_BAD_ARGUMENT beyond the count. */
+SATTN_API sattn_status sattn_kernel_role(const sattn_kernel *kernel, size_t index, sattn_operand_info *info);
+SATTN_API sattn_status sattn_kernel_result(const sattn_kernel *kernel, size_t index, sattn_operand_info *info);
+SATTN_API sattn_status sattn_kernel_param(const sattn_kernel *kernel, size_t index, sattn_param_info *info);
+
+/* ---- Running ------------------------------------------------------------------------------------------------- */
+
+typedef struct sattn_tensor {
+  const char *name;       /* of a role or result */
+  const DLTensor *tensor; /* CPU memory; the axes of one position may have any strides (elements, of any sign);
+                             feature axes are contiguous and last; data is aligned to its element size */
+} sattn_tensor;
+
+typedef struct sattn_param {
+  const char *name;
+  sattn_param_type type;
+  int32_t reserved; /* 0 */
+  int64_t int_value;
+  double float_value;
+} sattn_param;
+
+/* One number for each batch entry: count 0 = not given, 1 = the same for all entries, B = one each. */
+typedef struct sattn_per_batch {
+  const int64_t *values;
+  int64_t count;
+} sattn_per_batch;
+
+/* One call of a kernel. Tensors and arrays are only read during the call, results only written.
+ * - Each role must be given. Results that are not given are computed into scratch memory. Results must not overlap
+ *   operands or each other.
+ * - Positions are absolute: query row i stands at q_offset + i, key j at kv_offset + j; keys j >= kv_len do not
+ *   exist. Defaults: offsets 0, kv_len = S. Nothing is derived from lengths: a kernel that has both t and s roles
+ *   refuses t != s, both not 0, unless q_offset or kv_len is given.
+ * - A row without a key gives o = 0 and lse = -inf. */
+typedef struct sattn_call {
+  size_t struct_size;
+  const sattn_tensor *inputs;
+  size_t input_count;
+  const sattn_tensor *outputs;
+  size_t output_count;
+  const sattn_param *params; /* those that are not given take their default */
+  size_t param_count;
+  sattn_per_batch q_offset;  /* >= 0 */
+  sattn_per_batch kv_offset; /* >= 0 */
+  sattn_per_batch kv_len;    /* 0 <= kv_len <= S */
+  sattn_per_batch cu_q;      /* cumulative lengths of packed sequences: SATTN_UNSUPPORTED in this version */
+  sattn_per_batch cu_kv;
+  const DLTensor *page_table; /* pages of a paged key cache: SATTN_UNSUPPORTED in this version */
+  int64_t page_size;
+  void *workspace;       /* 64-byte aligned memory for the call; NULL: the library's own, kept for later calls */
+  size_t workspace_size; /* at least sattn_workspace_size() */
+  void *stream;          /* for devices; must be NULL */
+  int32_t threads;       /* overrides the context's number for this call */
+  int32_t reserved;      /* 0 */
+} sattn_call;
+
+/* Bytes that sattn_run() needs for this call as workspace. Data pointers of the tensors are not looked at. */
+SATTN_API sattn_status sattn_workspace_size(sattn_kernel *kernel, const sattn_call *call, size_t *bytes);
+
+/* Checks everything, then runs the kernel on the calling thread and its helpers and returns when it is done.
+ * The results are bit-equal for any number of threads. The floating-point mode of every thread is restored. On an
+ * error found by the checks, nothing has been written. */
+SATTN_API sattn_status sattn_run(sattn_kernel *kernel, const sattn_call *call);
+
+/* ---- Explaining and counting --------------------------------------------------------------------------------- */
+
+/* Text for people: the facts the compiler wrote down and the plan; with a call (may be NULL) also the sizes it takes
+ * for this call. Free *text with sattn_free(). */
+SATTN_API sattn_status sattn_explain(sattn_kernel *kernel, const sattn_call *call, char **text);
+
+/* Text for people: the key of `spec` field by field, where its kernel would come from, and if from nowhere, what
+ * differs from the nearest cached one. Compiles and loads nothing. Free *text with sattn_free(). */
+SATTN_API sattn_status sattn_explain_spec(sattn_context *context, const sattn_spec *spec, char **text);
+
+SATTN_API void sattn_free(void *memory); /* NULL is allowed */
+
+typedef struct sattn_stats_data {
+  size_t struct_size;
+  uint64_t memory_hits;   /* sattn_get() answered from memory */
+  uint64_t bundle_hits;   /* loaded from a bundle */
+  uint64_t disk_hits;     /* loaded from the cache directory */
+  uint64_t compiles;      /* compile hook calls that gave a kernel */
+  uint64_t compile_errors;
+  uint64_t misses;        /* SATTN_NO_COMPILER */
+  uint64_t damaged;       /* cache files that were found damaged and removed */
+  uint64_t evictions;     /* cache entries removed for space */
+  uint64_t compile_ns;    /* time inside the compile hook */
+  uint64_t load_ns;       /* time to read, verify and load code */
+  uint64_t runs;
+  uint64_t tasks;
+} sattn_stats_data;
+
+/* Counters since the context was created. */
+SATTN_API sattn_status sattn_stats(const sattn_context *context, sattn_stats_data *out);
+
+/* ---- The cache directory ------------------------------------------------------------------------------------- */
+
+/* The directory in use, or NULL when the context is memory-only. */
+SATTN_API const char *sattn_cache_dir(const sattn_context *context);
+
+typedef struct sattn_cache_entry {
+  size_t struct_size;
+  const char *file;     /* name inside the directory */
+  const char *error;    /* NULL, or what is wrong with the entry; then the five strings below are "" */
+  const char *key;      /* 64 hex digits */
+  const char *pattern;  /* name of the pattern */
+  const char *bind;
+  const char *target;
+  const char *build;
+  uint64_t bytes;       /* on disk, code file included */
+  int64_t last_use;     /* seconds since 1970 */
+} sattn_cache_entry;
+
+/* Gets one entry; its strings are valid during the call. */
+typedef void (*sattn_cache_visitor)(void *user, const sattn_cache_entry *entry);
+
+/* Visits the entries, last used first. Reads headers and manifests only; entries whose manifest is damaged have
+ * `error` set. Nothing is visited when the context is memory-only. */
+SATTN_API sattn_status sattn_cache_list(sattn_context *context, sattn_cache_visitor visit, void *user);
+
+/* As sattn_cache_list(), reading every byte and checking every hash. *damaged (may be NULL) gets the number of damaged
+ * entries. Removes nothing: sattn_get() and sattn_cache_gc() do. */
+SATTN_API sattn_status sattn_cache_verify(sattn_context *context, sattn_cache_visitor visit, void *user,
+                                          size_t *damaged);
+
+/* Removes damaged entries and files that killed writers left behind, then least recently used entries until the
+ * directory holds at most `max_bytes` (0: the context's bound). *removed (may be NULL) gets the number of entries. */
+SATTN_API sattn_status sattn_cache_gc(sattn_context *context, uint64_t max_bytes, size_t *removed);
+
+/* Removes every entry; kernels that are loaded stay usable. Files that are not ours are left alone. */
+SATTN_API sattn_status sattn_cache_clear(sattn_context *context, size_t *removed);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* SATTN_SATTN_H */
