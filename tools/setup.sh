@@ -77,7 +77,7 @@ can_be_root() {
 
 # LLVM 22 came to Debian 12 with the security suite; a system without it is told so and left as it is.
 require_llvm_offered() {
-  apt-cache policy libmlir-22-dev 2>/dev/null | grep -q 'Candidate: [0-9]' && return
+  [[ $(apt-cache policy libmlir-22-dev 2>/dev/null) == *'Candidate: '[0-9]* ]] && return
   [[ $1 == reached ]] || die "the package archive cannot be reached; with a network, run as root: $(apt_line)"
   local system
   system=$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)
@@ -159,7 +159,7 @@ main() {
     *) usage >&2 && exit 2 ;;
   esac
   refuse_other_systems
-  mkdir -p build
+  { mkdir -p build && [[ -w build ]]; } 2>/dev/null || die "$PWD/build cannot be written by $(id -un)"
   # One run at a time; a second one waits and then finds everything done.
   exec 9>build/.setup.lock
   flock 9
