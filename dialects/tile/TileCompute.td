@@ -1,0 +1,94 @@
+// Arithmetic on tiles.
+#ifndef SATTN_TILE_COMPUTE
+#define SATTN_TILE_COMPUTE
+
+include "dialects/tile/TileStructure.td"
+
+def SplatOp : Tile_Op<"splat", [Pure]> {
+  let summary = "a tile of one constant";
+  let arguments = (ins F32Attr:$value);
+  let results = (outs AnyTile:$tile);
+  let assemblyFormat = "$value attr-dict `:` type($tile)";
+}
+def DotOp : Tile_Op<"dot", [Pure, AttrSizedOperandSegments]> {
+  let summary = "matrix product with float32 accumulation: `nt` A B^T, `nn` A B, optionally added to scaled rows";
+  let description = [{
+    `nt`: s[r,c] = sum_d a[r,d] b[c,d].  `nn`: y[r,d] = sum_c a[r,c] b[c,d].  With `add %acc scaled %v`:
+    y[r,d] = v[r]*acc[r,d] + ...; the accumulator is updated in place. A term whose a is exactly 0 because `mask` removed
+    it contributes nothing, even if b is NaN or infinite. The summation order is free, but fixed for an artefact.
+  }];
+  let arguments = (ins StrAttr:$kind, AnyTile:$a, AnyTile:$b, Optional<AnyTile>:$acc, Optional<AnyTile>:$scale);
+  let results = (outs AnyTile:$result);
+  let assemblyFormat = [{ custom<Keyword>($kind) $a `,` $b (`add` $acc^)? (`scaled` $scale^)? attr-dict `:` type($a) `,` type($b) (`,` type($acc)^)? (`,` type($scale)^)? `->` type($result) }];
+  let hasVerifier = 1;
+}
+def MapOp : Tile_Op<"map", [Pure, SingleBlock]> {
+  let summary = "element-wise function";
+  let description = [{
+    The region computes one element from one element of each operand with `arith` and `math` ops on scalars. A row
+    vector `tile<R>` is repeated along the columns of a 2-D result. Region arguments are the elements in order.
+  }];
+  let arguments = (ins Variadic<AnyType>:$inputs);
+  let results = (outs AnyTile:$result);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+}
+def MaskOp : Tile_Op<"mask", [Pure, AttrSizedOperandSegments]> {
+  let summary = "s where (t, s) lies in the union of integer sets, else -inf";
+  let description = [{
+    Row r stands at t = `row` + rowMap(r), column c at s = `col` + c; the sets are over dims (t, s) and the symbols. Without
+    `when` the mask acts in partial tiles of the enclosing stream; with `when` it acts where that (uniform) condition
+    holds. `ids` replaces the row positions: row block i stands at `row` + ids[i].
+
+    Example: `%y = sattn_tile.mask %s rows(%t0) cols(%s0) symbols(%w) {row_map = affine_map<(r) -> (r)>,
+    sets = [affine_set<(t, s)[w] : (t - s >= 0, w - 1 - t + s >= 0)>]} : !sattn_tile.tile<64x64xf32>`
+  }];
+  let arguments = (ins AnyTile:$tile, Index:$row, Index:$col, Variadic<Index>:$symbols, Optional<I1>:$when,
+                       Optional<AnyTile>:$ids, ArrayAttr:$sets, AffineMapAttr:$row_map);
+  let results = (outs AnyTile:$result);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+def ReduceOp : Tile_Op<"reduce", [Pure]> {
+  let summary = "`max` or `sum` over columns (to a row vector) or over the heads of each position (groups of rows)";
+  let description = [{
+    `cols`: tile<RxC> to tile<R>. `heads`: tile<RxC> to tile<(R/G)xC>, rows being (position, head) with the head fastest,
+    or slowest with `outer`. NaN stays in its row.
+  }];
+  let arguments = (ins StrAttr:$kind, AnyTile:$tile, StrAttr:$over, OptionalAttr<I64Attr>:$group, UnitAttr:$outer);
+  let results = (outs AnyTile:$result);
+  let assemblyFormat = "custom<Keyword>($kind) $tile `over` custom<Keyword>($over) (`(` $group^ `)`)? (`outer` $outer^)? attr-dict `:` type($tile) `->` type($result)";
+  let hasVerifier = 1;
+}
+def RowScanOp : Tile_Op<"row_scan", [Pure]> {
+  let summary = "prefix sum along the columns of each row, from the last column if `reverse`; inclusive";
+  let arguments = (ins AnyTile:$tile, UnitAttr:$reverse);
+  let results = (outs AnyTile:$result);
+  let assemblyFormat = "$tile (`reverse` $reverse^)? attr-dict `:` type($tile) `->` type($result)";
+}
+def SoftmaxStepOp : Tile_Op<"softmax_step", [Pure, AllTypesMatch<["m", "l", "newM", "newL", "alpha"]>, AllTypesMatch<["s", "p"]>]> {
+  let summary = "one step of the online softmax in base 2";
+  let description = [{
+    m' = max(m, max_c s[.,c]); alpha = exp2(m - m'); p = exp2(s - m'); l' = alpha*l + sum_c p. Where m' = -inf: p = 0 and
+    alpha = 1. The scores come multiplied by log2(e).
+  }];
+  let arguments = (ins AnyTile:$s, AnyTile:$m, AnyTile:$l);
+  let results = (outs AnyTile:$newM, AnyTile:$newL, AnyTile:$alpha, AnyTile:$p);
+  let assemblyFormat = "$s `,` $m `,` $l attr-dict `:` type($s) `,` type($m)";
+}
+def SoftmaxFinishOp : Tile_Op<"softmax_finish", [Pure, AllTypesMatch<["acc", "o"]>, AllTypesMatch<["m", "l", "lse"]>]> {
+  let summary = "o = acc / l and the natural log-sum-exp; rows without any key: o = 0, lse = -inf";
+  let description = [{ lse = (m + log2 l) * ln 2. A sink logit z (natural) joins the denominator of o only. }];
+  let arguments = (ins AnyTile:$m, AnyTile:$l, AnyTile:$acc, Optional<AnyTile>:$sink);
+  let results = (outs AnyTile:$o, AnyTile:$lse);
+  let assemblyFormat = "$m `,` $l `,` $acc (`sink` $sink^)? attr-dict `:` type($m) `,` type($acc) (`,` type($sink)^)?";
+}
+def MergeOp : Tile_Op<"merge", [Pure, AllTypesMatch<["m0", "l0", "m1", "l1", "m", "l"]>, AllTypesMatch<["acc0", "acc1", "acc"]>]> {
+  let summary = "merges two partial softmax results; an empty one (m = -inf, l = 0) is the identity";
+  let arguments = (ins AnyTile:$m0, AnyTile:$l0, AnyTile:$acc0, AnyTile:$m1, AnyTile:$l1, AnyTile:$acc1);
+  let results = (outs AnyTile:$m, AnyTile:$l, AnyTile:$acc);
+  let assemblyFormat = "`(` $m0 `,` $l0 `,` $acc0 `)` `,` `(` $m1 `,` $l1 `,` $acc1 `)` attr-dict `:` type($m0) `,` type($acc0)";
+}
+
+#endif

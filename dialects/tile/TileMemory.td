@@ -1,0 +1,78 @@
+// Slices, loads, stores, gathers and private workspaces.
+#ifndef SATTN_TILE_MEMORY
+#define SATTN_TILE_MEMORY
+
+include "dialects/tile/TileStructure.td"
+
+def SliceOp : Tile_Op<"slice", [Pure]> {
+  let summary = "the rows of one batch entry and one head (or of the group of heads head*G ..)";
+  let description = [{
+    With `limit` positions at or beyond it count as outside. In a view of `group = G` the head index counts groups.
+  }];
+  let arguments = (ins AnyArg:$arg, Index:$batch, Index:$head, Optional<Index>:$limit);
+  let results = (outs AnyView:$view);
+  let assemblyFormat = "$arg `[` $batch `,` $head `]` (`limit` $limit^)? attr-dict `:` type($arg) `->` type($view)";
+  let hasVerifier = 1;
+}
+def PrivateOp : Tile_Op<"private"> {
+  let summary = "memory of one task: `positions` x group rows, read and written in program order";
+  let arguments = (ins I64Attr:$positions);
+  let results = (outs AnyView:$view);
+  let assemblyFormat = "$positions attr-dict `:` type($view)";
+}
+def LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
+  let summary = "a tile of consecutive positions from a view; rows outside the view read as 0";
+  let description = [{
+    The element type of the tile may be wider than that of the view. A tile of a row vector reads a view of inner extent 1.
+  }];
+  let arguments = (ins AnyView:$view, Index:$position);
+  let results = (outs AnyTile:$tile);
+  let assemblyFormat = "$view `[` $position `]` attr-dict `:` type($view) `->` type($tile)";
+  let hasVerifier = 1;
+}
+def StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
+  let summary = "writes a tile at consecutive positions; rows outside the view are dropped";
+  let description = [{
+    Float32 rounds to nearest even where the view is narrower. Into a view with a layout whole blocks are written, so
+    that rows past the end hold the tile's (zero) rows.
+  }];
+  let arguments = (ins AnyTile:$tile, AnyView:$view, Index:$position);
+  let assemblyFormat = "$tile `,` $view `[` $position `]` attr-dict `:` type($tile) `,` type($view)";
+  let hasVerifier = 1;
+}
+def GatherOp : Tile_Op<"gather", [MemoryEffects<[MemRead]>]> {
+  let summary = "a tile of listed positions: row block i holds position base + ids[i]; id < 0 or outside reads as 0";
+  let arguments = (ins AnyView:$view, Index:$base, AnyTile:$ids);
+  let results = (outs AnyTile:$tile);
+  let assemblyFormat = "$view `[` $base `+` $ids `]` attr-dict `:` type($view) `,` type($ids) `->` type($tile)";
+  let hasVerifier = 1;
+}
+def ScatterOp : Tile_Op<"scatter", [MemoryEffects<[MemWrite]>]> {
+  let summary = "writes row block i of a tile at position base + ids[i]; id < 0 or outside is dropped; ids are unique";
+  let arguments = (ins AnyTile:$tile, AnyView:$view, Index:$base, AnyTile:$ids);
+  let assemblyFormat = "$tile `,` $view `[` $base `+` $ids `]` attr-dict `:` type($tile) `,` type($view) `,` type($ids)";
+  let hasVerifier = 1;
+}
+def GatherAtOp : Tile_Op<"gather_at", [MemoryEffects<[MemRead]>]> {
+  let summary = "one element of each listed row: element slots[i] of position base + ids[i], for each head of the group";
+  let arguments = (ins AnyView:$view, Index:$base, AnyTile:$ids, AnyTile:$slots);
+  let results = (outs AnyTile:$tile);
+  let assemblyFormat = "$view `[` $base `+` $ids `,` $slots `]` attr-dict `:` type($view) `,` type($ids) `,` type($slots) `->` type($tile)";
+}
+def FillOp : Tile_Op<"fill", [MemoryEffects<[MemWrite]>]> {
+  let summary = "sets every element of a private view";
+  let arguments = (ins F32:$value, AnyView:$view);
+  let assemblyFormat = "$value `,` $view attr-dict `:` type($view)";
+}
+def BlockMeanOp : Tile_Op<"load_mean", [MemoryEffects<[MemRead]>]> {
+  let summary = "a tile of block means: row c is the mean of positions (first + c)*stride .. + length - 1 of the view";
+  let description = [{
+    `ragged`: a block that ends outside the view averages the positions that exist. Otherwise, and for a block
+    without any position, such a row is 0. `reduce` is "mean" or "sum".
+  }];
+  let arguments = (ins AnyView:$view, Index:$first, I64Attr:$length, I64Attr:$stride, UnitAttr:$ragged, StrAttr:$reduce);
+  let results = (outs AnyTile:$tile);
+  let assemblyFormat = "$reduce $view `[` $first `]` `blocks` `(` $length `,` $stride `)` (`ragged` $ragged^)? attr-dict `:` type($view) `->` type($tile)";
+}
+
+#endif

@@ -1,0 +1,54 @@
+// Selections: running top-k, overlap pooling, inverted lists.
+#ifndef SATTN_TILE_SELECT
+#define SATTN_TILE_SELECT
+
+include "dialects/tile/TileStructure.td"
+
+def PoolOp : Tile_Op<"pool", [Pure, AllTypesMatch<["halo", "newHalo"]>]> {
+  let summary = "strided weighted column sums with columns carried over from the previous tile";
+  let description = [{
+    With H halo columns, weights w_0..w_{n-1} and stride q: over x' = [halo, x] the result is
+    y[r, j] = sum_i w_i * x'[r, q*j + i] for j = 0 .. C/q - 1, where the columns of x' past the tile are 0 and belong to the
+    next tile's halo: the window of y[., j] must end inside x', that is n <= H + q. `newHalo` is the last H columns of x.
+  }];
+  let arguments = (ins AnyTile:$x, AnyTile:$halo, DenseF32ArrayAttr:$weights, I64Attr:$stride);
+  let results = (outs AnyTile:$y, AnyTile:$newHalo);
+  let assemblyFormat = "$x `,` $halo `weights` $weights `stride` $stride attr-dict `:` type($x) `,` type($halo) `->` type($y)";
+}
+def TopInitOp : Tile_Op<"top_init", [Pure]> {
+  let summary = "an empty running top-k";
+  let results = (outs AnyTop:$top);
+  let assemblyFormat = "attr-dict `:` type($top)";
+}
+def TopPushOp : Tile_Op<"top_push", [Pure, AllTypesMatch<["top", "result"]>]> {
+  let summary = "offers the columns of a score tile; column c has id `first` + c";
+  let description = [{
+    Keeps the k best of the total order (forced, score descending, id ascending). A score of -inf or NaN never enters.
+    `forced` are integer sets over dims (t, c) and the symbols, row r standing at t = `row` + rowMap(r): a visible column in
+    one of them ranks above all others and counts inside k.
+  }];
+  let arguments = (ins AnyTop:$top, AnyTile:$scores, Index:$first, Index:$row, Variadic<Index>:$symbols,
+                       ArrayAttr:$forced, AffineMapAttr:$row_map);
+  let results = (outs AnyTop:$result);
+  let assemblyFormat = "$top `,` $scores `ids` `(` $first `)` `rows` `(` $row `)` `symbols` `(` $symbols `)` attr-dict `:` type($top) `,` type($scores)";
+  let hasVerifier = 1;
+}
+def TopListOp : Tile_Op<"top_list", [Pure]> {
+  let summary = "ids in ascending order, -1 padded at the end, and their scores (-inf where padded)";
+  let arguments = (ins AnyTop:$top);
+  let results = (outs AnyTile:$ids, AnyTile:$scores);
+  let assemblyFormat = "$top attr-dict `:` type($top) `->` type($ids) `,` type($scores)";
+  let hasVerifier = 1;
+}
+def InvertOp : Tile_Op<"invert", [MemoryEffects<[MemRead]>]> {
+  let summary = "turns around the lists of positions `position` .. `position` + count - 1 of a view of ids";
+  let description = [{
+    For each unit id that occurs, ascending, its members: the positions whose list holds it, ascending, with the slot. Ids
+    below 0 or at or beyond `units` are ignored.
+  }];
+  let arguments = (ins AnyView:$lists, Index:$position, Index:$units, I64Attr:$count);
+  let results = (outs Inverse:$inverse);
+  let assemblyFormat = "$lists `[` $position `]` `count` $count `units` `(` $units `)` attr-dict `:` type($lists)";
+}
+
+#endif
