@@ -5,7 +5,7 @@ add_library(sattn-flags INTERFACE)
 target_compile_options(sattn-flags INTERFACE -Wall -Wextra -Wno-unused-parameter $<$<BOOL:${SATTN_WERROR}>:-Werror>)
 target_include_directories(sattn-flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR}/include)
 if(SATTN_SANITIZE)
-  target_compile_options(sattn-flags INTERFACE -fsanitize=${SATTN_SANITIZE} -fno-omit-frame-pointer -g1)
+  target_compile_options(sattn-flags INTERFACE -fsanitize=${SATTN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(sattn-flags INTERFACE -fsanitize=${SATTN_SANITIZE})
 endif()
 
