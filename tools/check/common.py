@@ -42,6 +42,7 @@ def self_test(check, cases):
             for path, text in tree.items():
                 (root / path).parent.mkdir(parents=True, exist_ok=True)
                 (root / path).write_text(text)
+                (root / path).chmod(0o755 if text.startswith("#!") else 0o644)
             found = check(root)
         if len(found) != len(expected) or any(part not in message for part, message in zip(expected, found)):
             wrong.append(f"self-test '{name}': expected {expected}, found {found}")

@@ -42,5 +42,5 @@ self_test() {
 
 case ${1:-} in
   --self-test) self_test ;;
-  *) check "${1:-$(dirname "${BASH_SOURCE[0]}")/../../build/lib/libsattn.so}" ;;
+  *) cd "$(dirname "${BASH_SOURCE[0]}")/../.." && check "${1:-build/lib/libsattn.so}" ;;
 esac
