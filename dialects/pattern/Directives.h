@@ -156,8 +156,6 @@ inline void printBlocks(OpAsmPrinter &printer, Operation *, ExprAttr len, ExprAt
 }
 
 inline ParseResult parseLevels(OpAsmParser &parser, mlir::ArrayAttr &levels) {
-  if (failed(parser.parseOptionalKeyword("at")))
-    return success();
   SmallVector<Attribute> numbers;
   auto number = [&]() -> ParseResult {
     ExprAttr level;
@@ -166,17 +164,13 @@ inline ParseResult parseLevels(OpAsmParser &parser, mlir::ArrayAttr &levels) {
     numbers.push_back(level);
     return success();
   };
-  if (parser.parseCommaSeparatedList(mlir::AsmParser::Delimiter::Paren, number))
+  if (parser.parseCommaSeparatedList(number))
     return failure();
   levels = mlir::ArrayAttr::get(parser.getContext(), numbers);
   return success();
 }
 inline void printLevels(OpAsmPrinter &printer, Operation *, mlir::ArrayAttr levels) {
-  if (!levels)
-    return;
-  printer << "at(";
   llvm::interleaveComma(levels, printer, [&](Attribute level) { printer << toText(cast<ExprAttr>(level)); });
-  printer << ")";
 }
 
 inline ParseResult parsePick(OpAsmParser &parser, ExprAttr &top, ExprAttr &above) {
@@ -193,46 +187,35 @@ inline void printPick(OpAsmPrinter &printer, Operation *, ExprAttr top, ExprAttr
   printClause(printer, "above", above, space);
 }
 
-/// `force(first(a) last(b) %set)`: any of the three, at least one.
+/// What stands inside `force( )`: `first(a) last(b) %set`, any of the three, at least one.
 inline ParseResult parseForce(OpAsmParser &parser, ExprAttr &first, ExprAttr &last,
                               std::optional<OpAsmParser::UnresolvedOperand> &forced) {
   llvm::SMLoc loc = parser.getCurrentLocation();
-  if (failed(parser.parseOptionalKeyword("force")))
-    return success();
   OpAsmParser::UnresolvedOperand set;
-  if (parser.parseLParen() || parseClause(parser, "first", first) || parseClause(parser, "last", last))
+  if (parseClause(parser, "first", first) || parseClause(parser, "last", last))
     return failure();
   if (auto parsed = parser.parseOptionalOperand(set); parsed.has_value()) {
     if (failed(*parsed))
       return failure();
     forced = set;
   }
-  if (parser.parseRParen())
-    return failure();
   if (!first && !last && !forced)
     return parser.emitError(loc, "force is empty: write force(first(n)), force(last(n)) or force(%set)");
   return success();
 }
 inline void printForce(OpAsmPrinter &printer, Operation *, ExprAttr first, ExprAttr last, Value forced) {
-  if (!first && !last && !forced)
-    return;
   bool space = false;
-  printer << "force(";
   printClause(printer, "first", first, space);
   printClause(printer, "last", last, space);
   if (forced) {
     printer << (space ? " " : "");
     printer.printOperand(forced);
   }
-  printer << ")";
 }
 
 inline ParseResult parseForceEnds(OpAsmParser &parser, ExprAttr &first, ExprAttr &last) {
   llvm::SMLoc loc = parser.getCurrentLocation();
-  if (failed(parser.parseOptionalKeyword("force")))
-    return success();
-  if (parser.parseLParen() || parseClause(parser, "first", first) || parseClause(parser, "last", last) ||
-      parser.parseRParen())
+  if (parseClause(parser, "first", first) || parseClause(parser, "last", last))
     return failure();
   if (!first && !last)
     return parser.emitError(loc, "force is empty: write force(first(n)), force(last(n)) or both");

@@ -103,7 +103,7 @@ namespace {
 /// Prints a tree; a node is bracketed where its parent binds tighter.
 class Printer {
 public:
-  explicit Printer(llvm::function_ref<std::string(int64_t)> tableName) : tableName(tableName) {}
+  Printer(llvm::function_ref<std::string(int64_t)> tableName, TextForm form) : tableName(tableName), form(form) {}
 
   void print(ExprAttr e, int parent = 0) {
     switch (e.getKind()) {
@@ -141,9 +141,9 @@ public:
     case ExprKind::Mod:
       return binary(e, " mod ", 6, parent);
     case ExprKind::Le:
-      return binary(e, " <= ", 4, parent);
+      return binary(e, form == TextForm::Op ? " <= " : " le ", 4, parent);
     case ExprKind::Eq:
-      return binary(e, " == ", 4, parent);
+      return binary(e, form == TextForm::Op ? " == " : " eq ", 4, parent);
     case ExprKind::And:
       return binary(e, " and ", 2, parent);
     case ExprKind::Or:
@@ -170,11 +170,12 @@ private:
     text += close;
   }
   llvm::function_ref<std::string(int64_t)> tableName;
+  TextForm form;
 };
 } // namespace
 
-std::string toText(ExprAttr expr, llvm::function_ref<std::string(int64_t)> tableName) {
-  Printer printer(tableName);
+std::string toText(ExprAttr expr, llvm::function_ref<std::string(int64_t)> tableName, TextForm form) {
+  Printer printer(tableName, form);
   printer.print(expr);
   return std::move(printer.text);
 }

@@ -21,8 +21,13 @@ ExprAttr tableExpr(MLIRContext *context, int64_t index, ArrayRef<ExprAttr> indic
 /// Inner node; `kind` takes one kid for Neg and Not, two otherwise.
 ExprAttr nodeExpr(ExprKind kind, ArrayRef<ExprAttr> kids);
 
+/// How a formula is written: in an op's own text and in messages, or inside the angle brackets of an attribute, where
+/// comparisons must be words (`0 le t - s lt W`).
+enum class TextForm { Op, Attribute };
+
 /// Text of a formula with the fewest brackets. `tableName` prints table operand i; by default `table(i)`.
-std::string toText(ExprAttr expr, llvm::function_ref<std::string(int64_t)> tableName = nullptr);
+std::string toText(ExprAttr expr, llvm::function_ref<std::string(int64_t)> tableName = nullptr,
+                   TextForm form = TextForm::Op);
 
 /// Total order of trees that does not depend on addresses: kind, value, text, kids.
 int compareExprs(ExprAttr a, ExprAttr b);

@@ -83,6 +83,26 @@ FailureOr<ExprAttr> FormulaParser::negation() {
   return failed(inner) ? inner : node(loc, ExprKind::Not, *inner);
 }
 
+FailureOr<FormulaParser::Comparison> FormulaParser::comparison() {
+  // Inside the brackets of an attribute, < and > are brackets themselves, so comparisons are words.
+  if (!tables) {
+    for (auto [word, comparison] : {std::pair<StringRef, Comparison>{"lt", {true, false, false}},
+                                    {"le", {true, false, true}},
+                                    {"gt", {false, true, false}},
+                                    {"ge", {false, true, true}},
+                                    {"eq", {false, false, true}}})
+      if (accept(word))
+        return comparison;
+    return Comparison{};
+  }
+  bool less = succeeded(parser.parseOptionalLess());
+  bool greater = !less && succeeded(parser.parseOptionalGreater());
+  bool equal = succeeded(parser.parseOptionalEqual());
+  if (equal && !less && !greater && failed(parser.parseOptionalEqual()))
+    return parser.emitError(parser.getCurrentLocation(), "expected '==': a set compares, it does not assign");
+  return Comparison{less, greater, equal};
+}
+
 FailureOr<ExprAttr> FormulaParser::chain() {
   llvm::SMLoc loc = parser.getCurrentLocation();
   auto left = sum();
@@ -90,13 +110,12 @@ FailureOr<ExprAttr> FormulaParser::chain() {
     return failure();
   ExprAttr all;
   while (true) {
-    bool less = succeeded(parser.parseOptionalLess());
-    bool greater = !less && succeeded(parser.parseOptionalGreater());
-    bool equal = succeeded(parser.parseOptionalEqual());
+    auto comparison = this->comparison();
+    if (failed(comparison))
+      return failure();
+    auto [less, greater, equal] = *comparison;
     if (!less && !greater && !equal)
       return all ? all : *left;
-    if (!less && !greater && failed(parser.parseOptionalEqual()))
-      return parser.emitError(parser.getCurrentLocation(), "expected '==': a set compares, it does not assign");
     auto right = sum();
     if (failed(right))
       return failure();

@@ -17,7 +17,8 @@ public:
   /// Parses a table operand if one follows and gives its index among the op's table operands.
   using TableFn = llvm::function_ref<mlir::OptionalParseResult(int64_t &)>;
 
-  /// Without `tables`, a table is written `table(i)`.
+  /// Without `tables`, the text is that of an attribute: a table is written `table(i)`, comparisons are the words
+  /// `lt le gt ge eq` (`AttributeText`).
   explicit FormulaParser(mlir::AsmParser &parser, TableFn tables = nullptr) : parser(parser), tables(tables) {}
 
   /// The whole grammar.
@@ -34,7 +35,11 @@ private:
   FailureOr<ExprAttr> disjunction();
   FailureOr<ExprAttr> conjunction();
   FailureOr<ExprAttr> negation();
+  struct Comparison {
+    bool less = false, greater = false, equal = false;
+  };
   FailureOr<ExprAttr> chain();
+  FailureOr<Comparison> comparison();
   FailureOr<ExprAttr> product();
   FailureOr<ExprAttr> unary();
   FailureOr<ExprAttr> primary();

@@ -41,7 +41,8 @@ bool isAll(KeySetAttr set);
 ExprAttr conditionOf(MLIRContext *context, const KeySetFormula &set);
 
 /// The condition as text, bounds merged: `s <= t and (t - s < W or s < S)` in disjunctive form.
-std::string toText(KeySetAttr set, llvm::function_ref<std::string(int64_t)> tableName = nullptr);
+std::string toText(KeySetAttr set, llvm::function_ref<std::string(int64_t)> tableName = nullptr,
+                   TextForm form = TextForm::Op);
 /// `(t, c(l))`.
 std::string domainText(KeySetAttr set);
 /// `c(l, d)`, `t`, `3`; never says ragged.

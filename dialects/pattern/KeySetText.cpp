@@ -22,8 +22,8 @@ namespace {
 /// Prints the bounds of one conjunction, those over the same positions together.
 class ConjunctionText {
 public:
-  ConjunctionText(MLIRContext *context, llvm::function_ref<std::string(int64_t)> tableName)
-      : context(context), tableName(tableName) {}
+  ConjunctionText(MLIRContext *context, llvm::function_ref<std::string(int64_t)> tableName, TextForm form)
+      : context(context), tableName(tableName), op(form == TextForm::Op) {}
 
   std::string print(const Conjunction &conjunction) {
     SmallVector<Bound> bounds = llvm::map_to_vector(conjunction, boundOf);
@@ -57,7 +57,7 @@ private:
   std::string upTo(LinearForm form) {
     bool strict = form.constant == -1 && !form.terms.empty();
     form.constant += strict;
-    return (strict ? " < " : " <= ") + text(form);
+    return (strict ? lt : le) + text(form);
   }
 
   void group(ArrayRef<Bound> bounds) {
@@ -65,37 +65,41 @@ private:
     bool difference = terms.size() == 2 && terms[0].coeff == 1 && terms[1].coeff == -1;
     auto is = [](Bound::Kind kind) { return [kind](const Bound &bound) { return bound.kind == kind; }; };
     if (bounds.size() == 2 && is(Bound::Lower)(bounds[0]) && is(Bound::Upper)(bounds[1])) {
-      items.push_back(text(limit(bounds[0])) + " <= " + text(terms) + upTo(limit(bounds[1])));
+      items.push_back(text(limit(bounds[0])) + le + text(terms) + upTo(limit(bounds[1])));
       return;
     }
     for (const Bound &bound : bounds) {
       LinearForm other = limit(bound);
-      // A difference compared with 0 is two names compared: `s <= t`.
-      if (difference && other.isConstant() && other.constant == 0) {
+      // A difference compared with 0 (or strictly, with 1) is two names compared: `s <= t`, `last(c) < t`.
+      int64_t offset = bound.kind == Bound::Upper ? -other.constant : other.constant;
+      bool strict = bound.kind != Bound::Equal && offset == 1;
+      if (difference && other.isConstant() && (offset == 0 || strict)) {
         std::string a = toText(terms[0].factor, tableName), b = toText(terms[1].factor, tableName);
         if (bound.kind == Bound::Lower)
           std::swap(a, b);
-        items.push_back(a + (bound.kind == Bound::Equal ? " == " : " <= ") + b);
+        items.push_back(a + (bound.kind == Bound::Equal ? eq : strict ? lt : le) + b);
       } else if (bound.kind == Bound::Equal) {
-        items.push_back(text(terms) + " == " + text(other));
+        items.push_back(text(terms) + eq + text(other));
       } else {
-        items.push_back(text(terms) + (bound.kind == Bound::Lower ? " >= " + text(other) : upTo(other)));
+        items.push_back(text(terms) + (bound.kind == Bound::Lower ? ge + text(other) : upTo(other)));
       }
     }
   }
 
   MLIRContext *context;
   llvm::function_ref<std::string(int64_t)> tableName;
+  bool op;
+  std::string lt = op ? " < " : " lt ", le = op ? " <= " : " le ", ge = op ? " >= " : " ge ", eq = op ? " == " : " eq ";
   SmallVector<std::string> items;
 };
 } // namespace
 
-std::string toText(KeySetAttr set, llvm::function_ref<std::string(int64_t)> tableName) {
+std::string toText(KeySetAttr set, llvm::function_ref<std::string(int64_t)> tableName, TextForm form) {
   if (isEmpty(set))
     return "not all";
   SmallVector<std::string> disjuncts;
   for (const Conjunction &conjunction : keySetOf(set).disjuncts)
-    disjuncts.push_back(ConjunctionText(set.getContext(), tableName).print(conjunction));
+    disjuncts.push_back(ConjunctionText(set.getContext(), tableName, form).print(conjunction));
   return llvm::join(disjuncts, " or ");
 }
 

@@ -42,9 +42,11 @@ int compareFactors(ExprAttr a, ExprAttr b) {
   if (a == b)
     return 0;
   // Of equal rank, plain names come first, then calls, then composite factors.
-  auto shape = [](ExprAttr e) { return e.is(ExprKind::Name) ? 0 : e.is(ExprKind::Call) ? 1 : 2; };
-  if (int order = factorRank(a) - factorRank(b))
+  // (`size(s) - b`: of the params, calls come before names.)
+  int rank = factorRank(a);
+  if (int order = rank - factorRank(b))
     return order;
+  auto shape = [&](ExprAttr e) { return e.is(ExprKind::Name) ? 1 : e.is(ExprKind::Call) ? (rank == 6 ? 0 : 2) : 3; };
   if (int order = shape(a) - shape(b))
     return order;
   return compareExprs(a, b);

@@ -25,7 +25,7 @@ Attribute ExprAttr::parse(mlir::AsmParser &parser, Type) {
   auto expr = FormulaParser(parser).formula();
   return failed(expr) || parser.parseGreater() ? ExprAttr() : *expr;
 }
-void ExprAttr::print(mlir::AsmPrinter &printer) const { printer << "<" << toText(*this) << ">"; }
+void ExprAttr::print(mlir::AsmPrinter &printer) const { printer << "<" << toText(*this, nullptr, TextForm::Attribute) << ">"; }
 
 Attribute AxisAttr::parse(mlir::AsmParser &parser, Type) {
   if (parser.parseLess())
@@ -49,7 +49,7 @@ Attribute KeySetAttr::parse(mlir::AsmParser &parser, Type) {
   return failed(set) || parser.parseGreater() ? KeySetAttr() : *set;
 }
 void KeySetAttr::print(mlir::AsmPrinter &printer) const {
-  printer << "<" << domainText(*this) << " : " << toText(*this) << ">";
+  printer << "<" << domainText(*this) << " : " << toText(*this, nullptr, TextForm::Attribute) << ">";
 }
 
 Attribute ParamAttr::parse(mlir::AsmParser &parser, Type) {

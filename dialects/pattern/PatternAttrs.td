@@ -19,7 +19,8 @@ def ExprAttr : Sattn_Attr<"Expr", "expr"> {
     `a < b` is stored as `a + 1 <= b`: comparisons are over integers. Two formulas are equal iff, after
     canonicalisation, their attributes are the same pointer. Build nodes with the functions of Formula.h.
 
-    `#sattn.expr<t - s>`; a table load is written `table(0)[t]` here and `%name[t]` in an op's own text.
+    `#sattn.expr<t - s le W>`; inside the brackets a table load is written `table(0)[t]` and comparisons are the words
+    `lt le gt ge eq`, where an op's own text has `%name[t]` and `<`, `<=`, ...
   }];
   let parameters = (ins "::sattn::ExprKind":$kind, "int64_t":$value, StringRefParameter<"name or callee">:$text,
                         ArrayRefParameter<"::sattn::ExprAttr">:$kids);
@@ -74,7 +75,7 @@ def KeySetAttr : Sattn_Attr<"KeySet", "keys"> {
     Built only by `canonicalKeySet` (KeySet.h), read by `keySetOf`. `condition` is `all`, `not all`, or the union of
     conjunctions of atoms `0 <= form` and `form == 0` over linear forms, sorted; printed with merged bounds.
 
-    `#sattn.keys<(t, s) : 0 <= t - s < W>`
+    `#sattn.keys<(t, s) : 0 le t - s lt W>`
   }];
   let parameters = (ins "::sattn::AxisAttr":$row, "::sattn::AxisAttr":$key, "::sattn::ExprAttr":$condition);
 }

@@ -44,7 +44,7 @@ def SelectOp : Sattn_BodyOp<"select", "sel"> {
   let arguments = (ins OptionalAttr<ExprAttr>:$top, OptionalAttr<ExprAttr>:$above, Score:$z, KeySet:$where,
                        Optional<KeySet>:$forced, OptionalAttr<ExprAttr>:$first, OptionalAttr<ExprAttr>:$last);
   let results = (outs KeySet:$set);
-  let assemblyFormat = "custom<Pick>($top, $above) $z `where` $where custom<Force>($first, $last, $forced) attr-dict";
+  let assemblyFormat = "custom<Pick>($top, $above) $z `where` $where (`force` `(` custom<Force>($first, $last, $forced)^ `)`)? attr-dict";
 }
 
 #endif // SATTN_SET_OPS_TD

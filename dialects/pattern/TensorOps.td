@@ -18,7 +18,7 @@ def EncodeOp : Sattn_BodyOp<"encode", "code"> {
   let summary = "rows in a cheaper code";
   let arguments = (ins CodeKindAttr:$how, Tensor:$x, OptionalAttr<ExprArrayAttr>:$levels);
   let results = (outs Tensor:$y);
-  let assemblyFormat = "custom<Word>($how) $x custom<Levels>($levels) attr-dict";
+  let assemblyFormat = "custom<Word>($how) $x (`at` `(` custom<Levels>($levels)^ `)`)? attr-dict";
 }
 def PrefixOp : Sattn_BodyOp<"prefix", "v"> {
   let summary = "the first features of each row";
@@ -30,7 +30,7 @@ def RouteOp : Sattn_BodyOp<"route", "rows"> {
   let summary = "for each head the positions with the largest numbers";
   let arguments = (ins ExprAttr:$top, Tensor:$x, OptionalAttr<ExprAttr>:$first, OptionalAttr<ExprAttr>:$last);
   let results = (outs Rows:$rows);
-  let assemblyFormat = "`top` `(` custom<Number>($top) `)` $x custom<ForceEnds>($first, $last) attr-dict";
+  let assemblyFormat = "`top` `(` custom<Number>($top) `)` $x (`force` `(` custom<ForceEnds>($first, $last)^ `)`)? attr-dict";
 }
 def GatherOp : Sattn_BodyOp<"gather", "x"> {
   let summary = "the rows of a tensor at chosen positions";
