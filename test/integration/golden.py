@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""Judges the shipped patterns by outputs of public reference implementations (test/golden).
+
+usage: golden.py [--oracle | --target T] [--dtype f32|f16|bf16] [MECHANISM...]
+Each mechanism has one adapter below: how its arrays and parameters map to the roles and params of a pattern, and what
+its output is compared with. Prints a line for each comparison and ends with `N passed, N failed`.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
+import sparse_attn  # noqa: E402
+
+GOLDEN = HERE.parent / "golden"
+INPUTS = HERE / "Inputs"
+
+# Largest error as a share of the largest reference value: float32 accumulates a few hundred roundings, the 16-bit types
+# round inputs that they hold exactly and the output once.
+BOUNDS = {"f32": 2e-5, "f16": 2.5e-3, "bf16": 2e-2}
+# Where the k-th and the next score are closer than this, either choice is right and the row is left out.
+NEAR_TIE = 1e-5
+
+
+@dataclass
+class Comparison:
+    """One run of a pattern. `rows` masks the output where the reference leaves the selection open."""
+
+    label: str
+    pattern: str
+    args: dict
+    params: dict
+    expected: dict
+    rows: np.ndarray | None = None
+    wide: tuple = field(default=("g",))  # operands that stay float32 beside 16-bit q, k, v
+    # True for what the compiler refuses by name as not yet supported: only the oracle is judged then.
+    oracle_only: bool = False
+
+
+def batched(x):
+    return x if x.ndim == 4 else x[None]
+
+
+def decided(margin, heads):
+    """Rows [B, T, H] whose selection is no near-tie, from margins [B, T, G]."""
+    return np.repeat(margin > NEAR_TIE, heads // margin.shape[-1], axis=-1)
+
+
+def nsa(z, p):
+    """Blocks of compression and selection coincide; only the own block is forced; a gate for each branch."""
+    block = p["block_size"]
+    params = dict(l=block, d=block, b=block, n=p["S"], W=p["window"], init=0, local=1, scale=p["scale"])
+    gates = np.stack([z["g_cmp"], z["g_slc"], z["g_swa"]], axis=-1)
+    yield Comparison("", "nsa", dict(q=z["q"], k=z["k"], v=z["v"], g=gates), params, dict(o=z["o"]),
+                     decided(z["aux_margin"], p["HQ"]))
+
+
+def nsa_paper(z, p):
+    """Compressed keys and values are operands. Gates of one branch at a time show its output alone."""
+    operands = dict(q=z["q"], k=z["k"], v=z["v"], kc=z["k_cmp"], vc=z["v_cmp"])
+    params = dict(l=p["l"], d=p["d"], b=p["sel_block"], n=p["S"], W=1, init=p["init_blocks"], local=p["local_blocks"],
+                  scale=p["scale"])
+    margin = np.moveaxis(z["aux_margin"], 0, -1)[None]
+    branches = [("compressed", z["o_cmp"], None), ("selected", z["o_slc"], decided(margin, p["HQ"]))]
+    for branch, (label, expected, rows) in enumerate(branches):
+        gates = np.zeros((*z["q"].shape[:2], 3), np.float32)
+        gates[..., branch] = 1
+        args = {name: batched(x) for name, x in (operands | dict(g=gates)).items()}
+        yield Comparison(label, "nsa_ext", args, params, dict(o=batched(expected)), rows, wide=("g", "kc", "vc"))
+
+
+def rms_norm(x, weight):
+    return x / np.sqrt(np.mean(np.square(x), axis=-1, keepdims=True) + 1e-6) * weight
+
+
+def hsa(z, p):
+    """The retrieval query is a projection of the normalised hidden state; it is part of the model, so it is made here."""
+    landmarks = z["landmarks"].astype(np.float64)
+    query = rms_norm(z["x"].astype(np.float64), z["pre_norm"]) @ z["W_ln"].T.astype(np.float64)
+    query = query.reshape(*query.shape[:2], *landmarks.shape[2:])
+    if p.get("enable_lmk_norm"):
+        query, landmarks = rms_norm(query, z["lmk_q_norm"]), rms_norm(landmarks, z["lmk_k_norm"])
+    pattern = "hsa" if p.get("enable_softmax") else "hsa_stickbreak"
+    args = dict(q=z["q"], k=z["k"], v=z["v"], r=query.astype(np.float32), m=landmarks.astype(np.float32))
+    yield Comparison("", pattern, args, dict(l=p["chunk"], n=p["topk"], scale=p["scale"]), dict(o=z["out"]),
+                     decided(z["aux_margin"], p["HQ"]), wide=("r", "m"))
+
+
+def moba(z, p):
+    args = {name: batched(z[name]) for name in "qkv"}
+    yield Comparison("", "moba", args, dict(l=p["chunk"], n=p["topk"], scale=p["scale"]), dict(o=batched(z["o"])),
+                     decided(z["aux_margin"][None], p["H"]))
+
+
+def block_sparse(z, p):
+    """Heads of three kinds in one call of the reference; each kind is a pattern here."""
+    group = p["HQ"] // p["H"]
+    kinds = z["head_mask_type"]
+
+    def comparison(label, pattern, heads, params, **more):
+        served = heads // group
+        args = dict(q=z["q"][:, :, heads], k=z["k"][:, :, served], v=z["v"][:, :, served]) | more
+        return Comparison(label, pattern, args, params | dict(scale=p["scale"]), dict(o=z["o"][:, :, heads]),
+                          oracle_only=bool(more))
+
+    yield comparison("dense heads", "causal", np.flatnonzero(kinds == 0), {})
+    for head in np.flatnonzero(kinds == -1):
+        sinks, window = (int(x) for x in z["streaming_info"][2 * head:2 * head + 2])
+        yield comparison(f"streaming head {head}", INPUTS / "block_streaming.mlir", np.array([head]),
+                         dict(b=p["block"], S=sinks, W=window))
+    yield comparison("block-sparse heads", INPUTS / "block_bitmap.mlir", np.flatnonzero(kinds == 1),
+                     dict(b=p["block"]), map=z["base_blockmask"].astype(np.int32))
+
+
+def longformer(z, p):
+    yield Comparison("", "longformer", {name: z[name] for name in "qkv"}, dict(W=p["w"], scale=p["scale"]),
+                     dict(o=z["o"]))
+
+
+def seed_compress(z, p):
+    """Compressed keys are a result of the pattern; queries and values play no part in them."""
+    keys = z["k"].astype(np.float32)[None, :, None]
+    yield Comparison("", "compressed", dict(q=keys, k=keys, v=keys), dict(l=p["l"], d=p["d"]),
+                     dict(kc=z["kc"][None, :, None]), wide=("q", "k", "v"))
+
+
+def visible_keys(label, pattern, params, seen):
+    """Compares which keys each row sees. With q = 0 every visible key weighs the same, and values that are one-hot
+    (head x of 64 features carries keys 64 x to 64 x + 63) make the output 1/count where a key was seen, else 0."""
+    count, width = seen.shape[0], 64
+    heads = -(-count // width)
+    values = np.zeros((1, count, heads, width), np.float32)
+    keys = np.arange(count)
+    values[0, keys, keys // width, keys % width] = 1
+    zeros = np.zeros_like(values)
+    padded = np.zeros((count, heads * width))
+    padded[:, :count] = seen / seen.sum(axis=1, keepdims=True)
+    return Comparison(label, pattern, dict(q=zeros, k=zeros, v=values), params,
+                      dict(o=padded.reshape(1, count, heads, width)))
+
+
+def sparse_transformer(z, p):
+    """The reference permutes tokens so that a stride is contiguous; its mask is brought back to reading order."""
+    count, stride = p["n"], p["local_attn_ctx"]
+    permuted = np.unpackbits(z["mask"][0], axis=-1, count=count).astype(bool)
+    place = np.arange(count)
+    token = place % (count // stride) * stride + place // (count // stride)
+    seen = np.zeros((count, count), bool)
+    seen[np.ix_(token, token)] = permuted
+    yield visible_keys("strided", "strided", dict(stride=stride), seen)
+
+
+def streaming_llm(z, p):
+    """Row t of the reference lists the keys that its cache keeps for token t."""
+    kept = z["kept"]
+    seen = np.zeros((p["steps"], p["steps"]), bool)
+    for row, keys in enumerate(kept):
+        seen[row, keys[keys >= 0]] = True
+    yield visible_keys("", "window_sinks", dict(W=p["recent"], S=p["start"]), seen)
+
+
+def lse_merge(z, p):
+    args = {}
+    for host, (o, lse) in enumerate(zip(z["part_o"], z["part_lse"])):
+        args |= {f"o{host}": o, f"lse{host}": np.moveaxis(lse, 1, 2)}
+    expected = dict(o=z["o"], lse=np.moveaxis(z["lse"], 1, 2))
+    yield Comparison("", INPUTS / "merge_partials.mlir", args, {}, expected, wide=tuple(args), oracle_only=True)
+
+
+ADAPTERS = {adapter.__name__: adapter for adapter in (
+    nsa, nsa_paper, hsa, moba, block_sparse, longformer, seed_compress, sparse_transformer, streaming_llm, lse_merge)}
+
+
+def load(mechanism):
+    """(name, arrays, parameters) of each case; bfloat16 is stored as its bits."""
+    meta = json.loads((GOLDEN / mechanism / "meta.json").read_text())
+    for name, case in meta["cases"].items():
+        with np.load(GOLDEN / mechanism / f"{name}.npz") as stored:
+            arrays = {key: sparse_attn.widen(x) if x.dtype == np.uint16 else x for key, x in stored.items()}
+        yield name, arrays, case["params"]
+
+
+def convert(name, x, comparison, dtype):
+    if x.dtype.kind != "f":
+        return x
+    x = x.astype(np.float32)
+    if name in comparison.wide or dtype == "f32":
+        return x
+    return sparse_attn.bf16_bits(x) if dtype == "bf16" else x.astype(np.float16)
+
+
+def compare(comparison, options):
+    """The largest error as a share of its bound over all results; a wrong shape is an infinite error."""
+    args = {name: convert(name, x, comparison, options.dtype) for name, x in comparison.args.items()}
+    results = sparse_attn.run(comparison.pattern, args, comparison.params, tuple(comparison.expected),
+                              oracle=options.oracle, target=options.target)
+    worst, text = 0.0, []
+    for name, expected in comparison.expected.items():
+        got, expected = sparse_attn.widen(results[name]).astype(np.float64), np.asarray(expected, np.float64)
+        if got.shape != expected.shape:
+            return np.inf, f"{name} has shape {got.shape}, expected {expected.shape}"
+        bound = BOUNDS[options.dtype] * np.max(np.abs(expected))
+        error = np.abs(got - expected)
+        error = np.where(np.isnan(error), np.inf, error)
+        error = np.max(error if comparison.rows is None else error[comparison.rows])
+        worst = max(worst, error / bound)
+        text.append(f"{name} off by {error:.2e} of {bound:.2e}")
+    return worst, ", ".join(text)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="compare the shipped patterns with public reference implementations")
+    parser.add_argument("mechanism", nargs="*", choices=[[], *ADAPTERS], metavar="MECHANISM")
+    parser.add_argument("--oracle", action="store_true", help="run the float64 reference instead of compiled kernels")
+    parser.add_argument("--target", default="", help="cpu, cpu-avx2, cpu-baseline, ...")
+    parser.add_argument("--dtype", default="f32", choices=BOUNDS)
+    options = parser.parse_args()
+    passed = failed = 0
+    for mechanism in options.mechanism or ADAPTERS:
+        for case, arrays, params in load(mechanism):
+            for comparison in ADAPTERS[mechanism](arrays, params):
+                label = " ".join(filter(None, (f"{mechanism}/{case}", comparison.label)))
+                if comparison.oracle_only and not options.oracle:
+                    print(f"SKIP {label}: judged on the oracle only, the compiler has no kernel for it yet")
+                    continue
+                try:
+                    worst, text = compare(comparison, options)
+                except sparse_attn.ToolError as error:
+                    worst, text = np.inf, f"refused: {error}"
+                agrees = bool(worst <= 1)
+                passed, failed = passed + agrees, failed + (not agrees)
+                print(f"{'ok  ' if agrees else 'MISS'} {label}: {text}")
+    print(f"{passed} passed, {failed} failed")
+    return int(failed > 0 or passed == 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
