@@ -4,6 +4,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -69,6 +70,12 @@ int64_t Form::coeff(Var v) const {
     if (m.var == v)
       return m.coeff;
   return 0;
+}
+
+bool operator<(const Form &a, const Form &b) {
+  if (a.terms != b.terms)
+    return std::lexicographical_compare(a.terms.begin(), a.terms.end(), b.terms.begin(), b.terms.end());
+  return a.constant < b.constant;
 }
 
 std::nullopt_t Set::refuse(const Twine &why) {
@@ -202,7 +209,7 @@ std::optional<Form> Set::mod(const Form &a, int64_t divisor) {
   Form rest;
   for (const Monomial &m : a.terms)
     if (m.coeff % divisor != 0)
-      rest.terms.push_back(m);
+      rest.terms.push_back({m.var, m.coeff % divisor});
   rest.constant = a.constant - floorDivide(a.constant, divisor) * divisor;
   if (rest.isConstant())
     return rest;
@@ -262,6 +269,9 @@ bool Set::addDisjunct(Building conjunction) {
     refuse("set has more than " + Twine(kMaxDisjuncts) + " disjuncts: name its parts and use sattn.union");
     return false;
   }
+  llvm::sort(conjunction.atoms, [](const Atom &a, const Atom &b) {
+    return a.kind != b.kind ? a.kind < b.kind : a.form < b.form;
+  });
   conjunctions.push_back(std::move(conjunction.atoms));
   return true;
 }

@@ -36,6 +36,7 @@ struct Form {
   SmallVector<Monomial, 4> terms;
   int64_t constant = 0;
   friend bool operator==(const Form &, const Form &) = default;
+  friend bool operator<(const Form &a, const Form &b);
   bool isConstant() const { return terms.empty(); }
   int64_t coeff(Var v) const;
 };
@@ -81,8 +82,7 @@ inline constexpr unsigned kMaxAtoms = 128; // of one conjunction
 /// A union of conjunctions with its symbols and div/mod terms. No disjunct: the empty set; an empty conjunction: all.
 ///
 /// The building members return nullopt (or false) when a number leaves the limits above and keep the reason in
-/// error(): lower-case, ready to follow a place in a diagnostic. They keep forms normalised, so equal text gives
-/// equal data.
+/// error(): lower-case, ready to follow a place in a diagnostic. Forms and atoms are kept normalised and sorted.
 class Set {
 public:
   ArrayRef<SymbolInfo> symbols() const { return symbolList; }

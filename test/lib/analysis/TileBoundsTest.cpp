@@ -2,11 +2,12 @@
 // set; needless PARTIAL tiles (wholly visible or wholly invisible, yet visited with a mask) are counted, and must be
 // none where the sets are those that everyone uses.
 #include "FormulaText.h"
+#include "RandomFormula.h"
 #include "lib/analysis/TileBounds.h"
 #include <chrono>
 #include <doctest/doctest.h>
 #include <iostream>
-#include <random>
+#include <cstdlib>
 
 using namespace sattn;
 using namespace sattn::test;
@@ -168,7 +169,7 @@ const std::vector<Pattern> &patterns() {
        {{{"W", 1}}, {{"W", 20}}}, false},
       {"lifted open", "b * (s floordiv b) <= t", {{"b", 12}}, {{}}, false},
       {"lifted far", "b * (s floordiv b) + b - 1 < t - W", {{"b", 12}}, {{{"W", 3}}}, false},
-      {"two moduli", "s <= t and (t - s) mod a == 1 and (t + s) mod b == 0", {{"a", 6}, {"b", 10}}, {{}}, false},
+      {"two moduli", "s <= t and (t - s) mod a == 1 and (t + 2 * s) mod b == 0", {{"a", 6}, {"b", 10}}, {{}}, false},
       {"last quarter", "s <= t and 4 * s >= 3 * t", {}, {{}}, false},
       {"mixed division", "(t + 2 * s) floordiv 7 + s floordiv 3 <= t", {}, {{}}, false},
   };
@@ -199,4 +200,30 @@ TEST_CASE("tiles of known patterns: sound, and sharp where it matters") {
   }
   std::cout << "  slowest analysis " << worst << " ms\n";
   CHECK(worst < 10);
+}
+
+TEST_CASE("tiles of random sets are sound") {
+  RandomFormula random(77);
+  Counts counts;
+  double worst = 0;
+  int sets = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::string text = random.condition(int(random.upTo(4))), error;
+    if (!toSet(parseFormula(text), {}, error))
+      continue;
+    ++sets;
+    int64_t keyTile = 1 + random.upTo(9);
+    Checker checker(text, {}, keyTile);
+    worst = std::max(worst, checker.milliseconds);
+    for (int k = 0; k < 2; ++k) {
+      int64_t begin = random.upTo(9), end = begin + random.upTo(30);
+      checker.check({1 + random.upTo(9), keyTile, random.upTo(30), 1 + random.upTo(12), begin, end},
+                    {{"W", random.upTo(20) - 3}}, counts);
+    }
+  }
+  std::cout << "  random: " << sets << " sets, " << counts.visited << " tiles visited, " << counts.full
+            << " full, needlessly visited " << counts.needlessEmpty << ", needlessly masked " << counts.needlessFull
+            << ", slowest analysis " << worst << " ms\n";
+  CHECK(sets > 2500);
+  CHECK(worst < 50);
 }
