@@ -13,4 +13,5 @@ generate() { # PAGE FILE OPTIONS...
     sed -e 's/[ \t]*$//' -e '/^\[TOC\]$/d' >"$folder/$page"
 }
 
+generate pattern.md dialects/pattern/Pattern.td -gen-dialect-doc -dialect=sattn
 generate tile.md dialects/tile/TileOps.td -gen-dialect-doc -dialect=sattn_tile

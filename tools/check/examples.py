@@ -1,6 +1,6 @@
 """Every ```mlir fence of the documentation is a whole text that sparse-attn-opt parses and verifies: the examples of
 the ops and passes (through docs/generated, which is made from the .td files), the hand-written pages and the README.
-Fragments belong in fences without a language.
+Fragments belong in fences without a language. Every op of the pattern language has such an example.
 """
 
 import re
@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from common import line_of, run, text_of
 
 FENCE = re.compile(r"^```mlir\n(.*?)^```", re.DOTALL | re.MULTILINE)
+OP = re.compile(r"^### `(sattn\.\w+)`(.*?)(?=^### |^## |\Z)", re.DOTALL | re.MULTILINE)
 TOOL = "build/bin/sparse-attn-opt"
+LANGUAGE = "docs/generated/pattern.md"
 
 
 def pages(root):
@@ -26,6 +28,13 @@ def verify(tool, place, text):
     return f"{place}: the example does not verify: {error}"
 
 
+def without_example(root):
+    page = root / LANGUAGE
+    for name, section in OP.findall(text_of(page)) if page.exists() else ():
+        if "```mlir\n" not in section:
+            yield f"{LANGUAGE}: op '{name}' has no example in an mlir fence"
+
+
 def check(root):
     tool = root / TOOL
     if not tool.exists():
@@ -38,7 +47,8 @@ def check(root):
     if not fences:
         return ["no example was found in docs/"]
     with ThreadPoolExecutor() as pool:
-        return [message for message in pool.map(lambda fence: verify(tool, *fence), fences) if message]
+        messages = [message for message in pool.map(lambda fence: verify(tool, *fence), fences) if message]
+    return messages + list(without_example(root))
 
 
 FAKE = "#!/bin/sh\nif grep -q bad; then echo '<stdin>:1:1: error: no' >&2; exit 1; fi\n"
@@ -48,6 +58,12 @@ CASES = [
         "a bad example among good ones",
         {TOOL: FAKE, "docs/a.md": "```mlir\ngood\n```\n```mlir\nbad\n```\n", "README.md": "```mlir\nbad\n```\n"},
         ["README.md:1: the example does not verify: <stdin>:1:1: error: no", "docs/a.md:4"],
+    ),
+    (
+        "an op without an example",
+        {TOOL: FAKE, LANGUAGE: "### `sattn.a` (::A)\ntext\n```mlir\ngood\n```\n### `sattn.b` (::B)\ntext\n## Types\n"
+                               "```mlir\ngood\n```\n"},
+        ["op 'sattn.b' has no example"],
     ),
     ("no example at all", {TOOL: FAKE, "docs/a.md": "text\n"}, ["no example was found"]),
     ("no tool", {"docs/a.md": "```mlir\ngood\n```\n"}, ["run tools/setup.sh first"]),
