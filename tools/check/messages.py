@@ -1,6 +1,6 @@
 """Every message that a user can meet has a test that quotes it.
 
-Compiler: for each diagnostic emitted in dialects/, lib/ and codegen/, the longest literal part of its text stands in a
+Compiler: for each message given in dialects/, lib/ and codegen/, the longest literal part of its text stands in a
 test (an expected-error, a CHECK line or a C++ string under test/). Runtime: each error of runtime/Errors.def is named
 by a test, as Err::Name or by its number SAnnnn.
 """
@@ -9,7 +9,9 @@ import re
 
 from common import files, line_of, run, text_of
 
-EMITTERS = re.compile(r"\b(emitOpError|emitError|emitWarning|emitRemark|createStringError)\s*\(")
+# Functions that carry a message to the user, and variables that hold one on its way.
+EMITTERS = re.compile(r"\b(emitOpError|emitError|emitWarning|createStringError|error|refuse|fail|complain)\s*\(|"
+                      r"\b\*?(error|message|why)\s*=(?!=)")
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 ERROR = re.compile(r"^SATTN_ERROR\((\d+),\s*\w+,\s*(\w+)", re.MULTILINE)
 TESTS = (".mlir", ".test", ".cpp", ".h", ".py", ".txt", ".inc")
@@ -89,6 +91,11 @@ CASES = [
         "a string over two lines",
         {"lib/a.cpp": 'emitError(l) << "one half and "\n  "the other";\n', "test/a.mlir": "// one half and the one"},
         ["no test quotes 'one half and the other'"],
+    ),
+    (
+        "wrappers and variables carry messages too",
+        {"lib/a.cpp": 'refuse("coefficient " + Twine(x) + " is out of range");\n*error = "the size is unknown";\n'},
+        ["lib/a.cpp:1: no test quotes 'is out of range'", "lib/a.cpp:2: no test quotes 'the size is unknown'"],
     ),
     (
         "a short text counts as a whole",
