@@ -21,6 +21,7 @@ def MergeOp : Sattn_BodyOp<"merge", "acc"> {
   let summary = "one partial result from several";
   let arguments = (ins Variadic<Partial>:$parts);
   let results = (outs Partial:$p);
+  let hasVerifier = 1;
   let assemblyFormat = "$parts attr-dict";
 }
 def FinalizeOp : Sattn_BodyOp<"finalize", "o"> {

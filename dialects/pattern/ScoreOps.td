@@ -15,6 +15,7 @@ def MapOp : Sattn_BodyOp<"map", "z"> {
   let summary = "an expression of each score";
   let arguments = (ins Score:$z, ExprAttr:$formula, Variadic<Tensor>:$tables);
   let results = (outs Score:$y);
+  let hasVerifier = 1;
   let assemblyFormat = "$z `:` custom<Value>($formula, $tables) attr-dict";
 }
 def NormalizeOp : Sattn_BodyOp<"normalize", "p"> {
@@ -45,6 +46,7 @@ def WeighOp : Sattn_BodyOp<"weigh", "w"> {
   let summary = "a weight for each slot of a selection";
   let arguments = (ins WeighKindAttr:$how, Score:$z, KeySet:$set, Optional<Tensor>:$lse);
   let results = (outs Tensor:$w);
+  let hasVerifier = 1;
   let assemblyFormat = "custom<Word>($how) $z `over` $set (`with` $lse^)? attr-dict";
 }
 

@@ -9,6 +9,7 @@ def SetOp : Sattn_BodyOp<"set", "keys"> {
   let summary = "the keys that a formula names";
   let arguments = (ins KeySetAttr:$formula, Variadic<Tensor>:$tables);
   let results = (outs KeySet:$set);
+  let hasVerifier = 1;
   let assemblyFormat = "custom<SetFormula>($formula, $tables) attr-dict";
   let extraClassDeclaration = [{
     /// The set as plain structs (KeySet.h): a union of conjunctions of linear atoms.
@@ -33,6 +34,7 @@ def ListedOp : Sattn_BodyOp<"listed", "list"> {
 class Sattn_SetAlgebra<string mnemonic> : Sattn_BodyOp<mnemonic, "keys"> {
   let arguments = (ins Variadic<KeySet>:$sets);
   let results = (outs KeySet:$set);
+  let hasVerifier = 1;
   let assemblyFormat = "$sets attr-dict";
 }
 def UnionOp : Sattn_SetAlgebra<"union"> { let summary = "keys that are in any of the sets"; }
@@ -44,6 +46,7 @@ def SelectOp : Sattn_BodyOp<"select", "sel"> {
   let arguments = (ins OptionalAttr<ExprAttr>:$top, OptionalAttr<ExprAttr>:$above, Score:$z, KeySet:$where,
                        Optional<KeySet>:$forced, OptionalAttr<ExprAttr>:$first, OptionalAttr<ExprAttr>:$last);
   let results = (outs KeySet:$set);
+  let hasVerifier = 1;
   let assemblyFormat = "custom<Pick>($top, $above) $z `where` $where (`force` `(` custom<Force>($first, $last, $forced)^ `)`)? attr-dict";
 }
 

@@ -1,5 +1,6 @@
 // Text and structure of sattn.pattern:
 //   sattn.pattern @name<static l: int = 32>(%q: [t, h, D], %m: [c(l), g, D]) -> (o, lse) { ... }
+#include "dialects/pattern/Facts.h"
 #include "dialects/pattern/FormulaParser.h"
 #include "dialects/pattern/KeySet.h"
 
@@ -105,6 +106,6 @@ LogicalResult PatternOp::verify() {
   return success();
 }
 
-LogicalResult PatternOp::verifyRegions() { return success(); }
+LogicalResult PatternOp::verifyRegions() { return success(succeeded(deriveFacts(*this))); }
 
 } // namespace sattn

@@ -10,6 +10,7 @@ def SummarizeOp : Sattn_BodyOp<"summarize", "m"> {
   let arguments = (ins SummaryKindAttr:$how, Tensor:$x, Optional<Tensor>:$weight, ExprAttr:$len,
                        OptionalAttr<ExprAttr>:$stride, UnitAttr:$ragged);
   let results = (outs Tensor:$y);
+  let hasVerifier = 1;
   let assemblyFormat = [{
     custom<Word>($how) $x (`by` $weight^)? custom<Blocks>($len, $stride) (`ragged` $ragged^)? attr-dict
   }];
@@ -18,6 +19,7 @@ def EncodeOp : Sattn_BodyOp<"encode", "code"> {
   let summary = "rows in a cheaper code";
   let arguments = (ins CodeKindAttr:$how, Tensor:$x, OptionalAttr<ExprArrayAttr>:$levels);
   let results = (outs Tensor:$y);
+  let hasVerifier = 1;
   let assemblyFormat = "custom<Word>($how) $x (`at` `(` custom<Levels>($levels)^ `)`)? attr-dict";
 }
 def PrefixOp : Sattn_BodyOp<"prefix", "v"> {
@@ -54,6 +56,7 @@ def MixOp : Sattn_BodyOp<"mix", "o"> {
   let summary = "element-wise combination of outputs";
   let arguments = (ins ExprAttr:$formula, Variadic<Tensor>:$tables);
   let results = (outs Tensor:$o);
+  let hasVerifier = 1;
   let assemblyFormat = "custom<Value>($formula, $tables) attr-dict";
 }
 

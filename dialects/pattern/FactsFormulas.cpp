@@ -1,0 +1,220 @@
+// Names, numbers, block lengths and table loads: constraints (C1), (C2), (C8), (C10), (C11), (C14) to (C16).
+#include "dialects/pattern/FactsPass.h"
+#include "llvm/ADT/StringExtras.h"
+
+namespace sattn {
+
+LogicalResult FactsPass::names(Operation *op, ExprAttr expr, Names scope) {
+  LogicalResult ok = success();
+  walkExpr(expr, [&](ExprAttr e) {
+    if (failed(ok) || (e.is(ExprKind::Call) && e.getText() == "size"))
+      return false;
+    if (!e.is(ExprKind::Name) || e.getText() == "all")
+      return true;
+    StringRef name = e.getText();
+    if (declared.contains(name)) {
+      usedParams.insert(name);
+    } else if (axisKindOf(name) == AxisKind::Features) {
+      if (!features.contains(name))
+        ok = error(op) << "unknown feature axis '" << name << "': no role has it";
+    } else if (llvm::is_contained(scope, name)) {
+      return true;
+    } else if (name == "z") {
+      ok = error(op) << "'z' stands for a score: it is known in sattn.map only";
+    } else if (axisKindOf(name) != AxisKind::Unknown) {
+      SmallVector<StringRef> known(scope);
+      llvm::sort(known);
+      ok = error(op) << "position '" << name << "' is not in scope here: in scope are "
+                     << (known.empty() ? "none" : "'" + llvm::join(known, "', '") + "'");
+    } else {
+      ok = error(op) << "unknown name '" << name << "': declare it as a param of @" << pattern.getSymName()
+                     << " or pass it as a table";
+    }
+    return true;
+  });
+  return ok;
+}
+
+LogicalResult FactsPass::calls(Operation *op, ExprAttr expr, bool ofPositions, bool ofValues) {
+  LogicalResult ok = success();
+  walkExpr(expr, [&](ExprAttr e) {
+    if (failed(ok) || !e.is(ExprKind::Call))
+      return succeeded(ok);
+    StringRef callee = e.getText();
+    ArrayRef<ExprAttr> kids = e.getKids();
+    bool bounds = callee == "first" || callee == "last", size = callee == "size";
+    if (ofPositions && (bounds || size)) {
+      StringRef axis = kids.size() == 1 && kids[0].is(ExprKind::Name) ? kids[0].getText() : "";
+      AxisKind kind = axisKindOf(axis);
+      if (bounds && kind != AxisKind::KeyBlocks && kind != AxisKind::RowBlocks)
+        ok = error(op) << "'" << toText(e) << "' needs a block position: "
+                       << (kind == AxisKind::Keys || kind == AxisKind::Rows ? axis + " is a single token"
+                                                                            : Twine("write ") + callee + "(c)");
+      else if (size && !positions.contains(axis) && !heads.contains(axis))
+        ok = error(op) << "'" << toText(e) << "' needs an axis of a role: write size(s), size(t) or size(h)";
+      else if (size && (kind == AxisKind::KeyBlocks || kind == AxisKind::RowBlocks))
+        ok = error(op) << "'" << toText(e) << "' counts blocks: compare tokens with size(s) or rows with size(t)";
+      return !size;
+    }
+    auto arity = valueFunctionArity(callee);
+    if (!ofValues || !arity)
+      ok = error(op) << "unknown function '" << callee << "': "
+                     << (ofValues ? "use max, min, abs, exp, log, tanh, sigmoid, relu or rsqrt"
+                         : ofPositions ? "use first(c), last(c) or size(s)"
+                                       : "integers are sums and products of params");
+    else if (kids.size() != *arity)
+      ok = error(op) << "function '" << callee << "' takes " << *arity << (*arity == 1 ? " value" : " values")
+                     << ", not " << kids.size();
+    return succeeded(ok);
+  });
+  return ok;
+}
+
+/// A condition inside `expr`, or null.
+static ExprAttr conditionIn(ExprAttr expr) {
+  ExprAttr found;
+  walkExpr(expr, [&](ExprAttr e) {
+    if (llvm::is_contained({ExprKind::Le, ExprKind::Eq, ExprKind::And, ExprKind::Or, ExprKind::Not}, e.getKind()))
+      found = e;
+    return !found;
+  });
+  return found;
+}
+
+LogicalResult FactsPass::integer(Operation *op, ExprAttr number, StringRef clause, int64_t least) {
+  if (!number)
+    return success();
+  if (failed(names(op, number, {})) || failed(calls(op, number, /*positions=*/false, /*values=*/false)))
+    return failure();
+  LogicalResult ok = success();
+  walkExpr(number, [&](ExprAttr e) {
+    if (failed(ok))
+      return false;
+    auto param = e.is(ExprKind::Name) ? declared.find(e.getText()) : declared.end();
+    if (e.is(ExprKind::Table))
+      ok = error(op) << "a value cannot appear here: only params and integers can";
+    else if (e.is(ExprKind::Float) || e.is(ExprKind::Div) || conditionIn(e))
+      ok = error(op) << "'" << clause << "(" << toText(number) << ")' is not an integer: write a whole number";
+    else if (param != declared.end() && param->second.getIsFloat())
+      ok = error(op) << "param '" << e.getText() << "' is a float but '" << clause << "' takes an integer";
+    return succeeded(ok);
+  });
+  if (failed(ok))
+    return failure();
+  if (auto value = literalInt(number); value && *value < least)
+    return error(op) << "'" << clause << "(" << *value << ")' is out of range: it must be at least " << least;
+  return success();
+}
+
+LogicalResult FactsPass::real(Operation *op, ExprAttr number, StringRef clause) {
+  if (!number)
+    return success();
+  if (failed(names(op, number, {})) || failed(calls(op, number, /*positions=*/false, /*values=*/true)))
+    return failure();
+  LogicalResult ok = success();
+  walkExpr(number, [&](ExprAttr e) {
+    if (e.is(ExprKind::Table))
+      ok = error(op) << "a value cannot appear here: only params and integers can";
+    return succeeded(ok);
+  });
+  if (failed(ok))
+    return failure();
+  if (ExprAttr condition = conditionIn(number))
+    return error(op) << "'" << toText(condition) << "' is a condition: '" << clause << "' takes a number";
+  return success();
+}
+
+LogicalResult FactsPass::isStatic(Operation *op, ExprAttr expr, StringRef why) {
+  LogicalResult ok = success();
+  walkExpr(expr, [&](ExprAttr e) {
+    auto param = e.is(ExprKind::Name) ? declared.find(e.getText()) : declared.end();
+    if (succeeded(ok) && param != declared.end() && !param->second.getIsStatic())
+      ok = error(op) << "param '" << e.getText() << "' " << why << ": declare it static";
+    return succeeded(ok);
+  });
+  return ok;
+}
+
+LogicalResult FactsPass::blocks(Operation *op, AxisAttr axis) {
+  ExprAttr len = axis.getLen(), stride = axis.getStride();
+  if (!len)
+    return success();
+  if (failed(integer(op, len, "blocks", 1)) || failed(integer(op, stride, "stride", 1)) ||
+      failed(isStatic(op, len, "is a block length")) || failed(isStatic(op, stride, "is a block stride")))
+    return failure();
+  auto l = literalInt(len), d = literalInt(stride);
+  if (l && *l > maxDivisor)
+    return error(op) << "'blocks(" << *l << ")' is out of range: it must be at most " << maxDivisor;
+  if (l && d && *d > *l)
+    return error(op) << "blocks(" << *l << ", " << *d << ") leave gaps: the stride must not exceed the length";
+  if (axis.kind() == AxisKind::RowBlocks && axis.overlaps())
+    return error(op) << "row blocks '" << toText(axis) << "' overlap: a row belongs to one block, write u("
+                     << toText(len) << ")";
+  return success();
+}
+
+LogicalResult FactsPass::factors(Operation *op, ExprAttr expr) {
+  LogicalResult ok = success();
+  walkExpr(expr, [&](ExprAttr e) {
+    if (failed(ok))
+      return false;
+    if (e.is(ExprKind::FloorDiv) || e.is(ExprKind::Mod))
+      ok = isStatic(op, e.getKids()[1], "divides a position");
+    else if (e.is(ExprKind::Mul) && isPositional(e))
+      for (ExprAttr kid : e.getKids())
+        if (succeeded(ok) && !isPositional(kid))
+          ok = isStatic(op, kid, "scales a position");
+    return succeeded(ok);
+  });
+  return ok;
+}
+
+LogicalResult FactsPass::load(Operation *op, ExprAttr load, Value table) {
+  const Facts &facts = of(table);
+  ArrayRef<ExprAttr> indices = load.getKids();
+  if (indices.size() != facts.axes.size())
+    return error(op, table) << "table has " << facts.axes.size() << " axes but " << indices.size()
+                            << " indices: give one index for each axis";
+  for (auto [axis, index] : llvm::zip(facts.axes, indices)) {
+    auto value = literalInt(index);
+    if (axis.isFixed() && value && (*value < 0 || *value >= axis.getSize()))
+      return error(op, table) << "index " << *value << " is outside an axis of size " << axis.getSize()
+                              << ": the last one is " << axis.getSize() - 1;
+    // Positions and heads that the index mentions, outside nested loads.
+    bool byHead = false, byPosition = false;
+    walkExpr(index, [&](ExprAttr e) {
+      AxisKind kind = e.is(ExprKind::Name) ? axisKindOf(e.getText()) : AxisKind::Unknown;
+      byHead |= kind == AxisKind::QueryHeads || kind == AxisKind::KvHeads;
+      byPosition |= kind <= AxisKind::KeyBlocks;
+      return !e.is(ExprKind::Table);
+    });
+    if ((axis.isHead() && byPosition) || (axis.isPosition() && byHead))
+      return error(op, table) << "axis '" << toText(axis) << "' is indexed by '" << toText(index)
+                              << "': a head axis takes a head, a position axis takes a position";
+  }
+  return success();
+}
+
+LogicalResult FactsPass::tables(Operation *op, ExprAttr expr, mlir::OperandRange operands, bool bareAllowed) {
+  LogicalResult ok = success();
+  walkExpr(expr, [&](ExprAttr e) {
+    if (failed(ok) || !e.is(ExprKind::Table))
+      return succeeded(ok);
+    if (e.getValue() < 0 || size_t(e.getValue()) >= operands.size()) {
+      ok = error(op) << "formula loads table " << e.getValue() << " but the op has " << operands.size() << " tables";
+      return false;
+    }
+    Value table = operands[e.getValue()];
+    if (of(table).selection)
+      ok = error(op, table) << "weights belong to the slots of a selection: use them in sattn.blend";
+    else if (!e.getKids().empty())
+      ok = load(op, e, table);
+    else if (!bareAllowed)
+      ok = error(op, table) << "table is used without an index: write it with one index for each axis "
+                            << axesText(of(table).axes);
+    return succeeded(ok);
+  });
+  return ok;
+}
+
+} // namespace sattn
