@@ -32,10 +32,10 @@ def widen(x):
     return x.astype(np.float32)
 
 
-def call(*words, stdin=None):
+def call(*words):
     """Runs `sparse-attn WORDS...` and returns what it printed."""
     try:
-        result = subprocess.run([str(TOOL), *map(str, words)], input=stdin, capture_output=True, text=True)
+        result = subprocess.run([str(TOOL), *map(str, words)], capture_output=True, text=True)
     except FileNotFoundError:
         raise ToolError(f"{TOOL.relative_to(ROOT)} is missing: run tools/setup.sh first") from None
     if result.returncode:
@@ -49,19 +49,23 @@ def call_json(*words):
 
 
 def options(params):
-    return [word for name, value in params.items() for word in ("--param", f"{name}={value}")]
+    return [word for name, value in (params or {}).items() for word in ("--param", f"{name}={value}")]
 
 
-def run(pattern, args, params=None, outs=("o",), *, oracle=False, target="", q_offset=None, extra=()):
+def saved(folder, args):
+    """Writes the operands into the folder and returns the words that name them."""
+    words = []
+    for name, array in args.items():
+        array = np.ascontiguousarray(array)
+        np.save(f"{folder}/{name}.npy", array)
+        words += ["--arg", f"{name}{':bf16' if array.dtype == np.uint16 else ''}={folder}/{name}.npy"]
+    return words
+
+
+def run(pattern, args, params=None, outs=("o",), *, oracle=False, target="", q_offset=None):
     """Results by name. `pattern` is a path or the name of a shipped pattern, `args` maps roles to arrays."""
     with tempfile.TemporaryDirectory() as folder:
-        words = ["run", pattern]
-        for name, array in args.items():
-            array = np.ascontiguousarray(array)
-            path = f"{folder}/{name}.npy"
-            np.save(path, array)
-            words += ["--arg", f"{name}{':bf16' if array.dtype == np.uint16 else ''}={path}"]
-        words += options(params or {})
+        words = ["run", pattern, *saved(folder, args), *options(params)]
         if q_offset is not None:
             words += ["--q-offset", q_offset]
         if oracle:
@@ -70,5 +74,14 @@ def run(pattern, args, params=None, outs=("o",), *, oracle=False, target="", q_o
             words += ["--target", target]
         for name in outs:
             words += ["--out", f"{name}={folder}/{name}.out.npy"]
-        call(*words, *extra)
+        call(*words)
         return {name: np.load(f"{folder}/{name}.out.npy") for name in outs}
+
+
+def verify(pattern, args, params=None, *, rows="", target=""):
+    """Compares compiled kernels with the oracle; `rows` is a count or `count,seed`. Returns the report of the tool."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["verify", pattern, *saved(folder, args), *options(params)]
+        words += ["--rows", rows] if rows else []
+        words += ["--target", target] if target else []
+        return call_json(*words)
