@@ -9,6 +9,7 @@ def ScoreOp : Sattn_BodyOp<"score", "z"> {
   let summary = "scores of rows against keys";
   let arguments = (ins ScoreKindAttr:$how, Tensor:$q, Tensor:$k, OptionalAttr<ExprAttr>:$scale);
   let results = (outs Score:$z);
+  let hasCanonicalizeMethod = 1;
   let assemblyFormat = "custom<Word>($how) $q `,` $k (`scale` `(` custom<Number>($scale)^ `)`)? attr-dict";
 }
 def MapOp : Sattn_BodyOp<"map", "z"> {
@@ -16,6 +17,7 @@ def MapOp : Sattn_BodyOp<"map", "z"> {
   let arguments = (ins Score:$z, ExprAttr:$formula, Variadic<Tensor>:$tables);
   let results = (outs Score:$y);
   let hasVerifier = 1;
+  let hasFolder = 1;
   let assemblyFormat = "$z `:` custom<Value>($formula, $tables) attr-dict";
 }
 def NormalizeOp : Sattn_BodyOp<"normalize", "p"> {

@@ -35,6 +35,7 @@ class Sattn_SetAlgebra<string mnemonic> : Sattn_BodyOp<mnemonic, "keys"> {
   let arguments = (ins Variadic<KeySet>:$sets);
   let results = (outs KeySet:$set);
   let hasVerifier = 1;
+  let hasCanonicalizeMethod = 1;
   let assemblyFormat = "$sets attr-dict";
 }
 def UnionOp : Sattn_SetAlgebra<"union"> { let summary = "keys that are in any of the sets"; }

@@ -11,6 +11,7 @@ def SummarizeOp : Sattn_BodyOp<"summarize", "m"> {
                        OptionalAttr<ExprAttr>:$stride, UnitAttr:$ragged);
   let results = (outs Tensor:$y);
   let hasVerifier = 1;
+  let hasCanonicalizeMethod = 1;
   let assemblyFormat = [{
     custom<Word>($how) $x (`by` $weight^)? custom<Blocks>($len, $stride) (`ragged` $ragged^)? attr-dict
   }];
@@ -38,6 +39,7 @@ def GatherOp : Sattn_BodyOp<"gather", "x"> {
   let summary = "the rows of a tensor at chosen positions";
   let arguments = (ins Tensor:$x, Rows:$rows);
   let results = (outs Tensor:$y);
+  let hasFolder = 1;
   let assemblyFormat = "$x `at` $rows attr-dict";
 }
 def ScatterOp : Sattn_BodyOp<"scatter", "x"> {
@@ -57,6 +59,7 @@ def MixOp : Sattn_BodyOp<"mix", "o"> {
   let arguments = (ins ExprAttr:$formula, Variadic<Tensor>:$tables);
   let results = (outs Tensor:$o);
   let hasVerifier = 1;
+  let hasFolder = 1;
   let assemblyFormat = "custom<Value>($formula, $tables) attr-dict";
 }
 
