@@ -158,7 +158,8 @@ def leak():
             sparse_attn.call("verify", path)
         except sparse_attn.ToolError as error:
             print("    " + str(error).replace(folder + "/", "").replace("\n", "\n    "))
-            return True
+            # Any failure is an error; only one that names a key and a row is the refusal that is shown here.
+            return re.search(r"key \d+.*row \d+", str(error)) is not None
     print("    MISSED: this text was accepted")
     return False
 
