@@ -11,7 +11,15 @@
 #include <optional>
 #include <string>
 
-namespace sattn::quasi {
+namespace sattn {
+
+/// Length and stride of an axis of blocks: block i holds positions [i * stride, i * stride + length). 1 and 1 for
+/// positions themselves.
+struct BlockShape {
+  int64_t length = 1, stride = 1;
+};
+
+namespace quasi {
 
 /// What a monomial multiplies. Row is t or u, Key is s or c, in units of the set's own axes.
 struct Var {
@@ -157,4 +165,5 @@ private:
   std::string errorText;
 };
 
-} // namespace sattn::quasi
+} // namespace quasi
+} // namespace sattn

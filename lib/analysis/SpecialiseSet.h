@@ -19,10 +19,7 @@ struct SetBindings {
   std::function<std::string(int64_t)> tableName;
 };
 
-/// Length and stride of an axis of blocks; 1 and 1 for positions.
-struct BlockShape {
-  int64_t length = 1, stride = 1;
-};
+/// The blocks of an axis; 1 and 1 for positions.
 /// Fails with `error` set where a number is unknown, not positive or larger than 2^31.
 FailureOr<BlockShape> blockShape(AxisAttr axis, const SetBindings &bindings, std::string &error);
 
