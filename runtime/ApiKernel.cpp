@@ -1,0 +1,198 @@
+// The C interface: looking at kernels and running them. Contracts: include/sattn/sattn.h.
+#include "runtime/Api.h"
+#include "runtime/Binding.h"
+#include "runtime/Explain.h"
+#include "runtime/Launch.h"
+
+using namespace sattn::rt;
+
+namespace {
+
+/// A RunState for the length of a call.
+class BorrowedState {
+public:
+  explicit BorrowedState(Engine &engine) : engine(engine), state(engine.runStates.take()) {}
+  ~BorrowedState() { engine.runStates.giveBack(std::move(state)); }
+  BorrowedState(const BorrowedState &) = delete;
+  BorrowedState &operator=(const BorrowedState &) = delete;
+  RunState &operator*() const { return *state; }
+
+private:
+  Engine &engine;
+  std::unique_ptr<RunState> state;
+};
+
+Status readCall(const sattn_call *given, sattn_call &call) {
+  SATTN_TRY(widen(given, "sattn_call", call));
+  if ((call.input_count && !call.inputs) || (call.output_count && !call.outputs) || (call.param_count && !call.params))
+    return fail<Err::NullArgument>(call.input_count && !call.inputs     ? "inputs"
+                                   : call.output_count && !call.outputs ? "outputs"
+                                                                        : "params");
+  if (call.threads < 0 || call.threads > maxThreads)
+    return fail<Err::ThreadCount>(call.threads, maxThreads);
+  return success();
+}
+
+/// The caller's workspace if there is one, else the library's.
+Status findWorkspace(Engine &engine, const sattn_call &call, uint64_t needed, BufferPool::Buffer &own, char *&memory) {
+  memory = static_cast<char *>(call.workspace);
+  if (memory) {
+    if (reinterpret_cast<uintptr_t>(memory) % 64 != 0)
+      return fail<Err::WorkspaceAlignment>();
+    if (call.workspace_size < needed)
+      return fail<Err::WorkspaceSize>(static_cast<uint64_t>(call.workspace_size), needed);
+    return success();
+  }
+  own = engine.buffers.acquire(needed);
+  memory = own.data();
+  return memory || needed == 0 ? success() : fail<Err::NoWorkspace>(needed);
+}
+
+Status run(Kernel &kernel, const sattn_call *given) {
+  Engine &engine = kernel.engine();
+  Stopwatch watch;
+  sattn_call call;
+  SATTN_TRY(readCall(given, call));
+  BorrowedState state(engine);
+  SATTN_TRY(bindCall(kernel.manifest(), call, false, *state));
+  BufferPool::Buffer own;
+  char *workspace = nullptr;
+  SATTN_TRY(findWorkspace(engine, call, (*state).workspaceTotal, own, workspace));
+  int threads = call.threads ? call.threads : engine.threads;
+  SATTN_TRY(launch(kernel, *state, workspace, threads));
+  Stats::add(engine.stats.runs);
+  if (engine.log.verbose())
+    engine.log.event("run", kernel.manifest().name, kernel.manifest().request.target,
+                     "threads=" + std::to_string(threads), watch.elapsed());
+  return success();
+}
+
+Status operandInfo(const std::vector<Operand> &operands, const Kernel::OperandNames &names, size_t index,
+                   sattn_operand_info *out) {
+  sattn_operand_info info = {};
+  info.name = operands[index].name.c_str();
+  info.dtype = dtypeName(operands[index].dtype);
+  info.ndim = operands[index].rank();
+  info.axes = names.axes.data();
+  info.sizes = names.sizes.data();
+  return narrow(info, "sattn_operand_info", out);
+}
+
+Status checkIndex(const sattn_kernel *kernel, size_t index, size_t count) {
+  if (!kernel)
+    return fail<Err::NullArgument>("kernel");
+  return index < count ? success() : fail<Err::IndexRange>(static_cast<uint64_t>(index), static_cast<uint64_t>(count));
+}
+
+} // namespace
+
+extern "C" {
+
+sattn_kernel *sattn_kernel_retain(sattn_kernel *kernel) {
+  if (kernel)
+    toKernel(kernel)->retain();
+  return kernel;
+}
+
+void sattn_kernel_release(sattn_kernel *kernel) {
+  if (kernel)
+    toKernel(kernel)->release();
+}
+
+const char *sattn_kernel_name(const sattn_kernel *kernel) {
+  return kernel ? toKernel(kernel)->manifest().name.c_str() : "";
+}
+const char *sattn_kernel_target(const sattn_kernel *kernel) {
+  return kernel ? toKernel(kernel)->manifest().request.target.c_str() : "";
+}
+const char *sattn_kernel_bind(const sattn_kernel *kernel) {
+  return kernel ? toKernel(kernel)->manifest().request.bind.c_str() : "";
+}
+const char *sattn_kernel_build(const sattn_kernel *kernel) {
+  return kernel ? toKernel(kernel)->manifest().build.c_str() : "";
+}
+const char *sattn_kernel_key(const sattn_kernel *kernel) { return kernel ? toKernel(kernel)->keyText().c_str() : ""; }
+const char *sattn_kernel_manifest(const sattn_kernel *kernel) {
+  return kernel ? toKernel(kernel)->manifest().text.c_str() : "";
+}
+
+size_t sattn_kernel_role_count(const sattn_kernel *kernel) {
+  return kernel ? toKernel(kernel)->manifest().roles.size() : 0;
+}
+size_t sattn_kernel_result_count(const sattn_kernel *kernel) {
+  return kernel ? toKernel(kernel)->manifest().results.size() : 0;
+}
+size_t sattn_kernel_param_count(const sattn_kernel *kernel) {
+  return kernel ? toKernel(kernel)->manifest().params.size() : 0;
+}
+
+sattn_status sattn_kernel_role(const sattn_kernel *kernel, size_t index, sattn_operand_info *info) {
+  return guard([&]() -> Status {
+    SATTN_TRY(checkIndex(kernel, index, sattn_kernel_role_count(kernel)));
+    return operandInfo(toKernel(kernel)->manifest().roles, toKernel(kernel)->roleNames(index), index, info);
+  });
+}
+
+sattn_status sattn_kernel_result(const sattn_kernel *kernel, size_t index, sattn_operand_info *info) {
+  return guard([&]() -> Status {
+    SATTN_TRY(checkIndex(kernel, index, sattn_kernel_result_count(kernel)));
+    return operandInfo(toKernel(kernel)->manifest().results, toKernel(kernel)->resultNames(index), index, info);
+  });
+}
+
+sattn_status sattn_kernel_param(const sattn_kernel *kernel, size_t index, sattn_param_info *out) {
+  return guard([&]() -> Status {
+    SATTN_TRY(checkIndex(kernel, index, sattn_kernel_param_count(kernel)));
+    const Param &param = toKernel(kernel)->manifest().params[index];
+    sattn_param_info info = {};
+    info.name = param.name.c_str();
+    info.type = param.isFloat ? SATTN_PARAM_FLOAT : SATTN_PARAM_INT;
+    info.has_default = param.hasDefault;
+    info.int_default = param.intDefault;
+    info.float_default = param.floatDefault;
+    return narrow(info, "sattn_param_info", out);
+  });
+}
+
+sattn_status sattn_workspace_size(sattn_kernel *kernel, const sattn_call *given, size_t *bytes) {
+  return guard([&]() -> Status {
+    if (!kernel || !bytes)
+      return fail<Err::NullArgument>(kernel ? "bytes" : "kernel");
+    sattn_call call;
+    SATTN_TRY(readCall(given, call));
+    BorrowedState state(toKernel(kernel)->engine());
+    SATTN_TRY(bindCall(toKernel(kernel)->manifest(), call, true, *state));
+    *bytes = (*state).workspaceTotal;
+    return success();
+  });
+}
+
+sattn_status sattn_run(sattn_kernel *kernel, const sattn_call *call) {
+  return guard([&]() -> Status {
+    if (!kernel)
+      return fail<Err::NullArgument>("kernel");
+    return run(*toKernel(kernel), call);
+  });
+}
+
+sattn_status sattn_explain(sattn_kernel *kernel, const sattn_call *given, char **text) {
+  return guard([&]() -> Status {
+    if (!kernel || !text)
+      return fail<Err::NullArgument>(kernel ? "text" : "kernel");
+    *text = nullptr;
+    std::string out;
+    if (!given) {
+      SATTN_TRY(explainKernel(*toKernel(kernel), nullptr, out));
+    } else {
+      sattn_call call;
+      SATTN_TRY(readCall(given, call));
+      BorrowedState state(toKernel(kernel)->engine());
+      SATTN_TRY(bindCall(toKernel(kernel)->manifest(), call, true, *state));
+      SATTN_TRY(explainKernel(*toKernel(kernel), &*state, out));
+    }
+    *text = copyText(out);
+    return *text ? success() : fail<Err::OutOfMemory>();
+  });
+}
+
+} // extern "C"

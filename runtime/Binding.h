@@ -1,0 +1,14 @@
+// From a call to sizes, views and offsets: everything about a call is checked here, before anything is written.
+// Reads the manifest and the caller's structs, fills a RunState that Launch.h executes.
+#pragma once
+
+#include "runtime/Manifest.h"
+#include "runtime/RunState.h"
+
+namespace sattn::rt {
+
+/// Checks `call` against `manifest` and fills `state`. With `sizesOnly`, data pointers are not looked at.
+/// `call` has been widened to this version's struct.
+Status bindCall(const Manifest &manifest, const sattn_call &call, bool sizesOnly, RunState &state);
+
+} // namespace sattn::rt

@@ -1,0 +1,74 @@
+// The variable-size memory of one call: sizes by symbol, views, offsets, the frame. It is recycled, so that a call of a
+// shape seen before allocates nothing. Filled by Binding.h, used by Launch.h.
+#pragma once
+
+#include "runtime/Fork.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace sattn::rt {
+
+/// A view of the kernel ABI: batch, position, head; strides in elements.
+struct View {
+  char *data = nullptr;
+  std::array<int64_t, 3> counts{}, strides{};
+};
+
+/// What a tensor covers: [low, high) in bytes; `dense` if every byte in it is an element's.
+struct Extent {
+  uintptr_t low = 0, high = 0;
+  bool dense = false;
+};
+
+struct RunState {
+  std::vector<int64_t> values;       ///< by symbol of the manifest
+  std::vector<int> owners;           ///< by symbol: the role that gave the size, -1: none yet
+  std::vector<float> floats;         ///< by param
+  std::vector<View> roles, results;
+  std::vector<Extent> extents;       ///< roles, then results
+  std::vector<bool> given;           ///< by result: the caller wants it
+  std::array<std::vector<int64_t>, 3> perBatch; ///< by PerBatch, where the caller gave no array
+  std::array<const int64_t *, 3> perBatchData{};
+  int64_t batch = 1;
+  std::vector<uint64_t> workspaceBytes, workspaceOffsets; ///< by workspace
+  std::vector<uint64_t> resultOffsets;                    ///< by result that is not given
+  uint64_t workspaceTotal = 0;
+  std::vector<int64_t> frame;
+  std::vector<int> order; ///< of workspaces, for packing
+};
+
+/// The free list of RunStates. Thread-safe, fork-safe.
+class RunStates final : ForkAware {
+public:
+  RunStates() { enroll(); }
+  ~RunStates() { withdraw(); }
+
+  std::unique_ptr<RunState> take() {
+    std::lock_guard lock(mutex);
+    if (free.empty())
+      return std::make_unique<RunState>();
+    std::unique_ptr<RunState> state = std::move(free.back());
+    free.pop_back();
+    return state;
+  }
+
+  void giveBack(std::unique_ptr<RunState> state) {
+    std::lock_guard lock(mutex);
+    if (free.size() < 64)
+      free.push_back(std::move(state));
+  }
+
+private:
+  void beforeFork() override { mutex.lock(); }
+  void afterForkParent() override { mutex.unlock(); }
+  void afterForkChild() override { mutex.unlock(); }
+
+  std::mutex mutex;
+  std::vector<std::unique_ptr<RunState>> free;
+};
+
+} // namespace sattn::rt
