@@ -80,10 +80,12 @@ class Checker:
         return None
 
     def check(self, header):
-        entry = nearest(header, self.commands)
+        # The public headers are the runtime's face.
+        public = header.is_relative_to(self.root / "include")
+        entry = nearest(self.root / "runtime" / header.name if public else header, self.commands)
         flags = flags_of(entry)
         messages = []
-        if header.suffix == ".h" and header.is_relative_to(self.root / "include"):
+        if header.suffix == ".h" and public:
             c_compiler = flags[0].replace("++", "")
             messages.append(self.compile(header, "c", [c_compiler, *C_FLAGS, "-I", str(self.root / "include")],
                                          entry["directory"]))
