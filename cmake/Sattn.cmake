@@ -13,7 +13,8 @@ endif()
 # is built once (sattn-pch) and reused, because MLIR's headers dominate the build time.
 function(sattn_use_mlir target)
   target_include_directories(${target} SYSTEM PRIVATE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
-  target_compile_options(${target} PRIVATE -fno-exceptions)
+  # -fPIC also in executables: the header is precompiled once, for libraries.
+  target_compile_options(${target} PRIVATE -fno-exceptions -fPIC)
   target_link_libraries(${target} PUBLIC sattn-flags)
   # A program would be compiled as PIE, which the precompiled header of the libraries is not.
   get_target_property(type ${target} TYPE)

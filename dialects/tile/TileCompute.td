@@ -9,6 +9,7 @@ def SplatOp : Tile_Op<"splat", [Pure]> {
   let arguments = (ins F32Attr:$value);
   let results = (outs AnyTile:$tile);
   let assemblyFormat = "$value attr-dict `:` type($tile)";
+  let hasVerifier = 1;
 }
 def DotOp : Tile_Op<"dot", [Pure, AttrSizedOperandSegments]> {
   let summary = "matrix product with float32 accumulation: `nt` A B^T, `nn` A B, optionally added to scaled rows";
@@ -66,6 +67,7 @@ def RowScanOp : Tile_Op<"row_scan", [Pure]> {
   let arguments = (ins AnyTile:$tile, UnitAttr:$reverse);
   let results = (outs AnyTile:$result);
   let assemblyFormat = "$tile (`reverse` $reverse^)? attr-dict `:` type($tile) `->` type($result)";
+  let hasVerifier = 1;
 }
 def SoftmaxStepOp : Tile_Op<"softmax_step", [Pure, AllTypesMatch<["m", "l", "newM", "newL", "alpha"]>, AllTypesMatch<["s", "p"]>]> {
   let summary = "one step of the online softmax in base 2";
@@ -76,6 +78,7 @@ def SoftmaxStepOp : Tile_Op<"softmax_step", [Pure, AllTypesMatch<["m", "l", "new
   let arguments = (ins AnyTile:$s, AnyTile:$m, AnyTile:$l);
   let results = (outs AnyTile:$newM, AnyTile:$newL, AnyTile:$alpha, AnyTile:$p);
   let assemblyFormat = "$s `,` $m `,` $l attr-dict `:` type($s) `,` type($m)";
+  let hasVerifier = 1;
 }
 def SoftmaxFinishOp : Tile_Op<"softmax_finish", [Pure, AllTypesMatch<["acc", "o"]>, AllTypesMatch<["m", "l", "lse"]>]> {
   let summary = "o = acc / l and the natural log-sum-exp; rows without any key: o = 0, lse = -inf";
@@ -83,12 +86,14 @@ def SoftmaxFinishOp : Tile_Op<"softmax_finish", [Pure, AllTypesMatch<["acc", "o"
   let arguments = (ins AnyTile:$m, AnyTile:$l, AnyTile:$acc, Optional<AnyTile>:$sink);
   let results = (outs AnyTile:$o, AnyTile:$lse);
   let assemblyFormat = "$m `,` $l `,` $acc (`sink` $sink^)? attr-dict `:` type($m) `,` type($acc) (`,` type($sink)^)?";
+  let hasVerifier = 1;
 }
 def MergeOp : Tile_Op<"merge", [Pure, AllTypesMatch<["m0", "l0", "m1", "l1", "m", "l"]>, AllTypesMatch<["acc0", "acc1", "acc"]>]> {
   let summary = "merges two partial softmax results; an empty one (m = -inf, l = 0) is the identity";
   let arguments = (ins AnyTile:$m0, AnyTile:$l0, AnyTile:$acc0, AnyTile:$m1, AnyTile:$l1, AnyTile:$acc1);
   let results = (outs AnyTile:$m, AnyTile:$l, AnyTile:$acc);
   let assemblyFormat = "`(` $m0 `,` $l0 `,` $acc0 `)` `,` `(` $m1 `,` $l1 `,` $acc1 `)` attr-dict `:` type($m0) `,` type($acc0)";
+  let hasVerifier = 1;
 }
 
 #endif

@@ -105,7 +105,7 @@ Type ViewType::parse(AsmParser &parser) {
   }
   if (parser.parseGreater())
     return {};
-  return get(parser.getContext(), element, inner, group, outer, layout);
+  return parser.getChecked<ViewType>(parser.getContext(), element, inner, group, outer, layout);
 }
 
 void ViewType::print(AsmPrinter &printer) const {
@@ -117,4 +117,37 @@ void ViewType::print(AsmPrinter &printer) const {
   if (getLayout())
     (printer << ", ").printStrippedAttrOrType(getLayout());
   printer << ">";
+}
+
+//===-- Verifiers of types ------------------------------------------------------------------------------===//
+
+// Operands and views: numbers in rows of a positive extent, whole panels.
+static LogicalResult verifyRows(llvm::function_ref<InFlightDiagnostic()> emitError, Type element, int64_t inner,
+                                PanelsAttr layout) {
+  if (!element.isIntOrFloat())
+    return emitError() << "expected elements that are numbers, but got " << element;
+  if (inner <= 0)
+    return emitError() << "expected a positive inner extent, but got " << inner;
+  if (layout && layout.getAxis() == PanelAxis::Cols && inner % layout.getWidth() != 0)
+    return emitError() << "expected the panel width (" << layout.getWidth() << ") to divide the inner extent (" << inner
+                       << ")";
+  return success();
+}
+
+LogicalResult ArgType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, Type element, int64_t inner,
+                              PanelsAttr layout) {
+  return verifyRows(emitError, element, inner, layout);
+}
+
+LogicalResult ViewType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, Type element, int64_t inner,
+                               int64_t group, bool outer, PanelsAttr layout) {
+  if (group <= 0)
+    return emitError() << "expected a positive group of heads, but got " << group;
+  return verifyRows(emitError, element, inner, layout);
+}
+
+LogicalResult TopType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t rows, int64_t k) {
+  if (rows <= 0 || k <= 0)
+    return emitError() << "expected a positive number of rows and of kept ids, but got " << rows << " and " << k;
+  return success();
 }

@@ -19,6 +19,7 @@ def PrivateOp : Tile_Op<"private"> {
   let arguments = (ins I64Attr:$positions);
   let results = (outs AnyView:$view);
   let assemblyFormat = "$positions attr-dict `:` type($view)";
+  let hasVerifier = 1;
 }
 def LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
   let summary = "a tile of consecutive positions from a view; rows outside the view read as 0";
@@ -58,21 +59,24 @@ def GatherAtOp : Tile_Op<"gather_at", [MemoryEffects<[MemRead]>]> {
   let arguments = (ins AnyView:$view, Index:$base, AnyTile:$ids, AnyTile:$slots);
   let results = (outs AnyTile:$tile);
   let assemblyFormat = "$view `[` $base `+` $ids `,` $slots `]` attr-dict `:` type($view) `,` type($ids) `,` type($slots) `->` type($tile)";
+  let hasVerifier = 1;
 }
 def FillOp : Tile_Op<"fill", [MemoryEffects<[MemWrite]>]> {
   let summary = "sets every element of a private view";
   let arguments = (ins F32:$value, AnyView:$view);
   let assemblyFormat = "$value `,` $view attr-dict `:` type($view)";
+  let hasVerifier = 1;
 }
 def BlockMeanOp : Tile_Op<"load_mean", [MemoryEffects<[MemRead]>]> {
   let summary = "a tile of block means: row c is the mean of positions (first + c)*stride .. + length - 1 of the view";
   let description = [{
     `ragged`: a block that ends outside the view averages the positions that exist. Otherwise, and for a block
-    without any position, such a row is 0. `reduce` is "mean" or "sum".
+    without any position, such a row is 0. The word is `mean` or `sum`.
   }];
   let arguments = (ins AnyView:$view, Index:$first, I64Attr:$length, I64Attr:$stride, UnitAttr:$ragged, StrAttr:$reduce);
   let results = (outs AnyTile:$tile);
-  let assemblyFormat = "$reduce $view `[` $first `]` `blocks` `(` $length `,` $stride `)` (`ragged` $ragged^)? attr-dict `:` type($view) `->` type($tile)";
+  let assemblyFormat = "custom<Keyword>($reduce) $view `[` $first `]` `blocks` `(` $length `,` $stride `)` (`ragged` $ragged^)? attr-dict `:` type($view) `->` type($tile)";
+  let hasVerifier = 1;
 }
 
 #endif

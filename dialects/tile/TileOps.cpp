@@ -1,4 +1,4 @@
-// Text forms and verifiers of the tile ops.
+// Text forms of the tile ops. Their verifiers: TileVerify.cpp for single ops, TileProgram.cpp for kernels and plans.
 #include "dialects/tile/Tile.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -20,26 +20,6 @@ static void printKeyword(OpAsmPrinter &printer, Operation *, StringAttr word) { 
 #include "dialects/tile/TileOps.cpp.inc"
 
 //===-- Program and plan --------------------------------------------------------------------------------===//
-
-PlanOp ProgramOp::getPlan() {
-  for (Operation &op : *getBody().begin())
-    if (auto plan = dyn_cast<PlanOp>(op))
-      return plan;
-  return {};
-}
-
-LogicalResult ProgramOp::verifyRegions() {
-  int64_t plans = 0;
-  for (Operation &op : *getBody().begin()) {
-    if (isa<PlanOp>(op))
-      ++plans;
-    else if (!isa<KernelOp>(op))
-      return op.emitOpError("cannot stand in a program: a program holds kernels and one plan");
-  }
-  if (plans != 1)
-    return emitOpError("expected exactly one plan, but got ") << plans;
-  return success();
-}
 
 ParseResult LoopOp::parse(OpAsmParser &parser, OperationState &state) {
   OpAsmParser::Argument variable;
@@ -105,28 +85,6 @@ void KernelOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setN
     setName(arg, name);
 }
 
-LogicalResult KernelOp::verifyRegions() {
-  Block &body = getBody().front();
-  if (body.getNumArguments() != getArgNames().size() + 3)
-    return emitOpError("expected ") << getArgNames().size() << " operands and three grid coordinates, but got "
-                                    << body.getNumArguments() << " arguments";
-  for (BlockArgument arg : body.getArguments().take_back(3))
-    if (!arg.getType().isIndex())
-      return emitOpError("expected grid coordinates of type index");
-  for (BlockArgument arg : body.getArguments().drop_back(3))
-    if (!isa<ArgType, PerBatchType, IndexType>(arg.getType()) && !arg.getType().isF32())
-      return emitOpError("expected operands of type arg, per_batch, index or f32, but got ") << arg.getType();
-  if (!isa<ReturnOp>(body.back()))
-    return emitOpError("expected the body to end with sattn_tile.return");
-  return success();
-}
-
-LogicalResult CountOp::verify() {
-  if (!llvm::is_contained({"batch", "positions", "heads"}, getAxis()))
-    return emitOpError("expected 'batch', 'positions' or 'heads', but got '") << getAxis() << "'";
-  return success();
-}
-
 //===-- Cover and streams -------------------------------------------------------------------------------===//
 
 ParseResult CoverOp::parse(OpAsmParser &parser, OperationState &state) {
@@ -159,13 +117,6 @@ void CoverOp::print(OpAsmPrinter &printer) {
             << getFullHi()[i] << ")";
   });
   printer.printOptionalAttrDict((*this)->getAttrs(), {"operandSegmentSizes"});
-}
-
-LogicalResult CoverOp::verify() {
-  size_t runs = getLo().size();
-  if (runs == 0 || getHi().size() != runs || getFullLo().size() != runs || getFullHi().size() != runs)
-    return emitOpError("expected one or more runs of four bounds each");
-  return success();
 }
 
 // carry(%a = %init, ...) : types -- shared by the text of streams.
@@ -222,18 +173,8 @@ void StreamOp::print(OpAsmPrinter &printer) {
 }
 
 void StreamOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {
-  setName(region.getArgument(0), "j");
-}
-
-LogicalResult StreamOp::verifyRegions() {
-  Block &body = getBody().front();
-  if (body.getNumArguments() != getInits().size() + 1 || !body.getArgument(0).getType().isIndex())
-    return emitOpError("expected the tile index and ") << getInits().size() << " carried values as arguments";
-  auto yield = cast<YieldOp>(body.getTerminator());
-  if (getInits().getTypes() != getResultTypes() || yield.getOperandTypes() != getResultTypes() ||
-      ValueRange(getCarried()).getTypes() != getResultTypes())
-    return emitOpError("expected carried, yielded and result types to agree");
-  return success();
+  if (region.getNumArguments() != 0)
+    setName(region.getArgument(0), "j");
 }
 
 ParseResult StreamInverseOp::parse(OpAsmParser &parser, OperationState &state) {
@@ -269,75 +210,7 @@ void StreamInverseOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueName
     setName(arg, name);
 }
 
-LogicalResult StreamInverseOp::verifyRegions() {
-  Block &body = getBody().front();
-  auto ids = TileType::get(getContext(), ArrayRef<int64_t>{static_cast<int64_t>(getMembers())}, IntegerType::get(getContext(), 32));
-  if (body.getNumArguments() != 3 || !body.getArgument(0).getType().isIndex() ||
-      body.getArgument(1).getType() != ids || body.getArgument(2).getType() != ids)
-    return emitOpError("expected the unit, ") << ids << " positions and slots as arguments";
-  return success();
-}
-
-//===-- Memory ------------------------------------------------------------------------------------------===//
-
-LogicalResult SliceOp::verify() {
-  ArgType arg = getArg().getType();
-  ViewType view = getView().getType();
-  if (view.getElementType() != arg.getElementType() || view.getInner() != arg.getInner() ||
-      view.getLayout() != arg.getLayout())
-    return emitOpError("expected a view of the operand's elements, inner extent and layout");
-  if (view.getLayout() && view.getGroup() != 1)
-    return emitOpError("a prepared operand is sliced one head at a time");
-  return success();
-}
-
-// A tile and a view that exchange rows: inner extents agree, groups divide the rows, blocks are whole.
-static LogicalResult verifyTransfer(Operation *op, TileType tile, ViewType view, int64_t positions) {
-  if (tile.getCols() != view.getInner())
-    return op->emitOpError("expected ") << view.getInner() << " columns as in the view, but the tile has "
-                                        << tile.getCols();
-  if (positions * view.getGroup() != tile.getRows())
-    return op->emitOpError("expected ") << positions << " positions of " << view.getGroup()
-                                        << " heads, but the tile has " << tile.getRows() << " rows";
-  if (view.getLayout() && tile.getRows() % view.getLayout().getBlock() != 0)
-    return op->emitOpError("expected whole blocks of ") << view.getLayout().getBlock() << " rows, but the tile has "
-                                                        << tile.getRows();
-  return success();
-}
-LogicalResult LoadOp::verify() {
-  TileType tile = getTile().getType();
-  return verifyTransfer(*this, tile, getView().getType(), tile.getRows() / getView().getType().getGroup());
-}
-LogicalResult StoreOp::verify() {
-  TileType tile = getTile().getType();
-  return verifyTransfer(*this, tile, getView().getType(), tile.getRows() / getView().getType().getGroup());
-}
-LogicalResult GatherOp::verify() {
-  return verifyTransfer(*this, getTile().getType(), getView().getType(), getIds().getType().getRows());
-}
-LogicalResult ScatterOp::verify() {
-  return verifyTransfer(*this, getTile().getType(), getView().getType(), getIds().getType().getRows());
-}
-
 //===-- Compute -----------------------------------------------------------------------------------------===//
-
-LogicalResult DotOp::verify() {
-  TileType a = getA().getType(), b = getB().getType(), result = getResult().getType();
-  if (getKind() != "nt" && getKind() != "nn")
-    return emitOpError("expected 'nt' or 'nn', but got '") << getKind() << "'";
-  if (a.isVector() || b.isVector() || result.isVector())
-    return emitOpError("expected tiles of two extents");
-  bool nt = getKind() == "nt";
-  int64_t inner = nt ? b.getCols() : b.getRows(), cols = nt ? b.getRows() : b.getCols();
-  if (a.getCols() != inner || result.getRows() != a.getRows() || result.getCols() != cols)
-    return emitOpError("extents do not fit: ") << a << " " << getKind() << " " << b << " gives " << a.getRows() << "x"
-                                               << cols << ", not " << result;
-  if (getAcc() && getAcc().getType() != result)
-    return emitOpError("expected an accumulator of the result's type");
-  if (getScale() && (!getAcc() || !getScale().getType().isVector() || getScale().getType().getRows() != a.getRows()))
-    return emitOpError("expected one scale for each row of an accumulator");
-  return success();
-}
 
 ParseResult MapOp::parse(OpAsmParser &parser, OperationState &state) {
   SmallVector<OpAsmParser::UnresolvedOperand> inputs;
@@ -369,27 +242,6 @@ void MapOp::print(OpAsmPrinter &printer) {
   printer << " -> " << getResult().getType() << " ";
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
   printer.printOptionalAttrDict((*this)->getAttrs());
-}
-
-LogicalResult MapOp::verifyRegions() {
-  TileType result = getResult().getType();
-  for (auto [input, arg] : llvm::zip(getInputs(), getBody().getArguments())) {
-    auto tile = dyn_cast<TileType>(input.getType());
-    if (!tile) {
-      if (input.getType() != arg.getType())
-        return emitOpError("expected a region argument of type ") << input.getType();
-      continue;
-    }
-    if (tile.getElementType() != arg.getType())
-      return emitOpError("expected a region argument of type ") << tile.getElementType();
-    bool fits = tile.getShape() == result.getShape() || (tile.isVector() && tile.getRows() == result.getRows());
-    if (!fits)
-      return emitOpError("operand of type ") << tile << " does not fit a result of type " << result;
-  }
-  auto yield = dyn_cast<YieldOp>(getBody().front().back());
-  if (!yield || yield.getNumOperands() != 1 || yield.getOperand(0).getType() != result.getElementType())
-    return emitOpError("expected the region to yield one ") << result.getElementType();
-  return success();
 }
 
 ParseResult MaskOp::parse(OpAsmParser &parser, OperationState &state) {
@@ -441,57 +293,4 @@ void MaskOp::print(OpAsmPrinter &printer) {
     printer << " when " << getWhen();
   printer.printOptionalAttrDict((*this)->getAttrs(), {"operandSegmentSizes"});
   printer << " : " << getTile().getType();
-}
-
-// Sets over (row position, key) and the op's symbols.
-static LogicalResult verifySets(Operation *op, ArrayAttr sets, size_t symbols) {
-  for (Attribute attribute : sets) {
-    auto set = dyn_cast<IntegerSetAttr>(attribute);
-    if (!set || set.getValue().getNumDims() != 2 || set.getValue().getNumSymbols() != symbols)
-      return op->emitOpError("expected integer sets over two dims and ") << symbols << " symbols";
-  }
-  return success();
-}
-static LogicalResult verifyRowMap(Operation *op, AffineMap map) {
-  if (map.getNumDims() != 1 || map.getNumSymbols() != 0 || map.getNumResults() != 1)
-    return op->emitOpError("expected a row map from one row to one position");
-  return success();
-}
-LogicalResult MaskOp::verify() {
-  if (failed(verifyRowMap(*this, getRowMap())))
-    return failure();
-  return verifySets(*this, getSets(), getSymbols().size());
-}
-
-LogicalResult ReduceOp::verify() {
-  TileType from = getTile().getType(), to = getResult().getType();
-  if (getKind() != "max" && getKind() != "sum")
-    return emitOpError("expected 'max' or 'sum', but got '") << getKind() << "'";
-  if (getOver() == "cols") {
-    if (getGroup() || !to.isVector() || to.getRows() != from.getRows())
-      return emitOpError("expected one number for each row");
-    return success();
-  }
-  if (getOver() != "heads" || !getGroup())
-    return emitOpError("expected 'cols' or 'heads(G)', but got '") << getOver() << "'";
-  if (to.getRows() * static_cast<int64_t>(*getGroup()) != from.getRows() || to.getCols() != from.getCols())
-    return emitOpError("expected ") << from.getRows() << " / " << *getGroup() << " rows";
-  return success();
-}
-
-//===-- Selection ---------------------------------------------------------------------------------------===//
-
-LogicalResult TopPushOp::verify() {
-  if (getScores().getType().getRows() != getTop().getType().getRows())
-    return emitOpError("expected scores of ") << getTop().getType().getRows() << " rows";
-  if (failed(verifyRowMap(*this, getRowMap())))
-    return failure();
-  return verifySets(*this, getForced(), getSymbols().size());
-}
-LogicalResult TopListOp::verify() {
-  TopType top = getTop().getType();
-  for (TileType type : {getIds().getType(), getScores().getType()})
-    if (type.getRows() != top.getRows() || type.getCols() != top.getK())
-      return emitOpError("expected lists of ") << top.getRows() << "x" << top.getK();
-  return success();
 }

@@ -14,6 +14,7 @@ def PoolOp : Tile_Op<"pool", [Pure, AllTypesMatch<["halo", "newHalo"]>]> {
   let arguments = (ins AnyTile:$x, AnyTile:$halo, DenseF32ArrayAttr:$weights, I64Attr:$stride);
   let results = (outs AnyTile:$y, AnyTile:$newHalo);
   let assemblyFormat = "$x `,` $halo `weights` $weights `stride` $stride attr-dict `:` type($x) `,` type($halo) `->` type($y)";
+  let hasVerifier = 1;
 }
 def TopInitOp : Tile_Op<"top_init", [Pure]> {
   let summary = "an empty running top-k";
@@ -49,6 +50,7 @@ def InvertOp : Tile_Op<"invert", [MemoryEffects<[MemRead]>]> {
   let arguments = (ins AnyView:$lists, Index:$position, Index:$units, I64Attr:$count);
   let results = (outs Inverse:$inverse);
   let assemblyFormat = "$lists `[` $position `]` `count` $count `units` `(` $units `)` attr-dict `:` type($lists)";
+  let hasVerifier = 1;
 }
 
 #endif

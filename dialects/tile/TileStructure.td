@@ -34,9 +34,12 @@ def PlanOp : Tile_Op<"plan", [HasParent<"ProgramOp">, NoTerminator, SingleBlock,
   }];
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "attr-dict-with-keyword $body";
+  let hasRegionVerifier = 1;
 }
 
-class Tile_PlanName<string mnemonic, Type type, string what> : Tile_Op<mnemonic, [Pure]> {
+class Tile_PlanOp<string mnemonic, list<Trait> traits = []>
+    : Tile_Op<mnemonic, traits # [ParentOneOf<["PlanOp", "LoopOp"]>]>;
+class Tile_PlanName<string mnemonic, Type type, string what> : Tile_PlanOp<mnemonic, [Pure]> {
   let summary = what;
   let arguments = (ins StrAttr:$name);
   let results = (outs type:$value);
@@ -55,8 +58,9 @@ def ResultOp : Tile_PlanName<"result", AnyArg, "an output tensor of the call"> {
 }
 def OffsetsOp : Tile_PlanName<"offsets", PerBatch, "`q_offset`, `kv_offset` or `kv_len` of each batch entry"> {
   let assemblyFormat = "$name attr-dict";
+  let hasVerifier = 1;
 }
-def WorkspaceOp : Tile_Op<"workspace"> {
+def WorkspaceOp : Tile_Op<"workspace", [HasParent<"PlanOp">]> {
   let summary = "memory between kernels, shaped as an operand";
   let description = [{
     Contiguous `[batch][head][position][inner]`; with a layout the positions of each head are padded to whole blocks.
@@ -66,7 +70,7 @@ def WorkspaceOp : Tile_Op<"workspace"> {
   let results = (outs AnyArg:$value);
   let assemblyFormat = "$name `[` $batch `,` $positions `,` $heads `]` attr-dict `:` type($value)";
 }
-def LaunchOp : Tile_Op<"launch"> {
+def LaunchOp : Tile_PlanOp<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "run one kernel on a grid; all its tasks are done before the next step";
   let description = [{
     `order` lists the grid axes slowest first as in the manifest, e.g. `["-x", "z", "y"]`: tasks of one K and V
@@ -75,8 +79,9 @@ def LaunchOp : Tile_Op<"launch"> {
   let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$x, Index:$y, Index:$z, Variadic<AnyType>:$args,
                        OptionalAttr<StrArrayAttr>:$order);
   let assemblyFormat = "$kernel `grid` `(` $x `,` $y `,` $z `)` `args` `(` ($args^ `:` type($args))? `)` attr-dict";
+  let hasVerifier = 1;
 }
-def LoopOp : Tile_Op<"loop", [NoTerminator, SingleBlock]> {
+def LoopOp : Tile_PlanOp<"loop", [NoTerminator, SingleBlock]> {
   let summary = "repeat steps for 0 .. count-1, to bound the workspaces";
   let arguments = (ins Index:$count);
   let regions = (region SizedRegion<1>:$body);
@@ -117,7 +122,7 @@ def CountOp : Tile_Op<"count", [Pure]> {
   let summary = "a run-time count of an operand: `batch`, `positions` or `heads`";
   let arguments = (ins AnyArg:$arg, StrAttr:$axis);
   let results = (outs Index:$value);
-  let assemblyFormat = "$axis `of` $arg attr-dict `:` type($arg)";
+  let assemblyFormat = "custom<Keyword>($axis) `of` $arg attr-dict `:` type($arg)";
   let hasVerifier = 1;
 }
 def OfBatchOp : Tile_Op<"of_batch", [Pure]> {

@@ -58,6 +58,7 @@ def Tile_ArgType : Tile_Type<"Arg", "arg"> {
   }];
   let parameters = (ins "::mlir::Type":$elementType, "int64_t":$inner, OptionalParameter<"PanelsAttr">:$layout);
   let assemblyFormat = "`<` $elementType `,` $inner (`,` $layout^)? `>`";
+  let genVerifyDecl = 1;
 }
 
 def Tile_ViewType : Tile_Type<"View", "view"> {
@@ -70,6 +71,7 @@ def Tile_ViewType : Tile_Type<"View", "view"> {
   let parameters = (ins "::mlir::Type":$elementType, "int64_t":$inner, DefaultValuedParameter<"int64_t", "1">:$group,
                         DefaultValuedParameter<"bool", "false">:$outer, OptionalParameter<"PanelsAttr">:$layout);
   let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
 }
 
 def Tile_PerBatchType : Tile_Type<"PerBatch", "per_batch"> {
@@ -84,6 +86,7 @@ def Tile_TopType : Tile_Type<"Top", "top"> {
   let summary = "running top-k of each row: `top<16x8>` keeps the best 8 of each of 16 rows";
   let parameters = (ins "int64_t":$rows, "int64_t":$k);
   let assemblyFormat = "`<` custom<RowsByK>($rows, $k) `>`";
+  let genVerifyDecl = 1;
 }
 
 def Tile_InverseType : Tile_Type<"Inverse", "inverse"> {

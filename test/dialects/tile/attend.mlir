@@ -1,7 +1,7 @@
 // RUN: sparse-attn-opt %s | sparse-attn-opt | FileCheck %s
 // RUN: sparse-attn-opt %s --mlir-print-op-generic | sparse-attn-opt | FileCheck %s
 
-// A whole program: pack K and V, then causal window attention over packed tiles.
+// A whole program: pack K and V, then causal window attention over the packed tiles.
 // CHECK-LABEL: sattn_tile.program @window
 sattn_tile.program @window {
   sattn_tile.kernel @pack_k(%k: !sattn_tile.arg<f16, 64>, %kp: !sattn_tile.arg<f32, 64, <block = 64, rows by 4>>) grid(%j, %h, %b) {
@@ -11,6 +11,15 @@ sattn_tile.program @window {
     %dst = sattn_tile.slice %kp[%b, %h] : !sattn_tile.arg<f32, 64, <block = 64, rows by 4>> -> !sattn_tile.view<f32, 64, <block = 64, rows by 4>>
     %t = sattn_tile.load %src[%p] : !sattn_tile.view<f16, 64> -> !sattn_tile.tile<64x64xf32>
     sattn_tile.store %t, %dst[%p] : !sattn_tile.tile<64x64xf32>, !sattn_tile.view<f32, 64, <block = 64, rows by 4>>
+    sattn_tile.return
+  }
+  sattn_tile.kernel @pack_v(%v: !sattn_tile.arg<f16, 64>, %vp: !sattn_tile.arg<f32, 64, <block = 64, cols by 4>>) grid(%j, %h, %b) {
+    %c64 = arith.constant 64 : index
+    %p = arith.muli %j, %c64 : index
+    %src = sattn_tile.slice %v[%b, %h] : !sattn_tile.arg<f16, 64> -> !sattn_tile.view<f16, 64>
+    %dst = sattn_tile.slice %vp[%b, %h] : !sattn_tile.arg<f32, 64, <block = 64, cols by 4>> -> !sattn_tile.view<f32, 64, <block = 64, cols by 4>>
+    %t = sattn_tile.load %src[%p] : !sattn_tile.view<f16, 64> -> !sattn_tile.tile<64x64xf32>
+    sattn_tile.store %t, %dst[%p] : !sattn_tile.tile<64x64xf32>, !sattn_tile.view<f32, 64, <block = 64, cols by 4>>
     sattn_tile.return
   }
   // CHECK: sattn_tile.kernel @attend
@@ -71,6 +80,7 @@ sattn_tile.program @window {
     %nq = arith.ceildivsi %t, %c64 : index
     %q = sattn_tile.role "q" : !sattn_tile.arg<f16, 64>
     %k = sattn_tile.role "k" : !sattn_tile.arg<f16, 64>
+    %v = sattn_tile.role "v" : !sattn_tile.arg<f16, 64>
     %o = sattn_tile.result "o" : !sattn_tile.arg<f16, 64>
     %lse = sattn_tile.result "lse" : !sattn_tile.arg<f32, 1>
     %w = sattn_tile.param "W" : index
@@ -80,6 +90,7 @@ sattn_tile.program @window {
     %kp = sattn_tile.workspace "kp"[%b, %s, %h] : !sattn_tile.arg<f32, 64, <block = 64, rows by 4>>
     %vp = sattn_tile.workspace "vp"[%b, %s, %h] : !sattn_tile.arg<f32, 64, <block = 64, cols by 4>>
     sattn_tile.launch @pack_k grid(%nk, %h, %b) args(%k, %kp : !sattn_tile.arg<f16, 64>, !sattn_tile.arg<f32, 64, <block = 64, rows by 4>>)
+    sattn_tile.launch @pack_v grid(%nk, %h, %b) args(%v, %vp : !sattn_tile.arg<f16, 64>, !sattn_tile.arg<f32, 64, <block = 64, cols by 4>>)
     sattn_tile.launch @attend grid(%nq, %h, %b) args(%q, %kp, %vp, %o, %lse, %qoff, %klen, %w, %scale : !sattn_tile.arg<f16, 64>, !sattn_tile.arg<f32, 64, <block = 64, rows by 4>>, !sattn_tile.arg<f32, 64, <block = 64, cols by 4>>, !sattn_tile.arg<f16, 64>, !sattn_tile.arg<f32, 1>, !sattn_tile.per_batch, !sattn_tile.per_batch, index, f32) {order = ["-x", "z", "y"]}
   }
 }
