@@ -51,7 +51,15 @@ private:
     minusSigns = c == '-' ? minusSigns + 1 : 0;
     if (minusSigns > maxSourceNesting)
       return refuseNesting();
+    // So does a chain of sums and products of an affine map, also across lines.
+    if (StringRef(",:;{}%").contains(c))
+      operators = 0;
+    else if (StringRef("+-*").contains(c) && !text.substr(at).starts_with("->") && ++operators > maxSourceOperators)
+      return refuse("expression has more than " + Twine(maxSourceOperators) + " operators: split it");
     bool first = std::exchange(lineIsEmpty, false);
+    // Blanks and comments may stand before the bracket of a builtin type.
+    if (std::exchange(afterBuiltin, false) && c == '<')
+      return open('<');
     if (c == '"')
       return string();
     if (llvm::isDigit(c))
@@ -90,9 +98,8 @@ private:
                                             "sparse", "array",     "opaque",  "distinct", "fused",   "affine_map",
                                             "strided", "affine_set"};
     at += name.size();
-    if (!rest.starts_with("<") || !(StringRef("!#@").contains(name[0]) || llvm::is_contained(builtin, name)))
-      return success();
-    return open('<');
+    afterBuiltin = llvm::is_contained(builtin, name);
+    return rest.starts_with("<") && StringRef("!#@").contains(name[0]) ? open('<') : success();
   }
 
   LogicalResult open(char c) {
@@ -124,9 +131,9 @@ private:
 
   StringRef text;
   SourceReport report;
-  size_t at = 0, lineStart = 0, minusSigns = 0, aliases = 0;
+  size_t at = 0, lineStart = 0, minusSigns = 0, operators = 0, aliases = 0;
   unsigned line = 1;
-  bool lineIsEmpty = true;
+  bool lineIsEmpty = true, afterBuiltin = false;
   SmallVector<char, maxSourceNesting> brackets;
 };
 } // namespace

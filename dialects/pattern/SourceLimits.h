@@ -5,9 +5,10 @@
 
 namespace sattn {
 
-/// Bytes of a text, levels of brackets, type and attribute aliases, digits of a number.
+/// Bytes of a text, levels of brackets, operators of one expression, type and attribute aliases, digits of a number.
 inline constexpr size_t maxSourceBytes = size_t(16) << 20;
 inline constexpr size_t maxSourceNesting = 256;
+inline constexpr size_t maxSourceOperators = 4096;
 inline constexpr size_t maxSourceAliases = 4096;
 inline constexpr size_t maxSourceDigits = 1000;
 

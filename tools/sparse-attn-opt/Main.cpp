@@ -1,6 +1,11 @@
 // sparse-attn-opt: mlir-opt for patterns. The limits of a text are checked before MLIR's parser sees it.
 #include "dialects/pattern/Pattern.h"
 #include "dialects/pattern/SourceLimits.h"
+#include "dialects/tile/Tile.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
@@ -19,6 +24,8 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   mlir::DialectRegistry registry;
   sattn::registerPatternDialect(registry);
+  sattn::registerTileDialect(registry);
+  registry.insert<mlir::affine::AffineDialect, mlir::arith::ArithDialect, mlir::math::MathDialect, mlir::scf::SCFDialect>();
   mlir::registerTransformsPasses();
 
   auto [input, output] =

@@ -74,7 +74,7 @@ sattn_tile.program @ops {
     // CHECK: %m, %l, %acc = sattn_tile.merge(%{{.*}}, %{{.*}}, %{{.*}}), (%{{.*}}, %{{.*}}, %{{.*}}) : <16xf32>, <16x64xf32>
     %mm, %ll, %aa = sattn_tile.merge (%m, %l, %a), (%m, %l, %b) : !sattn_tile.tile<16xf32>, !sattn_tile.tile<16x64xf32>
     %z4 = sattn_tile.load %zv[%c0] : !sattn_tile.view<f32, 1, group = 4> -> !sattn_tile.tile<16xf32>
-    // CHECK: sattn_tile.softmax_finish %{{.*}}, %{{.*}}, %{{.*}} sink %{{.*}} : <16xf32>, <16x64xf32>, <16xf32>
+    // CHECK: sattn_tile.softmax_finish %{{.*}}, %{{.*}}, %{{.*}} sink %{{.*}} : <16xf32>, <16x64xf32>, !sattn_tile.tile<16xf32>
     %ot, %lse = sattn_tile.softmax_finish %mm, %ll, %aa sink %z4 : !sattn_tile.tile<16xf32>, !sattn_tile.tile<16x64xf32>, !sattn_tile.tile<16xf32>
     sattn_tile.store %ot, %ov[%x] : !sattn_tile.tile<16x64xf32>, !sattn_tile.view<f32, 64, group = 4>
     sattn_tile.return
