@@ -1,0 +1,241 @@
+// Matrix products as outer products in registers: strips of rows times broadcast elements of the right operand, a few
+// columns by a few panels at a time. A product without accumulator is not computed at its op but when its strips are
+// asked for (Strips.cpp), so that masks, maps and row maxima are applied before anything is written.
+#include "codegen/cpu/Lowering.h"
+
+using namespace sattn;
+using namespace sattn::cpu;
+using mlir::arith::CmpFPredicate;
+
+// Inner steps per trip of the innermost loop.
+static constexpr int64_t kUnroll = 4;
+
+// Addresses of columns `first` .. `first + columns - 1` along an axis, where `first` is a multiple of `atOnce`: one
+// moving pointer, constant distances.
+static SmallVector<Ptr> alongAxis(Code &c, Ptr base, const Axis &axis, Value first, int64_t atOnce, int64_t columns) {
+  SmallVector<Ptr> places;
+  auto known = Code::known(first);
+  if (!known && atOnce % axis.block == 0) {
+    base = c.atScaled(base, first, axis.blockBytes / axis.block);
+  } else if (!known) {
+    // The block is a multiple of the columns at once: all of them lie in one.
+    Value block = c.floorDiv(first, axis.block), rest = c.sub(first, c.mul(block, axis.block));
+    base = c.atScaled(c.atScaled(base, block, axis.blockBytes), rest, axis.bytes);
+  }
+  bool oneBlock = !known && atOnce % axis.block != 0;
+  for (int64_t i = 0; i < columns; ++i)
+    places.push_back(base.plus(oneBlock ? i * axis.bytes : axis.offset(known.value_or(0) + i)));
+  return places;
+}
+
+int64_t Lowering::columnsAtOnce(int64_t panels, const Axis &column) const {
+  int64_t columns = c.atom.columnsFor(panels);
+  while (columns % column.block != 0 && column.block % columns != 0)
+    --columns;
+  return columns;
+}
+
+// Runs `body` for columns 0, step, .. with the number of columns there.
+void Lowering::forColumns(int64_t cols, int64_t step, llvm::function_ref<void(Value, int64_t)> body) {
+  int64_t whole = cols / step * step;
+  c.loop(0, whole, step, [&](Value column) { body(column, step); });
+  if (whole != cols)
+    body(c.int64(whole), cols - whole);
+}
+
+// sums[i][p] += sum over k in [from, to) of a[panel p](., k) * b(k, first + i). `inner` and `column` are the axes of b.
+// With `skipZeros` a term whose left factor is 0 leaves the sum alone, whatever b holds.
+std::vector<Values> Lowering::multiply(const Panels &a, int64_t panel, int64_t panels, const RightOperand &b,
+                                       const Axis &inner, const Axis &column, Value first, int64_t columns,
+                                       int64_t from, int64_t to, std::vector<Values> sums, bool skipZeros) {
+  SmallVector<Ptr> right = alongAxis(c, b.base, column, first, columnsAtOnce(panels, column), columns);
+
+  auto step = [&](Ptr left, ArrayRef<Ptr> factors, std::vector<Values> &state) {
+    Values strips, live;
+    for (int64_t p = 0; p < panels; ++p) {
+      strips.push_back(c.loadStrip(left.plus(p * a.panelBytes())));
+      if (skipZeros)
+        live.push_back(c.compare(CmpFPredicate::UNE, strips.back(), c.zero()));
+    }
+    for (int64_t i = 0; i < columns; ++i) {
+      Value factor = c.loadBroadcast(factors[i]);
+      for (int64_t p = 0; p < panels; ++p) {
+        Value sum = c.fma(strips[p], factor, state[i][p]);
+        state[i][p] = skipZeros ? c.select(live[p], sum, state[i][p]) : sum;
+      }
+    }
+  };
+  auto flatten = [&](const std::vector<Values> &state) {
+    Values flat;
+    for (const Values &row : state)
+      flat.append(row.begin(), row.end());
+    return flat;
+  };
+  auto unflatten = [&](ArrayRef<Value> flat) {
+    std::vector<Values> state;
+    for (int64_t i = 0; i < columns; ++i)
+      state.emplace_back(flat.slice(i * panels, panels));
+    return state;
+  };
+  // Steps k in [low, high) of one block of the inner axis; `left` and `places` point to its first step.
+  auto run = [&](Ptr left, ArrayRef<Ptr> places, int64_t count, Values flat) {
+    auto some = [&](Value k, int64_t steps, ValueRange carried) {
+      std::vector<Values> state = unflatten(Values(carried));
+      Ptr leftHere = c.atScaled(left, k, kLanes * 4);
+      llvm::DenseMap<Value, Value> moved; // one moving pointer for all columns that share a base
+      auto advance = [&](Ptr place) {
+        if (auto known = Code::known(k))
+          return place.plus(*known * inner.bytes);
+        Value &base = moved[place.base];
+        if (!base)
+          base = c.at(place.base, c.mul(k, inner.bytes));
+        return Ptr{base, place.offset};
+      };
+      SmallVector<Ptr> here = llvm::map_to_vector(places, advance);
+      for (int64_t u = 0; u < steps; ++u) {
+        SmallVector<Ptr> factors;
+        for (Ptr place : here)
+          factors.push_back(place.plus(u * inner.bytes));
+        step(leftHere.plus(u * kLanes * 4), factors, state);
+      }
+      return flatten(state);
+    };
+    int64_t whole = count / kUnroll * kUnroll;
+    flat = c.loop(0, whole, kUnroll, flat, [&](Value k, ValueRange carried) { return some(k, kUnroll, carried); });
+    return whole == count ? flat : some(c.int64(whole), count - whole, flat);
+  };
+
+  Values flat = flatten(sums);
+  int64_t k = from;
+  while (k < to) {
+    // Up to the end of the block that k lies in, or many whole blocks in one loop.
+    int64_t blockEnd = std::min(to, (k / inner.block + 1) * inner.block), blocks = (to - k) / inner.block;
+    auto starting = [&](int64_t start) {
+      SmallVector<Ptr> places;
+      for (Ptr place : right)
+        places.push_back(place.plus(inner.offset(start)));
+      return places;
+    };
+    if (k % inner.block == 0 && blocks > 1) {
+      SmallVector<Ptr> places = starting(k);
+      flat = c.loop(0, blocks, 1, flat, [&](Value block, ValueRange carried) {
+        SmallVector<Ptr> here;
+        for (Ptr place : places)
+          here.push_back(c.atScaled(place, block, inner.blockBytes));
+        return run(c.atScaled(a.at(panel, k), block, inner.block * kLanes * 4), here, inner.block, Values(carried));
+      });
+      k += blocks * inner.block;
+    } else {
+      flat = run(a.at(panel, k), starting(k), blockEnd - k, flat);
+      k = blockEnd;
+    }
+  }
+  return unflatten(flat);
+}
+
+LogicalResult Lowering::forPanelGroups(int64_t panels, llvm::function_ref<LogicalResult(int64_t, int64_t)> body) {
+  int64_t most = c.atom.maxPanels();
+  for (int64_t panel = 0; panel < panels; panel += most)
+    if (failed(body(panel, std::min(most, panels - panel))))
+      return failure();
+  return success();
+}
+
+// Whether some elements of a left operand can be zeros that a mask made, so that they must not touch the right one.
+bool Lowering::maskedOperand(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (auto mask = dyn_cast_or_null<tile::MaskOp>(op))
+    return !fullTile || mask.getWhen() || maskedOperand(mask.getTile());
+  if (auto step = dyn_cast_or_null<tile::SoftmaxStepOp>(op))
+    return maskedOperand(step.getS());
+  if (auto map = dyn_cast_or_null<tile::MapOp>(op))
+    return llvm::any_of(map.getInputs(), [&](Value input) {
+      return isa<tile::TileType>(input.getType()) && maskedOperand(input);
+    });
+  return false;
+}
+
+LogicalResult Lowering::lower(tile::DotOp op) {
+  auto a = panelsOf(op.getA());
+  if (failed(a))
+    return failure();
+  bool nt = op.getKind() == "nt";
+  tile::TileType rightType = op.getB().getType(), type = op.getResult().getType();
+  TileValue &right = tile(op.getB());
+  std::optional<RightOperand> b = nt ? right.keys : right.values;
+  if (!b) {
+    auto panels = panelsOf(op.getB());
+    if (failed(panels))
+      return failure();
+    b = RightOperand::of(*panels);
+  }
+  const Axis inner = nt ? b->col : b->row, column = nt ? b->row : b->col;
+  int64_t depth = nt ? rightType.getCols() : rightType.getRows();
+
+  if (consumerOf(op) != op) {
+    TileValue value;
+    value.pending = std::make_shared<Pending>(Pending{op.getResult(), op, *a, {}, *b, {}});
+    tile(op.getResult()) = value;
+    return success();
+  }
+
+  // In place on the accumulator, part by part of the inner extent.
+  FailureOr<Panels> to = failure();
+  bool started = false;
+  if (op.getAcc()) {
+    to = takeOrNew(op.getAcc(), op);
+    auto acc = panelsOf(op.getAcc());
+    if (failed(acc))
+      return failure();
+    if (acc->base.offset != to->base.offset || acc->base.base != to->base.base)
+      copy(*acc, *to);
+    if (op.getScale() && failed(scaleRows(*to, op.getScale())))
+      return failure();
+    started = true;
+  } else {
+    to = newPanels(type);
+  }
+  bool skipZeros = !nt && maskedOperand(op.getA());
+  for (int64_t from = 0; from < depth; from += nt ? kInnerPart : depth) {
+    int64_t end = nt ? std::min(depth, from + kInnerPart) : depth;
+    bool load = started || from != 0;
+    (void)forPanelGroups(to->count(), [&](int64_t panel, int64_t panels) {
+      forColumns(to->cols, columnsAtOnce(panels, column), [&](Value first, int64_t columns) {
+        std::vector<Values> sums(columns);
+        for (int64_t i = 0; i < columns; ++i)
+          for (int64_t p = 0; p < panels; ++p)
+            sums[i].push_back(load ? c.loadStrip(stripAt(*to, panel + p, first, i)) : c.zero());
+        sums = multiply(*a, panel, panels, *b, inner, column, first, columns, from, end, sums, skipZeros);
+        for (int64_t i = 0; i < columns; ++i)
+          for (int64_t p = 0; p < panels; ++p)
+            c.storeStrip(sums[i][p], stripAt(*to, panel + p, first, i));
+      });
+      return success();
+    });
+  }
+  TileValue value;
+  value.panels = *to;
+  tile(op.getResult()) = value;
+  return success();
+}
+
+// panels(r, .) *= scale(r); nothing to do where no row's scale changed from 1.
+LogicalResult Lowering::scaleRows(const Panels &panels, Value scale) {
+  auto factors = panelsOf(scale);
+  if (failed(factors))
+    return failure();
+  auto body = [&] {
+    for (int64_t panel = 0; panel < panels.count(); ++panel) {
+      Value factor = c.loadStrip(factors->at(panel));
+      c.loop(0, panels.cols, 1, [&](Value col) {
+        Ptr strip = stripAt(panels, panel, col, 0);
+        c.storeStrip(c.mulf(c.loadStrip(strip), factor), strip);
+      });
+    }
+  };
+  if (Value changed = tile(scale).changed)
+    c.when(changed, body);
+  else
+    body();
+  return success();
+}

@@ -1,0 +1,131 @@
+// The walk over a kernel's ops, the table of op families, and the lifetimes of tile values.
+#include "codegen/cpu/Lowering.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace sattn;
+using namespace sattn::cpu;
+
+Lowering::Lowering(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function, const Atom &atom)
+    : kernel(kernel), c(function, atom), frame(function.getArgument(0)), scratchBase(function.getArgument(1)) {
+  for (unsigned axis = 0; axis < 3; ++axis)
+    scalars[kernel.getGrid(axis)] = function.getArgument(2 + axis);
+}
+
+Unsupported Lowering::unsupported(Operation *op, const Twine &why) {
+  op->emitError("the CPU code generator does not support ") << why;
+  return {};
+}
+
+// A value is dead after the last op of its own block that uses it, be it inside that op's regions or through an op that
+// waits for its consumer.
+void Lowering::findLastUses() {
+  auto note = [&](Value value) {
+    if (!isa<tile::TileType, tile::TopType, tile::ViewType>(value.getType()))
+      return;
+    Block *block = value.getParentBlock();
+    Operation *last = value.getDefiningOp();
+    for (Operation *user : value.getUsers()) {
+      Operation *ancestor = block->findAncestorOpInBlock(*consumerOf(user));
+      if (!last || last->isBeforeInBlock(ancestor))
+        last = ancestor;
+    }
+    if (last)
+      lastUses[last].push_back(value);
+  };
+  kernel.getBody().walk([&](Block *block) {
+    for (Value argument : block->getArguments())
+      note(argument);
+    for (Operation &op : *block)
+      for (Value result : op.getResults())
+        note(result);
+  });
+}
+
+LogicalResult Lowering::run() {
+  findLastUses();
+  decodeFrame();
+  if (failed(lowerBody(kernel.getBody().front())))
+    return failure();
+  mlir::LLVM::ReturnOp::create(c.b, ValueRange());
+  tiles.clear();
+  views.clear();
+  return success();
+}
+
+LogicalResult Lowering::lowerBody(Block &block) {
+  for (Operation &op : block.without_terminator()) {
+    mlir::OpBuilder::InsertionGuard guard(c.b);
+    c.b.setLoc(op.getLoc());
+    if (failed(lower(&op)))
+      return failure();
+    for (Value dead : lastUses.lookup(&op)) {
+      tiles.erase(dead);
+      views.erase(dead);
+    }
+  }
+  return success();
+}
+
+LogicalResult Lowering::lower(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<tile::SliceOp, tile::PrivateOp, tile::LoadOp, tile::GatherOp, tile::StoreOp, tile::ScatterOp, tile::FillOp,
+            tile::DotOp, tile::MapOp, tile::MaskOp, tile::SoftmaxStepOp, tile::SoftmaxFinishOp, tile::MergeOp,
+            tile::ReduceOp, tile::StreamOp>([&](auto specific) { return lower(specific); })
+      .Case<tile::SplatOp>([&](tile::SplatOp splat) {
+        tile(splat.getTile()).splat = splat.getValue().convertToFloat();
+        return success();
+      })
+      .Case<tile::CoverOp>([&](auto) { return success(); })
+      .Default([&](Operation *other) { return lowerScalar(other); });
+}
+
+//===-- Values ------------------------------------------------------------------------------------------===//
+
+Panels Lowering::newPanels(int64_t rows, int64_t cols) {
+  Panels panels;
+  panels.rows = rows;
+  panels.cols = cols;
+  panels.owner = scratch.take(panels.count() * panels.panelBytes());
+  panels.base = {scratchBase, panels.owner->offset};
+  return panels;
+}
+
+bool Lowering::mayTake(Value value, Operation *user) {
+  return value.hasOneUse() && value.getParentBlock() == user->getBlock() && tile(value).panels &&
+         tile(value).panels->owner;
+}
+
+FailureOr<Panels> Lowering::takeOrNew(Value operand, Operation *user) {
+  if (mayTake(operand, user))
+    return *tile(operand).panels;
+  return newPanels(cast<tile::TileType>(operand.getType()));
+}
+
+FailureOr<Panels> Lowering::panelsOf(Value value) {
+  TileValue &held = tile(value);
+  if (held.panels)
+    return *held.panels;
+  Panels to = newPanels(cast<tile::TileType>(value.getType()));
+  if (held.splat) {
+    fill(to, c.strip(*held.splat));
+    return to; // not remembered: this may be inside a loop that the value is not
+  }
+  if (failed(materialise(held, to)))
+    return failure();
+  return to;
+}
+
+Ptr Lowering::stripAt(const Panels &panels, int64_t panel, Value column, int64_t i) {
+  return c.atScaled(panels.at(panel, i), column, kLanes * 4);
+}
+
+void Lowering::fill(const Panels &panels, Value strip) {
+  c.loop(0, panels.count() * panels.cols, 1,
+         [&](Value i) { c.storeStrip(strip, c.atScaled(panels.base, i, kLanes * 4)); });
+}
+
+void Lowering::copy(const Panels &from, const Panels &to) {
+  c.loop(0, to.count() * to.cols, 1, [&](Value i) {
+    c.storeStrip(c.loadStrip(c.atScaled(from.base, i, kLanes * 4)), c.atScaled(to.base, i, kLanes * 4));
+  });
+}

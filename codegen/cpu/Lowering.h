@@ -1,0 +1,131 @@
+// One tile kernel to one function of the kernel ABI (docs/artefact.md, section 2), emitted in program order with
+// Code.h. The ops are lowered by family: KernelFrame.cpp (arguments, scalars), Memory.cpp and Pack.cpp (loads, stores),
+// Dot.cpp, Mask.cpp, Map.cpp, Softmax.cpp, Stream.cpp, Reduce.cpp, Select.cpp, Inverse.cpp. Where each value lives:
+// Residency.h.
+#pragma once
+#include "codegen/cpu/Residency.h"
+
+namespace sattn::cpu {
+
+/// The answer to an op or a form of it that has no lowering, already reported.
+struct Unsupported {
+  operator LogicalResult() const { return failure(); }
+  template <typename T> operator FailureOr<T>() const { return failure(); }
+};
+
+/// A block of strips in registers: columns `column` .. by panels `panel` .. of a value.
+struct Strips {
+  int64_t panel;        ///< first panel
+  Value column;         ///< first column, i64
+  std::vector<Values> at; ///< [column][panel]
+};
+
+/// Products of more inner steps than this are summed in parts, so that the strips of the left operand and the part of
+/// the right one stay in the first-level cache.
+inline constexpr int64_t kInnerPart = 128;
+
+class Lowering {
+public:
+  Lowering(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function, const Atom &atom);
+  /// Emits the whole body. Errors are diagnostics at the tile op.
+  LogicalResult run();
+  int64_t scratchBytes() const { return scratch.highWater(); }
+
+private:
+  //===-- Structure (Lowering.cpp, KernelFrame.cpp) -----------------------------------------------------===//
+  void findLastUses();
+  void decodeFrame();
+  LogicalResult lowerBody(Block &block);
+  LogicalResult lower(Operation *op);
+  LogicalResult lowerScalar(Operation *op);
+  Unsupported unsupported(Operation *op, const Twine &why);
+
+  //===-- Values ----------------------------------------------------------------------------------------===//
+  Value scalar(Value value) { return scalars.lookup(value); }
+  TileValue &tile(Value value) { return tiles[value]; }
+  Panels newPanels(int64_t rows, int64_t cols);
+  Panels newPanels(tile::TileType type) { return newPanels(type.getRows(), type.getCols()); }
+  /// The value as panels; computes it first where it is still pending or a splat.
+  FailureOr<Panels> panelsOf(Value value);
+  /// Whether `user` may overwrite the memory of `value`: its only use, in the block that defines it.
+  bool mayTake(Value value, Operation *user);
+  /// Memory for a result of `user`: that of `operand` if it may be overwritten, else fresh.
+  FailureOr<Panels> takeOrNew(Value operand, Operation *user);
+  Ptr stripAt(const Panels &panels, int64_t panel, Value column, int64_t i);
+  void fill(const Panels &panels, Value strip);
+  void copy(const Panels &from, const Panels &to);
+
+  //===-- Memory (Memory.cpp, Pack.cpp) -----------------------------------------------------------------===//
+  LogicalResult lower(tile::SliceOp op);
+  LogicalResult lower(tile::PrivateOp op);
+  LogicalResult lower(tile::LoadOp op);
+  LogicalResult lower(tile::GatherOp op);
+  LogicalResult lower(tile::StoreOp op);
+  LogicalResult lower(tile::ScatterOp op);
+  LogicalResult lower(tile::FillOp op);
+  LogicalResult defineFromRows(Operation *op, Value result, const RowSource &source);
+  /// Pointer to row `row` of a source; `outside` where there is no such row.
+  Value rowPointer(const RowSource &source, Value row, Value outside);
+  /// Rows into panels of `width` rows ([rows / width][cols][width]).
+  void packRows(const RowSource &source, Ptr to, int64_t width);
+  /// Rows into panels of `width` columns ([rows / block][cols / width][block][width]).
+  void packCols(const RowSource &source, Ptr to, int64_t width, int64_t block);
+  void unpackRows(const Panels &from, const RowSource &to);
+  void moveColumn(const RowSource &source, const Panels &panels, bool toPanels);
+  Value loadElements(Ptr pointer, Type element, int64_t count);
+  void storeElements(Value strip, Ptr pointer, Type element, int64_t count);
+
+  //===-- Arithmetic (Dot.cpp, Map.cpp, Mask.cpp, Softmax.cpp, Reduce.cpp) ------------------------------===//
+  LogicalResult lower(tile::DotOp op);
+  LogicalResult lower(tile::MapOp op);
+  LogicalResult lower(tile::MaskOp op);
+  LogicalResult lower(tile::SoftmaxStepOp op);
+  LogicalResult lower(tile::SoftmaxFinishOp op);
+  LogicalResult lower(tile::MergeOp op);
+  LogicalResult lower(tile::ReduceOp op);
+  using Consumer = llvm::function_ref<FailureOr<Values>(Strips &, ValueRange)>;
+  /// Hands panels `panel` .. `panel + panels - 1` of a value to `consume`, block of columns by block of columns, together
+  /// with the carried values, whose last state is returned.
+  FailureOr<Values> forStrips(const TileValue &value, int64_t cols, int64_t panel, int64_t panels, ValueRange inits,
+                              Consumer consume);
+  LogicalResult materialise(TileValue &value, const Panels &to);
+  /// Runs `body` for groups of panels that one micro-kernel takes.
+  LogicalResult forPanelGroups(int64_t panels, llvm::function_ref<LogicalResult(int64_t, int64_t)> body);
+  FailureOr<TileValue> defer(Operation *step, Value input);
+  Operation *consumerOf(Operation *op);
+  LogicalResult deferOrCompute(Operation *op, Value input);
+  std::vector<Values> multiply(const Panels &a, int64_t panel, int64_t panels, const RightOperand &b, const Axis &inner,
+                               const Axis &column, Value first, int64_t columns, int64_t from, int64_t to,
+                               std::vector<Values> sums, bool skipZeros);
+  int64_t columnsAtOnce(int64_t panels, const Axis &column) const;
+  void forColumns(int64_t cols, int64_t step, llvm::function_ref<void(Value, int64_t)> body);
+  bool maskedOperand(Value value);
+  LogicalResult scaleRows(const Panels &panels, Value scale);
+  LogicalResult applySteps(const Pending &pending, Strips &strips);
+  LogicalResult applyMap(tile::MapOp op, Value input, Strips &strips);
+  LogicalResult applyMask(tile::MaskOp op, Strips &strips);
+  FailureOr<Value> emitScalarBody(tile::MapOp op, ArrayRef<Value> arguments);
+
+  //===-- Streams (Stream.cpp) --------------------------------------------------------------------------===//
+  LogicalResult lower(tile::StreamOp op);
+  FailureOr<TileValue> startCarry(Operation *op, Value init);
+  LogicalResult finishCarry(tile::YieldOp yield, ArrayRef<TileValue> carried);
+  LogicalResult lowerStreamBody(tile::StreamOp op, Value index, ArrayRef<TileValue> carried, bool full);
+
+  tile::KernelOp kernel;
+  Code c;
+  Value frame, scratchBase;
+  Scratch scratch;
+  bool fullTile = false; ///< emitting the body of a stream for full tiles
+
+  llvm::DenseMap<Value, Value> scalars;
+  llvm::DenseMap<Value, TileValue> tiles;
+  llvm::DenseMap<Value, View> views;
+  struct Argument {
+    Value data, counts[3], strides[3]; ///< batch, position, head; strides in bytes
+  };
+  llvm::DenseMap<Value, Argument> arguments;
+  llvm::DenseMap<Operation *, SmallVector<Value>> lastUses;
+};
+
+} // namespace sattn::cpu

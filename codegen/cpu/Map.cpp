@@ -1,0 +1,155 @@
+// Maps: the scalar region is emitted once on strips; f32 becomes a strip of float32, i32 of int32, i1 of i1, and
+// values from outside the region are broadcast.
+#include "codegen/cpu/Lowering.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace sattn;
+using namespace sattn::cpu;
+using namespace mlir;
+
+static bool isShortFloat(Type type) { return type.isF16() || type.isBF16(); }
+
+// The strip type of a scalar; null where there is none. Short floats are held as float32.
+static Type stripType(Code &c, Type scalar) {
+  if (scalar.isF32() || isShortFloat(scalar))
+    return c.vf;
+  if (scalar.isInteger(32))
+    return c.vi;
+  return scalar.isInteger(1) ? c.v1 : Type();
+}
+
+// Ops that mean the same on strips.
+static bool isElementwise(Operation *op) {
+  return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp, arith::CmpFOp, arith::MaxNumFOp,
+             arith::MinNumFOp, arith::MaximumFOp, arith::MinimumFOp, arith::SelectOp, arith::AddIOp, arith::SubIOp,
+             arith::MulIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp, arith::ShLIOp, arith::ShRSIOp, arith::ShRUIOp,
+             arith::CmpIOp, arith::MaxSIOp, arith::MinSIOp, arith::SIToFPOp, arith::FPToSIOp, arith::BitcastOp>(op);
+}
+
+static Value emitMath(Code &c, Operation *op, ArrayRef<Value> x) {
+  constexpr float log2e = 1.44269504f, ln2 = 0.693147181f;
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case<math::Exp2Op>([&](auto) { return c.exp2(x[0]); })
+      .Case<math::ExpOp>([&](auto) { return c.exp2(c.mulf(x[0], c.strip(log2e))); })
+      .Case<math::Log2Op>([&](auto) { return c.log2(x[0]); })
+      .Case<math::LogOp>([&](auto) { return c.mulf(c.log2(x[0]), c.strip(ln2)); })
+      .Case<math::Log1pOp>([&](auto) { return c.log1p(x[0]); })
+      .Case<math::TanhOp>([&](auto) { return c.tanh(x[0]); })
+      .Case<math::FmaOp>([&](auto) { return c.fma(x[0], x[1], x[2]); })
+      .Case<math::SqrtOp>([&](auto) -> Value { return LLVM::SqrtOp::create(c.b, x[0]); })
+      .Case<math::RsqrtOp>([&](auto) { return c.divf(c.strip(1.0f), LLVM::SqrtOp::create(c.b, x[0])); })
+      .Case<math::AbsFOp>([&](auto) { return c.asFloat(c.andi(c.asInt(x[0]), c.stripI(0x7fffffff))); })
+      .Case<math::FloorOp>([&](auto) { return c.floor(x[0]); })
+      .Case<math::CeilOp>([&](auto) { return c.negate(c.floor(c.negate(x[0]))); })
+      .Default([](Operation *) { return Value(); });
+}
+
+FailureOr<Value> Lowering::emitScalarBody(tile::MapOp op, ArrayRef<Value> inputs) {
+  llvm::DenseMap<Value, Value> strips;
+  Block &body = op.getBody().front();
+  for (auto [argument, input] : llvm::zip(body.getArguments(), inputs))
+    strips[argument] = input;
+  auto lookup = [&](Value value) -> Value {
+    Value &strip = strips[value];
+    if (!strip)
+      if (Value outside = scalar(value); outside && stripType(c, outside.getType()))
+        strip = c.broadcast(outside);
+    return strip;
+  };
+  for (Operation &inner : body.without_terminator()) {
+    Values operands;
+    for (Value operand : inner.getOperands())
+      operands.push_back(lookup(operand));
+    Type type = inner.getNumResults() == 1 ? stripType(c, inner.getResult(0).getType()) : Type();
+    if (!type || llvm::is_contained(operands, Value()))
+      return unsupported(&inner, "'" + inner.getName().getStringRef() + "' on these types in a map");
+    Value result;
+    if (auto constant = dyn_cast<arith::ConstantOp>(inner)) {
+      if (auto number = dyn_cast<FloatAttr>(constant.getValue()))
+        result = c.strip(static_cast<float>(number.getValueAsDouble()));
+      else if (auto integer = dyn_cast<IntegerAttr>(constant.getValue()))
+        result = type == c.v1 ? c.lanesBelow(integer.getValue().isZero() ? 0 : kLanes) : c.stripI(integer.getInt());
+    } else if (isa<arith::ExtFOp>(inner)) {
+      result = operands[0];
+    } else if (isa<arith::TruncFOp>(inner)) {
+      result = c.widen(c.narrow(operands[0], inner.getResult(0).getType()), inner.getResult(0).getType());
+    } else if (isElementwise(&inner) && !llvm::any_of(inner.getOperandTypes(), isShortFloat)) {
+      OperationState state(inner.getLoc(), inner.getName());
+      state.addOperands(operands);
+      state.addTypes(type);
+      state.addAttributes(inner.getAttrs());
+      result = c.b.create(state)->getResult(0);
+    } else {
+      result = emitMath(c, &inner, operands);
+    }
+    if (!result)
+      return unsupported(&inner, "'" + inner.getName().getStringRef() + "' in a map");
+    strips[inner.getResult(0)] = result;
+  }
+  Value yielded = lookup(cast<tile::YieldOp>(body.getTerminator()).getOperand(0));
+  if (!yielded)
+    return unsupported(op, "maps that yield this type");
+  return yielded;
+}
+
+LogicalResult Lowering::applyMap(tile::MapOp op, Value head, Strips &strips) {
+  tile::TileType type = op.getResult().getType();
+  SmallVector<Value> inputs(op.getInputs().size());
+  for (auto [i, column] : llvm::enumerate(strips.at)) {
+    for (auto [p, strip] : llvm::enumerate(column)) {
+      for (auto [n, input] : llvm::enumerate(op.getInputs())) {
+        auto tileType = dyn_cast<tile::TileType>(input.getType());
+        if (head && input == head)
+          inputs[n] = strip;
+        else if (!tileType)
+          inputs[n] = c.broadcast(scalar(input));
+        else if (tile(input).splat)
+          inputs[n] = c.strip(*tile(input).splat);
+        else if (tileType.isVector() && !type.isVector())
+          inputs[n] = c.loadStrip(tile(input).panels->at(strips.panel + static_cast<int64_t>(p)));
+        else
+          inputs[n] = c.loadStrip(stripAt(*tile(input).panels, strips.panel + static_cast<int64_t>(p), strips.column,
+                                          static_cast<int64_t>(i)));
+        if (tileType && tileType.getElementType().isInteger(32))
+          inputs[n] = c.asInt(inputs[n]);
+      }
+      FailureOr<Value> result = emitScalarBody(op, inputs);
+      if (failed(result))
+        return failure();
+      strip = type.getElementType().isInteger(32) ? c.asFloat(*result) : *result;
+    }
+  }
+  return success();
+}
+
+// The operand whose strips the map is computed on: a pending one if there is one, else one whose memory can be
+// overwritten, else any of the result's shape.
+LogicalResult Lowering::lower(tile::MapOp op) {
+  tile::TileType type = op.getResult().getType();
+  if (!stripType(c, type.getElementType()) || type.getElementType().isInteger(1))
+    return unsupported(op, "maps to elements other than f32, f16, bf16 and i32");
+  Value head;
+  for (Value input : op.getInputs()) {
+    auto tileType = dyn_cast<tile::TileType>(input.getType());
+    if (!tileType) {
+      if (!scalar(input) || !stripType(c, scalar(input).getType()))
+        return unsupported(op, "map operands of this type");
+      continue;
+    }
+    if (tileType.getShape() != type.getShape() || tile(input).splat)
+      continue;
+    bool better = !head || (tile(input).pending && !tile(head).pending) || (!tile(head).pending && mayTake(input, op));
+    if (better)
+      head = input;
+  }
+  for (Value input : op.getInputs()) {
+    if (input == head || !isa<tile::TileType>(input.getType()) || tile(input).splat)
+      continue;
+    auto panels = panelsOf(input);
+    if (failed(panels))
+      return failure();
+    tile(input).panels = *panels;
+  }
+  return deferOrCompute(op, head);
+}

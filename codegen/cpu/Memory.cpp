@@ -1,0 +1,182 @@
+// Slices, loads, gathers, stores and scatters: which forms a loaded tile takes follows from its uses. How rows become
+// panels and back: Pack.cpp.
+#include "codegen/cpu/Lowering.h"
+
+using namespace sattn;
+using namespace sattn::cpu;
+
+LogicalResult Lowering::lower(tile::SliceOp op) {
+  const Argument &argument = arguments[op.getArg()];
+  tile::ViewType type = op.getView().getType();
+  View view;
+  view.type = type;
+  Value offset = c.add(c.mul(scalar(op.getBatch()), argument.strides[0]),
+                       c.mul(c.mul(scalar(op.getHead()), type.getGroup()), argument.strides[2]));
+  view.base = c.at(Ptr{argument.data}, offset);
+  view.positionBytes = argument.strides[1];
+  view.headBytes = argument.strides[2];
+  view.limit = argument.counts[1];
+  if (op.getLimit())
+    view.limit = c.min(view.limit, scalar(op.getLimit()));
+  // A negative limit is an empty view; the test for "inside" is unsigned.
+  view.limit = c.max(view.limit, c.int64(0));
+  views[op.getView()] = view;
+  return success();
+}
+
+LogicalResult Lowering::lower(tile::PrivateOp op) {
+  tile::ViewType type = op.getView().getType();
+  int64_t positions = op.getPositions(), rowBytes;
+  View view;
+  view.type = type;
+  if (type.getLayout())
+    return unsupported(op, "private memory with a layout");
+  rowBytes = type.getInner() * view.elementBytes();
+  view.owner = scratch.take(positions * type.getGroup() * rowBytes);
+  view.base = {scratchBase, view.owner->offset};
+  view.positionBytes = c.int64(rowBytes * type.getGroup());
+  view.headBytes = c.int64(rowBytes);
+  view.limit = c.int64(positions);
+  view.isPrivate = true;
+  views[op.getView()] = view;
+  return success();
+}
+
+LogicalResult Lowering::lower(tile::LoadOp op) {
+  const View &view = views[op.getView()];
+  tile::TileType type = op.getTile().getType();
+  Value position = scalar(op.getPosition());
+  auto layout = view.type.getLayout();
+  if (!layout)
+    return defineFromRows(op, op.getTile(), {view, position, std::nullopt, type.getRows()});
+
+  // A prepared operand stays where it is. Its position is one of whole blocks.
+  if (!view.type.getElementType().isF32())
+    return unsupported(op, "prepared operands of an element type other than f32");
+  Ptr base = c.at(view.base, c.mul(position, type.getCols() * 4));
+  RightOperand operand = layout.getAxis() == tile::PanelAxis::Rows
+                             ? RightOperand::rowsBy(base, layout.getWidth(), type.getRows(), type.getCols())
+                             : RightOperand::colsBy(base, layout.getWidth(), layout.getBlock(), type.getCols());
+  for (mlir::OpOperand &use : op.getTile().getUses())
+    if (!isa<tile::DotOp>(use.getOwner()) || use.getOperandNumber() != 1)
+      return unsupported(use.getOwner(), "a prepared operand anywhere but on the right of a dot");
+  TileValue &value = tile(op.getTile());
+  value = {};
+  value.keys = value.values = operand;
+  return success();
+}
+
+LogicalResult Lowering::lower(tile::GatherOp op) {
+  if (op.getView().getType().getLayout())
+    return unsupported(op, "gathering from a prepared operand");
+  auto ids = panelsOf(op.getIds());
+  if (failed(ids))
+    return failure();
+  return defineFromRows(op, op.getTile(),
+                        {views[op.getView()], scalar(op.getBase()), *ids, op.getTile().getType().getRows()});
+}
+
+// Element types that memory may have; all are float32 or int32 in scratch.
+static bool storable(Type element) {
+  return element.isF32() || element.isF16() || element.isBF16() || element.isInteger(32);
+}
+
+LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSource &source) {
+  Type element = source.view.type.getElementType();
+  if (!storable(element))
+    return unsupported(op, "memory of an element type other than f32, f16, bf16 and i32");
+  auto type = cast<tile::TileType>(result.getType());
+  bool panels = false, keys = false, values = false;
+  for (mlir::OpOperand &use : result.getUses()) {
+    auto dot = dyn_cast<tile::DotOp>(use.getOwner());
+    auto stores = dyn_cast<tile::StoreOp>(use.getOwner());
+    if (dot && use.getOperandNumber() == 1)
+      (dot.getKind() == "nt" ? keys : values) = true;
+    else if (stores && stores.getView().getType().getLayout() && stores->getBlock() == result.getParentBlock() &&
+             !source.view.isPrivate)
+      tile(result).rows = source;
+    else
+      panels = true;
+  }
+  TileValue value;
+  value.rows = tile(result).rows;
+  int64_t width = c.atom.panelWidth, rows = type.getRows(), cols = type.getCols();
+  // What the panels serve as well need not be packed twice.
+  if (panels || (values && cols % width != 0)) {
+    value.panels = newPanels(type);
+    if (cols == 1)
+      moveColumn(source, *value.panels, /*toPanels=*/true);
+    else
+      packRows(source, value.panels->base, kLanes);
+    value.keys = value.values = RightOperand::of(*value.panels);
+  }
+  if (keys && !value.keys) {
+    Owner owner = scratch.take(llvm::alignTo(rows, width) * cols * 4);
+    Ptr to{scratchBase, owner->offset};
+    packRows(source, to, width);
+    value.keys = RightOperand::rowsBy(to, width, rows, cols, owner);
+  }
+  if (values && !value.values) {
+    int64_t block = llvm::alignTo(rows, kLanes / width);
+    Owner owner = scratch.take(block * cols * 4);
+    Ptr to{scratchBase, owner->offset};
+    packCols(source, to, width, block);
+    value.values = RightOperand::colsBy(to, width, block, cols, owner);
+  }
+  tile(result) = value;
+  return success();
+}
+
+LogicalResult Lowering::lower(tile::StoreOp op) {
+  const View &view = views[op.getView()];
+  Value position = scalar(op.getPosition());
+  tile::TileType type = op.getTile().getType();
+  if (!storable(view.type.getElementType()))
+    return unsupported(op, "memory of an element type other than f32, f16, bf16 and i32");
+  if (auto layout = view.type.getLayout()) {
+    if (!tile(op.getTile()).rows || !view.type.getElementType().isF32())
+      return unsupported(op, "storing into a layout anything but a tile loaded in the same block, as f32");
+    int64_t width = layout.getWidth();
+    if (width > kLanes || !llvm::isPowerOf2_64(width))
+      return unsupported(op, "panels of a width other than 1, 2, 4, 8 or 16");
+    Ptr to = c.at(view.base, c.mul(position, type.getCols() * 4));
+    if (layout.getAxis() == tile::PanelAxis::Rows)
+      packRows(*tile(op.getTile()).rows, to, width);
+    else if (layout.getBlock() % (kLanes / width) == 0)
+      packCols(*tile(op.getTile()).rows, to, width, layout.getBlock());
+    else
+      return unsupported(op, "blocks that do not hold whole strips");
+    return success();
+  }
+  auto panels = panelsOf(op.getTile());
+  if (failed(panels))
+    return failure();
+  RowSource to{view, position, std::nullopt, type.getRows()};
+  type.getCols() == 1 ? moveColumn(to, *panels, /*toPanels=*/false) : unpackRows(*panels, to);
+  return success();
+}
+
+LogicalResult Lowering::lower(tile::ScatterOp op) {
+  const View &view = views[op.getView()];
+  if (view.type.getLayout() || !storable(view.type.getElementType()))
+    return unsupported(op, "scattering into a layout or an element type other than f32, f16, bf16 and i32");
+  auto ids = panelsOf(op.getIds());
+  auto panels = panelsOf(op.getTile());
+  if (failed(ids) || failed(panels))
+    return failure();
+  RowSource to{view, scalar(op.getBase()), *ids, op.getTile().getType().getRows()};
+  panels->cols == 1 ? moveColumn(to, *panels, /*toPanels=*/false) : unpackRows(*panels, to);
+  return success();
+}
+
+LogicalResult Lowering::lower(tile::FillOp op) {
+  const View &view = views[op.getView()];
+  if (!view.isPrivate || !view.type.getElementType().isF32())
+    return unsupported(op, "filling anything but private f32 memory");
+  int64_t floats = *Code::known(view.limit) * view.type.getGroup() * view.type.getInner();
+  Value strip = c.broadcast(scalar(op.getValue()));
+  // Scratch ranges are whole lines, so the last strip may run past the end.
+  c.loop(0, llvm::divideCeil(floats, kLanes), 1,
+         [&](Value i) { c.storeStrip(strip, c.atScaled(view.base, i, kLanes * 4)); });
+  return success();
+}

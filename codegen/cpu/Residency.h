@@ -1,0 +1,118 @@
+// Where tile values live while a kernel is lowered. Every tile value is memory, never a bundle of registers: whole
+// tiles in registers spill. One form serves all computed values, panels of 16 rows in scratch memory; the other forms
+// exist for operands. A value owns its scratch memory through shared pointers: when the last holder goes, the memory
+// is free for the next value.
+#pragma once
+#include "codegen/cpu/Code.h"
+#include "dialects/tile/Tile.h"
+#include <map>
+#include <memory>
+
+namespace sattn::cpu {
+
+/// First-fit allocator of a kernel's scratch memory, used while code is emitted in program order.
+class Scratch {
+public:
+  /// A range of scratch memory, free again when the object dies.
+  class Range {
+  public:
+    Range(Scratch &pool, int64_t offset, int64_t bytes) : offset(offset), pool(pool), bytes(bytes) {}
+    ~Range() { pool.release(offset, bytes); }
+    Range(const Range &) = delete;
+    Range &operator=(const Range &) = delete;
+    const int64_t offset;
+
+  private:
+    Scratch &pool;
+    int64_t bytes;
+  };
+  std::shared_ptr<Range> take(int64_t bytes);
+  /// Most bytes in use at any time.
+  int64_t highWater() const { return top; }
+
+private:
+  void release(int64_t offset, int64_t bytes);
+  std::map<int64_t, int64_t> holes; ///< offset -> bytes, never adjacent
+  int64_t end = 0, top = 0;
+};
+using Owner = std::shared_ptr<Scratch::Range>;
+
+/// Rows as lanes: element (r, c) at [r / 16][c][r % 16], four bytes each; rows are padded to whole panels. A row vector
+/// has one column. Lanes past the last row hold anything.
+struct Panels {
+  Ptr base;
+  int64_t rows = 0, cols = 0;
+  Owner owner;
+  int64_t count() const { return llvm::divideCeil(rows, kLanes); }
+  int64_t panelBytes() const { return cols * kLanes * 4; }
+  Ptr at(int64_t panel, int64_t col = 0) const { return base.plus(panel * panelBytes() + col * kLanes * 4); }
+};
+
+/// How an index becomes bytes: (i / block) * blockBytes + (i % block) * bytes.
+struct Axis {
+  int64_t block, blockBytes, bytes;
+  int64_t offset(int64_t i) const { return i / block * blockBytes + i % block * bytes; }
+};
+
+/// The right operand of a dot, read one float32 at a time: element (r, c) at row.offset(r) + col.offset(c).
+struct RightOperand {
+  Ptr base;
+  Axis row, col;
+  Owner owner;
+  /// Rows cut into panels of `width`: [rows / width][cols][width].
+  static RightOperand rowsBy(Ptr base, int64_t width, int64_t rows, int64_t cols, Owner owner = {}) {
+    return {base, {width, cols * width * 4, 4}, {cols, 0, width * 4}, std::move(owner)};
+  }
+  /// Columns cut into panels of `width` in blocks of rows: [rows / block][cols / width][block][width].
+  static RightOperand colsBy(Ptr base, int64_t width, int64_t block, int64_t cols, Owner owner = {}) {
+    return {base, {block, block * cols * 4, width * 4}, {width, block * width * 4, 4}, std::move(owner)};
+  }
+  static RightOperand of(const Panels &panels) {
+    return rowsBy(panels.base, kLanes, panels.rows, panels.cols, panels.owner);
+  }
+};
+
+/// Memory in rows that a tile is read from, one pointer for each row.
+struct View {
+  Ptr base;
+  Value positionBytes, headBytes; ///< strides
+  Value limit;                    ///< positions at or beyond lie outside
+  tile::ViewType type;
+  bool isPrivate = false;
+  Owner owner;
+  int64_t elementBytes() const { return llvm::divideCeil(type.getElementType().getIntOrFloatBitWidth(), 8); }
+};
+struct RowSource {
+  View view;
+  Value position;           ///< of the first row, or the base that is added to `ids`
+  std::optional<Panels> ids; ///< row block i lies at position + ids[i]
+  int64_t rows = 0;
+};
+
+/// Element-wise ops that have not been computed yet: they are applied in registers when a consumer asks for the
+/// strips, on the result of a dot that is not in memory, or on a value that is.
+struct Pending {
+  Value head;        ///< what the first step is applied to; null for a map of row vectors and scalars alone
+  tile::DotOp dot;   ///< of kind nt; null: `source` holds the first operand
+  Panels a, source;
+  RightOperand b;
+  SmallVector<Operation *> steps; ///< map and mask ops, each on the result of the one before
+};
+
+/// Running top-k: the columns of both panels are the ranks, best first.
+struct TopState {
+  Panels scores, ids;
+};
+
+/// A tile value in every form that its uses need.
+struct TileValue {
+  std::optional<Panels> panels;
+  std::optional<RightOperand> keys;   ///< as right operand of dot nt
+  std::optional<RightOperand> values; ///< as right operand of dot nn
+  std::optional<RowSource> rows;      ///< not read yet
+  std::optional<float> splat;
+  std::shared_ptr<Pending> pending;
+  Value changed; ///< i1; where it does not hold, all elements are 1 and memory need not say so
+};
+
+} // namespace sattn::cpu

@@ -1,0 +1,173 @@
+// The online softmax: step, finish, merge. Scores are strips of rows, so maxima and sums need no horizontal operation.
+#include "codegen/cpu/Lowering.h"
+
+using namespace sattn;
+using namespace sattn::cpu;
+using mlir::arith::CmpFPredicate;
+
+// A row keeps its maximum until a score exceeds it by more than this many binary orders: p stays below 2^8, far from
+// overflow, and the accumulator is rescaled a few times a row instead of at most tiles. The sums are the same.
+static constexpr float kSlack = 8.0f;
+
+// m, or 0 for rows that have seen no key, so that exp2(s - m) is 0 there and not NaN.
+static Value finiteOrZero(Code &c, Value m) {
+  return c.select(c.compare(CmpFPredicate::OEQ, m, c.minusInf()), c.zero(), m);
+}
+
+LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
+  auto oldM = panelsOf(op.getM()), oldL = panelsOf(op.getL());
+  auto m = takeOrNew(op.getM(), op), l = takeOrNew(op.getL(), op);
+  if (failed(oldM) || failed(oldL) || failed(m) || failed(l))
+    return failure();
+  // The pending score tile is read here for the last time; p is written over a tile in memory if it may be.
+  TileValue scores = tile(op.getS());
+  Panels p = mayTake(op.getS(), op) ? *scores.panels : newPanels(op.getP().getType());
+  if (scores.splat && !scores.pending)
+    return unsupported(op, "a softmax step on constant scores");
+  Panels alpha = newPanels(op.getAlpha().getType());
+  bool onlyScales = llvm::all_of(op.getAlpha().getUses(), [](mlir::OpOperand &use) {
+    auto dot = dyn_cast<tile::DotOp>(use.getOwner());
+    return dot && dot.getScale() == use.get();
+  });
+
+  // Scores to memory, and the maximum of each row.
+  Values maxima;
+  LogicalResult status = forPanelGroups(p.count(), [&](int64_t panel, int64_t panels) -> LogicalResult {
+    Values none(panels, c.minusInf());
+    auto found = forStrips(scores, p.cols, panel, panels, none, [&](Strips &strips, ValueRange carried) {
+      Values best(carried);
+      for (auto [i, column] : llvm::enumerate(strips.at))
+        for (auto [q, strip] : llvm::enumerate(column)) {
+          c.storeStrip(strip, stripAt(p, panel + q, strips.column, i));
+          best[q] = c.maxKeep(strip, best[q]);
+        }
+      return FailureOr<Values>(best);
+    });
+    if (failed(found))
+      return failure();
+    maxima.append(*found);
+    return success();
+  });
+  if (failed(status))
+    return failure();
+
+  // Rows that grew past the slack take their maximum; the others keep theirs, and alpha is 1.
+  Values grew, newM, factors;
+  Value anyGrew;
+  for (int64_t panel = 0; panel < p.count(); ++panel) {
+    Value old = c.loadStrip(oldM->at(panel));
+    grew.push_back(c.compare(CmpFPredicate::OGT, maxima[panel], c.addf(old, c.strip(kSlack))));
+    newM.push_back(c.select(grew.back(), maxima[panel], old));
+    c.storeStrip(newM.back(), m->at(panel));
+    factors.push_back(old);
+    newM.back() = finiteOrZero(c, newM.back());
+    anyGrew = anyGrew ? c.ori(anyGrew, grew.back()) : grew.back();
+  }
+  Value changed = c.anyLane(anyGrew);
+  auto rescale = [&] {
+    for (int64_t panel = 0; panel < p.count(); ++panel) {
+      Value factor = c.select(grew[panel], c.exp2(c.subf(factors[panel], newM[panel])), c.strip(1.0f));
+      c.storeStrip(factor, alpha.at(panel));
+      c.storeStrip(c.mulf(c.loadStrip(oldL->at(panel)), factor), l->at(panel));
+    }
+  };
+  auto keep = [&] {
+    for (int64_t panel = 0; panel < p.count(); ++panel) {
+      if (!onlyScales)
+        c.storeStrip(c.strip(1.0f), alpha.at(panel));
+      if (l->base.offset != oldL->base.offset)
+        c.storeStrip(c.loadStrip(oldL->at(panel)), l->at(panel));
+    }
+  };
+  c.when(changed, rescale, keep);
+
+  // p = exp2(s - m) in place, and its sum.
+  TileValue stored;
+  stored.panels = p;
+  status = forPanelGroups(p.count(), [&](int64_t panel, int64_t panels) -> LogicalResult {
+    Values sums;
+    for (int64_t q = 0; q < panels; ++q)
+      sums.push_back(c.loadStrip(l->at(panel + q)));
+    sums = c.loop(0, p.cols, 1, sums, [&](Value column, ValueRange carried) {
+      Values next;
+      for (int64_t q = 0; q < panels; ++q) {
+        Ptr place = stripAt(p, panel + q, column, 0);
+        Value power = c.exp2(c.subf(c.loadStrip(place), newM[panel + q]));
+        c.storeStrip(power, place);
+        next.push_back(c.addf(carried[q], power));
+      }
+      return next;
+    });
+    for (int64_t q = 0; q < panels; ++q)
+      c.storeStrip(sums[q], l->at(panel + q));
+    return success();
+  });
+
+  for (auto [result, panels] : {std::pair<Value, Panels>{op.getNewM(), *m}, {op.getNewL(), *l}, {op.getAlpha(), alpha},
+                                {op.getP(), p}}) {
+    tile(result) = {};
+    tile(result).panels = panels;
+  }
+  if (onlyScales)
+    tile(op.getAlpha()).changed = changed;
+  return status;
+}
+
+// lse = (m + log2 l) ln 2; where l = 0 it is -inf and o = 0.
+LogicalResult Lowering::lower(tile::SoftmaxFinishOp op) {
+  auto m = panelsOf(op.getM()), l = panelsOf(op.getL()), acc = panelsOf(op.getAcc());
+  auto o = takeOrNew(op.getAcc(), op);
+  FailureOr<Panels> sink = op.getSink() ? panelsOf(op.getSink()) : FailureOr<Panels>(Panels());
+  if (failed(m) || failed(l) || failed(acc) || failed(o) || failed(sink))
+    return failure();
+  Panels lse = newPanels(op.getLse().getType());
+  constexpr float log2e = 1.44269504f, ln2 = 0.693147181f;
+  for (int64_t panel = 0; panel < acc->count(); ++panel) {
+    Value rowM = c.loadStrip(m->at(panel)), rowL = c.loadStrip(l->at(panel));
+    Value empty = c.compare(CmpFPredicate::OEQ, rowL, c.zero()), total = rowL;
+    if (op.getSink()) {
+      Value logit = c.mulf(c.loadStrip(sink->at(panel)), c.strip(log2e));
+      total = c.addf(total, c.exp2(c.subf(logit, finiteOrZero(c, rowM))));
+    }
+    Value inverse = c.select(empty, c.zero(), c.divf(c.strip(1.0f), total));
+    c.loop(0, acc->cols, 1, [&](Value col) {
+      c.storeStrip(c.mulf(c.loadStrip(stripAt(*acc, panel, col, 0)), inverse), stripAt(*o, panel, col, 0));
+    });
+    Value natural = c.mulf(c.addf(rowM, c.log2(rowL)), c.strip(ln2));
+    c.storeStrip(c.select(empty, c.minusInf(), natural), lse.at(panel));
+  }
+  tile(op.getO()) = {};
+  tile(op.getO()).panels = *o;
+  tile(op.getLse()) = {};
+  tile(op.getLse()).panels = lse;
+  return success();
+}
+
+// m = max(m0, m1), and both sides are brought to it.
+LogicalResult Lowering::lower(tile::MergeOp op) {
+  FailureOr<Panels> in[6];
+  Value operands[6] = {op.getM0(), op.getL0(), op.getAcc0(), op.getM1(), op.getL1(), op.getAcc1()};
+  for (auto [held, operand] : llvm::zip(in, operands))
+    if (failed(held = panelsOf(operand)))
+      return failure();
+  auto m = takeOrNew(op.getM0(), op), l = takeOrNew(op.getL0(), op), acc = takeOrNew(op.getAcc0(), op);
+  if (failed(m) || failed(l) || failed(acc))
+    return failure();
+  for (int64_t panel = 0; panel < acc->count(); ++panel) {
+    Value m0 = c.loadStrip(in[0]->at(panel)), m1 = c.loadStrip(in[3]->at(panel));
+    Value best = c.maxKeep(m1, m0), base = finiteOrZero(c, best);
+    Value f0 = c.exp2(c.subf(m0, base)), f1 = c.exp2(c.subf(m1, base));
+    Value total = c.fma(c.loadStrip(in[4]->at(panel)), f1, c.mulf(c.loadStrip(in[1]->at(panel)), f0));
+    c.loop(0, acc->cols, 1, [&](Value col) {
+      Value a0 = c.mulf(c.loadStrip(stripAt(*in[2], panel, col, 0)), f0);
+      c.storeStrip(c.fma(c.loadStrip(stripAt(*in[5], panel, col, 0)), f1, a0), stripAt(*acc, panel, col, 0));
+    });
+    c.storeStrip(best, m->at(panel));
+    c.storeStrip(total, l->at(panel));
+  }
+  for (auto [result, panels] : {std::pair<Value, Panels>{op.getM(), *m}, {op.getL(), *l}, {op.getAcc(), *acc}}) {
+    tile(result) = {};
+    tile(result).panels = panels;
+  }
+  return success();
+}

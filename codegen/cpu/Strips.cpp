@@ -1,0 +1,135 @@
+// Hands the strips of a value to a consumer while they are in registers: products are computed, pending maps and masks
+// are applied on the way.
+#include "codegen/cpu/Lowering.h"
+
+using namespace sattn;
+using namespace sattn::cpu;
+
+FailureOr<Values> Lowering::forStrips(const TileValue &value, int64_t cols, int64_t panel, int64_t panels,
+                                      ValueRange inits, Consumer consume) {
+  const Pending *pending = value.pending.get();
+  bool isDot = pending && pending->dot;
+  Axis column{1, 0, 0}, inner{1, 0, 0};
+  if (isDot) {
+    inner = pending->b.col;
+    column = pending->b.row;
+  }
+  // Memory that already holds the value wins over computing it.
+  const Panels *source = value.panels ? &*value.panels : pending ? &pending->source : nullptr;
+  int64_t step = isDot ? columnsAtOnce(panels, column) : std::min(c.atom.columnsFor(panels), cols);
+
+  bool ok = true;
+  auto block = [&](Value first, int64_t columns, ValueRange carried) {
+    Strips strips{panel, first, std::vector<Values>(columns)};
+    for (int64_t i = 0; i < columns; ++i)
+      for (int64_t p = 0; p < panels; ++p)
+        strips.at[i].push_back(isDot          ? c.zero()
+                               : value.splat ? c.strip(*value.splat)
+                                             : c.loadStrip(stripAt(*source, panel + p, first, i)));
+    if (isDot)
+      strips.at = multiply(pending->a, panel, panels, pending->b, inner, column, first, columns, 0, pending->a.cols,
+                           strips.at, /*skipZeros=*/false);
+    if (pending && failed(applySteps(*pending, strips)))
+      ok = false;
+    FailureOr<Values> next = consume(strips, carried);
+    ok &= succeeded(next);
+    return succeeded(next) ? *next : Values(carried);
+  };
+  int64_t whole = cols / step * step;
+  Values state = c.loop(0, whole, step, inits,
+                        [&](Value first, ValueRange carried) { return block(first, step, carried); });
+  if (whole != cols)
+    state = block(c.int64(whole), cols - whole, state);
+  if (!ok)
+    return failure();
+  return state;
+}
+
+LogicalResult Lowering::materialise(TileValue &value, const Panels &to) {
+  return forPanelGroups(to.count(), [&](int64_t panel, int64_t panels) {
+    return LogicalResult(forStrips(value, to.cols, panel, panels, {},
+                                   [&](Strips &strips, ValueRange) -> FailureOr<Values> {
+                                     for (auto [i, column] : llvm::enumerate(strips.at))
+                                       for (auto [p, strip] : llvm::enumerate(column))
+                                         c.storeStrip(strip, stripAt(to, panel + p, strips.column, i));
+                                     return Values();
+                                   }));
+  });
+}
+
+// `step` applied to `input`, not computed. A pending value has one user, so its steps can be taken over.
+FailureOr<TileValue> Lowering::defer(Operation *step, Value input) {
+  TileValue value;
+  if (!input) {
+    value.splat = 0.0f;
+    value.pending = std::make_shared<Pending>();
+    value.pending->steps.push_back(step);
+    return value;
+  }
+  TileValue &from = tile(input);
+  if (from.pending) {
+    value.pending = from.pending;
+  } else {
+    auto panels = panelsOf(input);
+    if (failed(panels))
+      return failure();
+    Pending pending;
+    pending.head = input;
+    pending.source = *panels;
+    value.pending = std::make_shared<Pending>(std::move(pending));
+  }
+  value.pending->steps.push_back(step);
+  return value;
+}
+
+LogicalResult Lowering::applySteps(const Pending &pending, Strips &strips) {
+  Value previous = pending.head;
+  for (Operation *op : pending.steps) {
+    if (auto map = dyn_cast<tile::MapOp>(op)) {
+      if (failed(applyMap(map, previous, strips)))
+        return failure();
+    } else if (failed(applyMask(cast<tile::MaskOp>(op), strips))) {
+      return failure();
+    }
+    previous = op->getResult(0);
+  }
+  return success();
+}
+
+// The op at which the result of `op` is computed: an element-wise op, or a product without accumulator, whose only user
+// stands in the same block and takes strips, waits for that user.
+Operation *Lowering::consumerOf(Operation *op) {
+  auto waits = [](Operation *op) {
+    auto dot = dyn_cast<tile::DotOp>(op);
+    return dot ? !dot.getAcc() && dot.getKind() == "nt" && dot.getA().getType().getCols() <= kInnerPart
+               : isa<tile::MapOp, tile::MaskOp>(op);
+  };
+  while (waits(op) && op->getResult(0).hasOneUse()) {
+    Operation *user = *op->getResult(0).user_begin();
+    if (user->getBlock() != op->getBlock() ||
+        !isa<tile::MapOp, tile::MaskOp, tile::SoftmaxStepOp, tile::ReduceOp>(user))
+      break;
+    op = user;
+  }
+  return op;
+}
+
+// An element-wise op: joins the pending steps of its operand when its result has one user, in this block; otherwise it
+// is computed now.
+LogicalResult Lowering::deferOrCompute(Operation *op, Value input) {
+  Value result = op->getResult(0);
+  bool inPlace = input && mayTake(input, op);
+  FailureOr<TileValue> value = defer(op, input);
+  if (failed(value))
+    return failure();
+  if (consumerOf(op) != op) {
+    tile(result) = *value;
+    return success();
+  }
+  Panels to = inPlace ? *tile(input).panels : newPanels(cast<tile::TileType>(result.getType()));
+  if (failed(materialise(*value, to)))
+    return failure();
+  tile(result) = {};
+  tile(result).panels = to;
+  return success();
+}

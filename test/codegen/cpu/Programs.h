@@ -1,0 +1,18 @@
+// Tile programs as text, made for the extents and element types of a test.
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace sattn::cpu::test {
+
+/// Causal attention with a window over prepared K and V: kernels pack_k, pack_v and attend.
+struct AttendSpec {
+  int64_t d = 64, dv = 64, rows = 64, keys = 64, group = 1;
+  std::string type = "f32";
+  int64_t width = 4;        ///< of the panels of K and V
+  bool causal = true;
+  std::string sets = "affine_set<(t, s)[w, n] : (t - s >= 0, w - 1 - t + s >= 0, n - 1 - s >= 0)>";
+};
+std::string attendProgram(const AttendSpec &spec);
+
+} // namespace sattn::cpu::test
