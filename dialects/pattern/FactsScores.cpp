@@ -26,10 +26,13 @@ LogicalResult FactsPass::fits(Operation *op, Value setValue, Value scoreValue, b
   }
   // One set for each query head serves only a score with these heads; one for each kv head serves query heads too.
   bool finer = set.head && (set.head.kind() == AxisKind::QueryHeads || !score.head);
+  if (finer && set.head != score.head && set.selected)
+    return error(op, setValue) << "selection is made for each " << headText(set.head) << " but the score has heads "
+                               << headText(score.head) << ": reduce over " << toText(set.head)
+                               << " to g or to one before selecting";
   if (finer && set.head != score.head)
-    return error(op, setValue) << (set.selected ? "selection" : "set") << " is made for each " << headText(set.head)
-                               << " but the score has heads " << headText(score.head) << ": reduce over "
-                               << toText(set.head) << " to g or to one before selecting";
+    return error(op, setValue) << "set is made for each " << headText(set.head) << " but the score has heads "
+                               << headText(score.head) << ": keep these heads in the score";
   return success();
 }
 
@@ -139,7 +142,8 @@ FailureOr<Facts> FactsPass::visit(RebinOp op) {
   Facts facts = of(op.getZ());
   if (facts.key.kind() != AxisKind::KeyBlocks)
     return error(op, op.getZ()) << "score has one column for each token: only scores of blocks can be rebinned";
-  AxisAttr key = AxisAttr::blocks(op.getContext(), facts.key.getName(), op.getBlock());
+  // Every block that holds a key is a column, the last one too.
+  AxisAttr key = AxisAttr::blocks(op.getContext(), facts.key.getName(), op.getBlock(), op.getBlock(), /*ragged=*/true);
   if (failed(blocks(op, key)))
     return failure();
   auto target = literalInt(op.getBlock()), stride = literalInt(facts.key.getStride());

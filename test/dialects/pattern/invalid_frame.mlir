@@ -1,0 +1,369 @@
+// RUN: sparse-attn-opt %s -split-input-file -verify-diagnostics
+// The frame: names (C1) to (C3), axes (C4), idle parts (C5), results (C6).
+
+// -----
+
+// C1
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  // expected-error@below {{unknown name 'w': declare it as a param of @p or pass it as a table}}
+  %keys = sattn.set (t, s) : t - s < w
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C1
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  // expected-error@below {{unknown feature axis 'D9': no role has it}}
+  %z = sattn.score dot %q, %k scale(rsqrt(D9))
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C1
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  // expected-error@below {{unknown function 'median': use max, min, abs, exp, log, tanh, sigmoid, relu or rsqrt}}
+  %z = sattn.score dot %q, %k scale(median(scale))
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C1
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  // expected-error@below {{unknown function 'next': use first(c), last(c) or size(s)}}
+  %keys = sattn.set (t, s) : next(s) <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C1
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  // expected-error@below {{unknown function 'rsqrt': integers are sums and products of params}}
+  %sel = sattn.select top(rsqrt(D)) %z where %keys
+  %o = sattn.attend %z over %sel, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C1
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  // expected-error@below {{function 'max' takes 2 values, not 1}}
+  %y = sattn.map %z : max(z)
+  %o = sattn.attend %y over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C1
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  // expected-error@below {{function 'exp' takes 1 value, not 2}}
+  %y = sattn.map %z : exp(z, 1)
+  %o = sattn.attend %y over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C2
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  // expected-error@below {{position 'c' is not in scope here: in scope are 'g', 'h', 's', 't'}}
+  %keys = sattn.set (t, s) : c <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C2
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  // expected-error@below {{position 's' is not in scope here: in scope are none}}
+  %sel = sattn.select top(s) %z where %keys
+  %o = sattn.attend %z over %sel, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C2
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  // expected-error@below {{'z' stands for a score: it is known in sattn.map only}}
+  %keys = sattn.set (t, s) : z <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C3
+// expected-error@below {{param 's' has the reserved name of a position, head or score: rename it}}
+sattn.pattern @p<s: int = 4>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C3
+// expected-error@below {{param 'Dx' has the reserved name of a feature axis: rename it}}
+sattn.pattern @p<Dx: int = 4>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C3
+// expected-error@below {{param 'mod' has the reserved name of the formula language: rename it}}
+sattn.pattern @p<mod: int = 4>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C3
+// expected-error@below {{param 'n' is declared twice}}
+sattn.pattern @p<n: int, n: int>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C3
+// expected-error@below {{param 'n' has type 'i32': write int or float}}
+sattn.pattern @p<n: i32>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C3
+// expected-error@below {{role 'x' is declared twice}}
+"sattn.pattern"() <{outputs = ["y"], params = [], roles = [#sattn.role<x: [t]>, #sattn.role<x: [t]>], sym_name = "p"}> ({
+^bb0(%a: !sattn.tensor, %b: !sattn.tensor):
+  "sattn.yield"(%a) : (!sattn.tensor) -> ()
+}) : () -> ()
+
+// -----
+
+// C3
+// expected-error@below {{result 'o' is declared twice}}
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o, o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o, %o
+}
+
+// -----
+
+// C3
+// expected-error@below {{param 'n' is an int but its default '0.5' is not}}
+sattn.pattern @p<n: int = 0.5, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C3
+// expected-error@below {{param 'n' is an int but its default 'scale' is not}}
+sattn.pattern @p<scale: float = rsqrt(D), n: int = scale>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C1
+// expected-error@below {{unknown name 'm': declare it as a param of @p or pass it as a table}}
+sattn.pattern @p<n: int = m, m: int = 2, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C4
+// expected-error@below {{role 'w' has unknown axis 'batch': axes are t, u (rows), s, c (keys), h, g (heads), D... (features) or a number}}
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [batch, h]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C4
+// expected-error@below {{role 'w' has axis 'c' without a block length: write c(l)}}
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [c, g, D]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C4
+// expected-error@below {{axis 'h' cannot have a block length: only c (key blocks) and u (row blocks) can}}
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [h(4)]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C4
+// expected-error@below {{axis has size 0: it must be at least 1}}
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [t, 0]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C5
+// expected-error@below {{param 'n' is never used: remove it}}
+sattn.pattern @p<n: int = 4, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C5
+// expected-error@below {{role 'w' is never used: remove it}}
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [h]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C5
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  // expected-error@below {{result is never used: remove the line or yield it}}
+  %m = sattn.summarize mean %k blocks(8)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C6
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o, lse) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  // expected-error@below {{yields 1 values but @p declares 2 results}}
+  sattn.yield %o
+}
+
+// -----
+
+// C6
+// expected-error@below {{body does not end with sattn.yield: yield 1 results}}
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+}
+
+// -----
+
+// C6
+// expected-error@below {{body does not end with sattn.yield: yield 1 results}}
+sattn.pattern @p(%q: [t]) -> (o) {
+}
+
+// -----
+
+// structure
+// expected-error@below {{has 2 roles but its body takes 1 arguments: declare one role for each}}
+"sattn.pattern"() <{outputs = ["y"], params = [], roles = [#sattn.role<x: [t]>, #sattn.role<y: [t]>], sym_name = "p"}> ({
+^bb0(%a: !sattn.tensor):
+  "sattn.yield"(%a) : (!sattn.tensor) -> ()
+}) : () -> ()
+
+// -----
+
+// structure
+// expected-error@below {{body takes an argument of type '!sattn.set': roles are !sattn.tensor}}
+"sattn.pattern"() <{outputs = ["y"], params = [], roles = [#sattn.role<x: [t]>], sym_name = "p"}> ({
+^bb0(%a: !sattn.set):
+  %z = "sattn.union"(%a, %a) : (!sattn.set, !sattn.set) -> !sattn.set
+  "sattn.yield"() : () -> ()
+}) : () -> ()
+
+// -----
+
+// structure
+sattn.pattern @p(%x: [t]) -> (y) {
+  // expected-error@below {{is not part of the pattern language: use ops of sattn only}}
+  %y = builtin.unrealized_conversion_cast %x : !sattn.tensor to !sattn.tensor
+  sattn.yield %y
+}
+
+// -----
+
+// structure
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  // expected-error@below {{operand is used before it is made: move its line up}}
+  %o = sattn.attend %z over %keys, %v
+  %z = sattn.score dot %q, %k scale(scale)
+  sattn.yield %o
+}
