@@ -22,8 +22,7 @@ static bool isIdleAll(Value set, ArrayRef<Value> others) {
 }
 
 /// The operands of a union or intersection with those of nested ones in place, each once.
-template <typename OpT>
-static SmallVector<Value> flatOperands(OpT op) {
+template <typename OpT> static SmallVector<Value> flatOperands(OpT op) {
   llvm::SetVector<Value> flat;
   for (Value set : op.getSets()) {
     auto nested = set.template getDefiningOp<OpT>();
@@ -36,7 +35,7 @@ static SmallVector<Value> flatOperands(OpT op) {
 }
 
 static LogicalResult replaceOperands(Operation *op, ArrayRef<Value> sets, mlir::PatternRewriter &rewriter) {
-  if (sets.size() == op->getNumOperands())
+  if (llvm::equal(sets, op->getOperands()))
     return failure();
   if (sets.size() == 1)
     rewriter.replaceOp(op, sets.front());
@@ -91,7 +90,8 @@ LogicalResult ScoreOp::canonicalize(ScoreOp op, mlir::PatternRewriter &rewriter)
 
 LogicalResult SummarizeOp::canonicalize(SummarizeOp op, mlir::PatternRewriter &rewriter) {
   // The mean, sum, minimum or maximum of one row is the row.
-  bool plain = llvm::is_contained({SummaryKind::Mean, SummaryKind::Sum, SummaryKind::Min, SummaryKind::Max}, op.getHow());
+  bool plain =
+      llvm::is_contained({SummaryKind::Mean, SummaryKind::Sum, SummaryKind::Min, SummaryKind::Max}, op.getHow());
   auto role = dyn_cast<mlir::BlockArgument>(op.getX());
   auto pattern = dyn_cast<PatternOp>(op->getParentOp());
   if (!plain || !op.getLen().isInt(1) || op.getStrideAttr() || !role || !pattern ||

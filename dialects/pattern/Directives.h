@@ -28,9 +28,8 @@ inline auto collectTables(OpAsmParser &parser, Operands &tables) {
     auto parsed = parser.parseOptionalOperand(operand);
     if (!parsed.has_value() || failed(*parsed))
       return parsed;
-    auto known = llvm::find_if(tables, [&](const auto &table) {
-      return table.name == operand.name && table.number == operand.number;
-    });
+    auto known = llvm::find_if(
+        tables, [&](const auto &table) { return table.name == operand.name && table.number == operand.number; });
     index = known - tables.begin();
     if (known == tables.end())
       tables.push_back(operand);
@@ -80,11 +79,9 @@ inline void printValue(OpAsmPrinter &printer, Operation *, ExprAttr formula, mli
 }
 
 /// What a word of a kind is called in messages, and how many words the kind has.
-template <typename EnumT>
-struct WordTraits;
+template <typename EnumT> struct WordTraits;
 #define SATTN_WORD(KIND, NOUN)                                                                                         \
-  template <>                                                                                                          \
-  struct WordTraits<KIND> {                                                                                            \
+  template <> struct WordTraits<KIND> {                                                                                \
     static constexpr StringRef noun = NOUN;                                                                            \
     static constexpr uint32_t last = getMaxEnumValFor##KIND();                                                         \
   };
@@ -97,8 +94,7 @@ SATTN_WORD(WeighKind, "weighting")
 SATTN_WORD(AccumulateKind, "accumulation")
 #undef SATTN_WORD
 
-template <typename AttrT>
-ParseResult parseWord(OpAsmParser &parser, AttrT &attribute) {
+template <typename AttrT> ParseResult parseWord(OpAsmParser &parser, AttrT &attribute) {
   using EnumT = decltype(attribute.getValue());
   llvm::SMLoc loc = parser.getCurrentLocation();
   StringRef word;
@@ -113,8 +109,7 @@ ParseResult parseWord(OpAsmParser &parser, AttrT &attribute) {
     error << (i ? ", " : "") << stringifyEnum(static_cast<EnumT>(i));
   return error;
 }
-template <typename AttrT>
-void printWord(OpAsmPrinter &printer, Operation *, AttrT attribute) {
+template <typename AttrT> void printWord(OpAsmPrinter &printer, Operation *, AttrT attribute) {
   printer << stringifyEnum(attribute.getValue());
 }
 

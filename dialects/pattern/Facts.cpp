@@ -5,8 +5,7 @@
 
 namespace sattn {
 
-template <typename PredicateT>
-static AxisAttr findAxis(ArrayRef<AxisAttr> axes, PredicateT predicate) {
+template <typename PredicateT> static AxisAttr findAxis(ArrayRef<AxisAttr> axes, PredicateT predicate) {
   auto found = llvm::find_if(axes, predicate);
   return found == axes.end() ? AxisAttr() : *found;
 }
@@ -41,8 +40,8 @@ InFlightDiagnostic FactsPass::error(Operation *op) { return op->emitOpError(); }
 
 InFlightDiagnostic FactsPass::error(Operation *op, Value operand) {
   auto diagnostic = op->emitOpError();
-  diagnostic.attachNote(operand.getLoc()) << (operand.getDefiningOp() ? "the operand is made here"
-                                                                      : "the operand is declared here");
+  diagnostic.attachNote(operand.getLoc())
+      << (operand.getDefiningOp() ? "the operand is made here" : "the operand is declared here");
   return diagnostic;
 }
 
@@ -86,7 +85,8 @@ LogicalResult FactsPass::params() {
       bool whole = true;
       walkExpr(value, [&](ExprAttr e) {
         auto other = e.is(ExprKind::Name) ? declared.find(e.getText()) : declared.end();
-        whole &= !e.is(ExprKind::Float) && !e.is(ExprKind::Div) && (other == declared.end() || !other->second.getIsFloat());
+        whole &=
+            !e.is(ExprKind::Float) && !e.is(ExprKind::Div) && (other == declared.end() || !other->second.getIsFloat());
         return whole;
       });
       if (!param.getIsFloat() && !whole)
@@ -104,8 +104,7 @@ LogicalResult FactsPass::params() {
 }
 
 LogicalResult FactsPass::body() {
-  if (pattern.getBody().empty() || pattern.getBody().front().empty() ||
-      !isa<YieldOp>(pattern.getBody().front().back()))
+  if (pattern.getBody().empty() || pattern.getBody().front().empty() || !isa<YieldOp>(pattern.getBody().front().back()))
     return error(pattern) << "body does not end with sattn.yield: yield " << pattern.getOutputs().size() << " results";
   Block &block = pattern.getBody().front();
   if (size_t lines = block.getOperations().size(); lines > maxPatternLines)

@@ -12,30 +12,30 @@ namespace sattn {
 struct Facts {
   // ---- Tensors; partial results have the axes of their output.
   SmallVector<AxisAttr, 4> axes;
-  bool isInt = false;            ///< int32 elements
-  std::optional<CodeKind> code;  ///< the code of sattn.encode
-  bool minmax = false;           ///< pair of minima and maxima: only sattn.score bound reads it
-  Value gatheredAt;              ///< the sattn.route result at whose rows a tensor, score or partial stands
+  bool isInt = false;           ///< int32 elements
+  std::optional<CodeKind> code; ///< the code of sattn.encode
+  bool minmax = false;          ///< pair of minima and maxima: only sattn.score bound reads it
+  Value gatheredAt;             ///< the sattn.route result at whose rows a tensor, score or partial stands
 
   // ---- Sets and scores
-  AxisAttr row;                  ///< t, or u(l): one row of the set for a block of rows
-  AxisAttr key;                  ///< s, or c(l, d)
-  AxisAttr head;                 ///< granularity: each query head, each kv head, or null for one
+  AxisAttr row;  ///< t, or u(l): one row of the set for a block of rows
+  AxisAttr key;  ///< s, or c(l, d)
+  AxisAttr head; ///< granularity: each query head, each kv head, or null for one
 
   // ---- Sets
-  bool selected = false;         ///< comes from sattn.select, so it is known only at run time
-  bool readsTables = false;      ///< formula with table loads, lists or random blocks
+  bool selected = false;    ///< comes from sattn.select, so it is known only at run time
+  bool readsTables = false; ///< formula with table loads, lists or random blocks
 
   // ---- Sets that still have the slots of one selection, weights of slots, partial results per block
-  Value selection;               ///< the sattn.select result that the slots belong to
-  ExprAttr slots;                ///< top(n) of it; null where only a threshold bounds it. Rows: how many
-  bool variableSlots = false;    ///< above(x): rows differ in how many they select
-  bool extraSlot = false;        ///< weights with a last slot for a given lse
+  Value selection;            ///< the sattn.select result that the slots belong to
+  ExprAttr slots;             ///< top(n) of it; null where only a threshold bounds it. Rows: how many
+  bool variableSlots = false; ///< above(x): rows differ in how many they select
+  bool extraSlot = false;     ///< weights with a last slot for a given lse
 
   // ---- Scores and partial results
-  bool probability = false;      ///< normalised over a set
-  bool linear = false;           ///< partial result without exponentials
-  bool perBlock = false;         ///< one partial result for each slot of `selection`
+  bool probability = false; ///< normalised over a set
+  bool linear = false;      ///< partial result without exponentials
+  bool perBlock = false;    ///< one partial result for each slot of `selection`
 
   /// The first axis over positions, heads, features; null if there is none.
   AxisAttr position() const;

@@ -59,12 +59,11 @@ LogicalResult FactsPass::calls(Operation *op, ExprAttr expr, bool ofPositions, b
     auto arity = valueFunctionArity(callee);
     if (!ofValues || !arity)
       ok = error(op) << "unknown function '" << callee << "': "
-                     << (ofValues ? "use max, min, abs, exp, log, tanh, sigmoid, relu or rsqrt"
+                     << (ofValues      ? "use max, min, abs, exp, log, tanh, sigmoid, relu or rsqrt"
                          : ofPositions ? "use first(c), last(c) or size(s)"
                                        : "integers are sums and products of params");
     else if (kids.size() != *arity)
-      ok = error(op) << "function '" << callee << "' takes " << *arity << (*arity == 1 ? " value" : " values")
-                     << ", not " << kids.size();
+      ok = error(op) << "function '" << callee << "' was given " << kids.size() << " arguments but takes " << *arity;
     return succeeded(ok);
   });
   return ok;

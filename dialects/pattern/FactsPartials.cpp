@@ -129,7 +129,8 @@ FailureOr<Facts> FactsPass::visit(BlendOp op) {
   if (!facts.perBlock)
     return error(op, op.getP()) << "partial result is not per block: use sattn.finalize, or accumulate 'per block'";
   if (!w.selection)
-    return error(op, op.getW()) << "operand has no weight for each slot: make it with sattn.weigh over the same selection";
+    return error(op, op.getW())
+           << "operand has no weight for each slot: make it with sattn.weigh over the same selection";
   if (w.selection != facts.selection)
     return error(op, op.getW()) << "weights are for another selection than the partial results: use the same selection";
   if (w.extraSlot != bool(op.getRest()))

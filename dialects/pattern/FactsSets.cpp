@@ -97,8 +97,7 @@ FailureOr<Facts> FactsPass::algebra(Operation *op, mlir::OperandRange sets) {
                             << "' overlap, so a key could be visited twice: rebin the score to disjoint blocks before "
                                "selecting";
     if (!tokens && !other.key.sameBlocks(facts.key))
-      return error(op, set) << "sets are over different blocks '" << toText(facts.key) << "' and '"
-                            << toText(other.key)
+      return error(op, set) << "sets are over different blocks '" << toText(facts.key) << "' and '" << toText(other.key)
                             << "': bring one of them to tokens by intersecting it with a set over (t, s)";
   }
   // Rows and keys of different grain meet at single rows and tokens.

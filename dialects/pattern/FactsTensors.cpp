@@ -20,8 +20,8 @@ FailureOr<Facts> FactsPass::visit(SummarizeOp op) {
   if (facts.minmax)
     return error(op, op.getX()) << "operand is a minmax summary: only sattn.score bound reads it";
   bool ofRows = position.kind() == AxisKind::Rows;
-  AxisAttr summary = AxisAttr::blocks(op.getContext(), ofRows ? "u" : "c", op.getLen(), op.getStrideAttr(),
-                                      op.getRagged());
+  AxisAttr summary =
+      AxisAttr::blocks(op.getContext(), ofRows ? "u" : "c", op.getLen(), op.getStrideAttr(), op.getRagged());
   if (failed(blocks(op, summary)))
     return failure();
   if (op.getRagged() && ofRows)
@@ -59,8 +59,9 @@ FailureOr<Facts> FactsPass::visit(PrefixOp op) {
                                 << axesText(facts.axes);
   if (failed(integer(op, op.getWidth(), "to", 1)) || failed(isStatic(op, op.getWidth(), "is the width of a tensor")))
     return failure();
-  replaceAxis(facts.axes, [](AxisAttr axis) { return axis.isFeature(); },
-              AxisAttr::blocks(op.getContext(), feature.getName(), op.getWidth()));
+  replaceAxis(
+      facts.axes, [](AxisAttr axis) { return axis.isFeature(); },
+      AxisAttr::blocks(op.getContext(), feature.getName(), op.getWidth()));
   return facts;
 }
 
@@ -82,10 +83,12 @@ FailureOr<Facts> FactsPass::visit(GatherOp op) {
   Facts facts = of(op.getX());
   const Facts &rows = of(op.getRows());
   if (facts.headAxis() != rows.head)
-    return error(op, op.getRows()) << "rows are chosen for each " << headText(rows.head) << " but the operand has heads "
-                                   << headText(facts.headAxis()) << ": route and gather over the same heads";
+    return error(op, op.getRows()) << "rows are chosen for each " << headText(rows.head)
+                                   << " but the operand has heads " << headText(facts.headAxis())
+                                   << ": route and gather over the same heads";
   if (!facts.position())
-    return error(op, op.getX()) << "operand has no position axis to gather along: its axes are " << axesText(facts.axes);
+    return error(op, op.getX()) << "operand has no position axis to gather along: its axes are "
+                                << axesText(facts.axes);
   facts.gatheredAt = op.getRows();
   return facts;
 }
@@ -101,7 +104,8 @@ FailureOr<Facts> FactsPass::visit(ScatterOp op) {
 FailureOr<Facts> FactsPass::visit(SmoothOp op) {
   Facts facts = of(op.getX());
   if (!facts.position())
-    return error(op, op.getX()) << "operand has no position axis to smooth along: its axes are " << axesText(facts.axes);
+    return error(op, op.getX()) << "operand has no position axis to smooth along: its axes are "
+                                << axesText(facts.axes);
   if (failed(integer(op, op.getWidth(), "width", 1)))
     return failure();
   if (auto width = literalInt(op.getWidth()); width && *width % 2 == 0)

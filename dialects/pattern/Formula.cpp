@@ -34,7 +34,8 @@ AxisKind axisKindOf(StringRef name) {
 }
 
 bool isReservedName(StringRef name) {
-  if (axisKindOf(name) != AxisKind::Unknown || (name.starts_with("z") && llvm::all_of(name.drop_front(), llvm::isDigit)))
+  if (axisKindOf(name) != AxisKind::Unknown ||
+      (name.starts_with("z") && llvm::all_of(name.drop_front(), llvm::isDigit)))
     return true;
   return llvm::is_contained({"all", "and", "or", "not", "mod", "floordiv"}, name);
 }

@@ -42,7 +42,8 @@ FailureOr<ExprAttr> FormulaParser::node(llvm::SMLoc loc, ExprKind kind, ArrayRef
   bool connects = kind == ExprKind::And || kind == ExprKind::Or || kind == ExprKind::Not;
   for (ExprAttr kid : kids)
     if (!connects && isCondition(kid))
-      return parser.emitError(loc) << "'" << toText(kid) << "' is a condition: it cannot be part of a sum or comparison";
+      return parser.emitError(loc) << "'" << toText(kid)
+                                   << "' is a condition: it cannot be part of a sum or comparison";
   if (count())
     return failure();
   return nodeExpr(kind, kids);
@@ -329,9 +330,8 @@ FailureOr<ParamAttr> parseParam(mlir::AsmParser &parser) {
     if (axisKindOf(name) == AxisKind::Features)
       error << "a feature axis";
     else
-      error << (llvm::is_contained({"all", "and", "or", "not", "mod", "floordiv"}, name)
-                    ? "the formula language"
-                    : "a position, head or score");
+      error << (llvm::is_contained({"all", "and", "or", "not", "mod", "floordiv"}, name) ? "the formula language"
+                                                                                         : "a position, head or score");
     return error << ": rename it";
   }
   ExprAttr defaultValue;
@@ -341,7 +341,8 @@ FailureOr<ParamAttr> parseParam(mlir::AsmParser &parser) {
 }
 
 void printParam(mlir::AsmPrinter &printer, ParamAttr param) {
-  printer << (param.getIsStatic() ? "static " : "") << param.getName() << ": " << (param.getIsFloat() ? "float" : "int");
+  printer << (param.getIsStatic() ? "static " : "") << param.getName() << ": "
+          << (param.getIsFloat() ? "float" : "int");
   if (param.getDefaultValue())
     printer << " = " << toText(param.getDefaultValue());
 }

@@ -111,7 +111,8 @@ bool implies(const Bound &a, const Bound &b) {
 
 /// `a` lies inside `b`: every bound of `b` follows from one of `a`.
 bool inside(const Bounds &a, const Bounds &b) {
-  return llvm::all_of(b, [&](const Bound &y) { return llvm::any_of(a, [&](const Bound &x) { return implies(x, y); }); });
+  return llvm::all_of(b,
+                      [&](const Bound &y) { return llvm::any_of(a, [&](const Bound &x) { return implies(x, y); }); });
 }
 
 /// Adds a conjunction unless it lies inside one that is there; drops those that lie inside it.
@@ -267,7 +268,8 @@ ExprAttr conditionOf(MLIRContext *context, const KeySetFormula &set) {
     ExprAttr both;
     for (const Atom &atom : conjunction) {
       ExprAttr form = toExpr(context, atom.form);
-      ExprAttr item = atom.kind == AtomKind::EQ ? nodeExpr(ExprKind::Eq, {form, zero}) : nodeExpr(ExprKind::Le, {zero, form});
+      ExprAttr item =
+          atom.kind == AtomKind::EQ ? nodeExpr(ExprKind::Eq, {form, zero}) : nodeExpr(ExprKind::Le, {zero, form});
       both = both ? nodeExpr(ExprKind::And, {both, item}) : item;
     }
     both = both ? both : all;

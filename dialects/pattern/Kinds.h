@@ -7,7 +7,23 @@ namespace sattn {
 
 /// Nodes of a formula. Strict comparisons are stored as `Le` over integers: `a < b` is `a + 1 <= b`.
 enum class ExprKind : uint32_t {
-  Int, Float, Name, Table, Call, Neg, Add, Sub, Mul, Div, FloorDiv, Mod, Le, Eq, And, Or, Not
+  Int,
+  Float,
+  Name,
+  Table,
+  Call,
+  Neg,
+  Add,
+  Sub,
+  Mul,
+  Div,
+  FloorDiv,
+  Mod,
+  Le,
+  Eq,
+  And,
+  Or,
+  Not
 };
 
 /// What the first letter of an axis or position name stands for.

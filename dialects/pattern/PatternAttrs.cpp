@@ -25,7 +25,9 @@ Attribute ExprAttr::parse(mlir::AsmParser &parser, Type) {
   auto expr = FormulaParser(parser).formula();
   return failed(expr) || parser.parseGreater() ? ExprAttr() : *expr;
 }
-void ExprAttr::print(mlir::AsmPrinter &printer) const { printer << "<" << toText(*this, nullptr, TextForm::Attribute) << ">"; }
+void ExprAttr::print(mlir::AsmPrinter &printer) const {
+  printer << "<" << toText(*this, nullptr, TextForm::Attribute) << ">";
+}
 
 Attribute AxisAttr::parse(mlir::AsmParser &parser, Type) {
   if (parser.parseLess())

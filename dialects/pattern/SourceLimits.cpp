@@ -88,15 +88,16 @@ private:
 
   /// An identifier; a `<` right after one of a type, an attribute or a symbol opens a bracket.
   LogicalResult word(bool first) {
-    size_t size = text.substr(at + 1).find_if_not([](char c) { return llvm::isAlnum(c) || StringRef("_.$").contains(c); });
+    size_t size =
+        text.substr(at + 1).find_if_not([](char c) { return llvm::isAlnum(c) || StringRef("_.$").contains(c); });
     StringRef name = text.substr(at, std::min(size, text.size() - at - 1) + 1);
     StringRef rest = text.substr(at + name.size());
     bool alias = first && (name[0] == '#' || name[0] == '!') && rest.ltrim(" \t").starts_with("=");
     if (alias && ++aliases > maxSourceAliases)
       return refuse("text has more than " + Twine(maxSourceAliases) + " aliases: write attributes and types in place");
-    static constexpr StringRef builtin[] = {"tuple",  "tensor",    "memref",  "vector",   "complex", "dense",
-                                            "sparse", "array",     "opaque",  "distinct", "fused",   "affine_map",
-                                            "strided", "affine_set"};
+    static constexpr StringRef builtin[] = {"tuple", "tensor",     "memref",  "vector",    "complex",
+                                            "dense", "sparse",     "array",   "opaque",    "distinct",
+                                            "fused", "affine_map", "strided", "affine_set"};
     at += name.size();
     afterBuiltin = llvm::is_contained(builtin, name);
     return rest.starts_with("<") && StringRef("!#@").contains(name[0]) ? open('<') : success();

@@ -74,11 +74,12 @@ void PatternOp::print(OpAsmPrinter &printer) {
     printer << '>';
   }
   printer << '(';
-  llvm::interleaveComma(llvm::zip(getBody().getArguments(), getRoles().getAsRange<RoleAttr>()), printer, [&](auto pair) {
-    printer.printOperand(std::get<0>(pair));
-    printer << ": ";
-    printRoleAxes(printer, std::get<1>(pair));
-  });
+  llvm::interleaveComma(llvm::zip(getBody().getArguments(), getRoles().getAsRange<RoleAttr>()), printer,
+                        [&](auto pair) {
+                          printer.printOperand(std::get<0>(pair));
+                          printer << ": ";
+                          printRoleAxes(printer, std::get<1>(pair));
+                        });
   printer << ") -> (";
   llvm::interleaveComma(getOutputs().getAsValueRange<StringAttr>(), printer, [&](StringRef name) { printer << name; });
   printer << ") ";

@@ -63,7 +63,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{function 'max' takes 2 values, not 1}}
+  // expected-error@below {{function 'max' was given 1 arguments but takes 2}}
   %y = sattn.map %z : max(z)
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -75,7 +75,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{function 'exp' takes 1 value, not 2}}
+  // expected-error@below {{function 'exp' was given 2 arguments but takes 1}}
   %y = sattn.map %z : exp(z, 1)
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
