@@ -26,8 +26,14 @@ FailureOr<Facts> FactsPass::visit(SetOp op) {
                               << axesText(of(table).axes);
 
   // A formula over a head makes one set for each such head.
+  llvm::StringSet<> mentioned;
+  walkExpr(condition, [&](ExprAttr e) {
+    if (e.is(ExprKind::Name))
+      mentioned.insert(e.getText());
+    return !(e.is(ExprKind::Call) && e.getText() == "size");
+  });
   for (const auto &head : heads) {
-    if (!mentionsName(condition, head.getKey()))
+    if (!mentioned.contains(head.getKey()))
       continue;
     if (facts.head && facts.head.getName() != head.getKey())
       return error(op) << "set depends on heads " << headText(facts.head) << " and '" << head.getKey()

@@ -320,7 +320,8 @@ std::optional<double> evaluateFloat(ExprAttr e, llvm::function_ref<std::optional
     return double(e.getValue());
   if (e.is(ExprKind::Float))
     return e.getFloat();
-  if (e.is(ExprKind::Name) || e.is(ExprKind::Table))
+  bool function = e.is(ExprKind::Call) && valueFunctionArity(e.getText());
+  if (e.is(ExprKind::Name) || e.is(ExprKind::Table) || (e.is(ExprKind::Call) && !function))
     return leaf(e);
   SmallVector<double, 2> x;
   for (ExprAttr kid : e.getKids()) {

@@ -51,8 +51,8 @@ std::optional<int64_t> literalInt(ExprAttr expr);
 /// Value of an integer expression under `leaf`, which gives names, calls and table loads; nullopt where a leaf is
 /// unknown, a divisor is not positive or 64 bits overflow. Comparisons and conditions give 0 or 1.
 std::optional<int64_t> evaluateInt(ExprAttr expr, llvm::function_ref<std::optional<int64_t>(ExprAttr)> leaf);
-/// Value of a float expression under `leaf` (names and table loads). Functions: max min abs exp log tanh sigmoid relu
-/// rsqrt. nullopt where a leaf or function is unknown.
+/// Value of a float expression under `leaf`, which gives names, table loads and calls of anything but the functions max
+/// min abs exp log tanh sigmoid relu rsqrt. nullopt where a leaf is unknown.
 std::optional<double> evaluateFloat(ExprAttr expr, llvm::function_ref<std::optional<double>(ExprAttr)> leaf);
 
 /// Number of arguments of a function of value formulas, nullopt if there is no such function.

@@ -96,7 +96,23 @@ void PatternOp::getAsmBlockArgumentNames(Region &region, mlir::OpAsmSetValueName
     setName(argument, role.getName());
 }
 
+/// Names that print and read back as they are, in every front-end.
+static bool isIdentifier(StringRef name) {
+  auto isWord = [](char c) { return llvm::isAlnum(c) || c == '_'; };
+  return !name.empty() && !llvm::isDigit(name.front()) && llvm::all_of(name, isWord);
+}
+
 LogicalResult PatternOp::verify() {
+  SmallVector<StringRef> names(getOutputs().getAsValueRange<StringAttr>());
+  for (auto param : getParams().getAsRange<ParamAttr>())
+    names.push_back(param.getName());
+  for (auto role : getRoles().getAsRange<RoleAttr>())
+    names.push_back(role.getName());
+  for (StringRef name : names)
+    if (!isIdentifier(name))
+      return emitOpError() << "name '" << name << "' is not an identifier: use letters, digits and '_', a letter first";
+  if (getOutputs().empty())
+    return emitOpError("declares no result: name at least one after '->'");
   auto arguments = getBody().getArguments();
   if (arguments.size() != getRoles().size())
     return emitOpError() << "has " << getRoles().size() << " roles but its body takes " << arguments.size()

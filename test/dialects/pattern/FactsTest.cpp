@@ -156,7 +156,7 @@ TEST_CASE_FIXTURE(PatternFixture, "gathered tensors, codes, prefixes, minmax pai
 TEST_CASE_FIXTURE(PatternFixture, "sets over heads and tables") {
   parse(QKV + ", %mask: int[h, u(8), c(8)]", R"(
   %a = sattn.set (t, s) : s <= t and %mask[h, t floordiv 8, s floordiv 8] == 1
-  %b = sattn.set (t, s) : s < 4
+  %b = sattn.set (t, s) : s < 4 + size(h)
   %keys = sattn.union %b, %a
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -164,6 +164,7 @@ TEST_CASE_FIXTURE(PatternFixture, "sets over heads and tables") {
   CHECK(of<SetOp>(0).readsTables);
   CHECK(text(of<SetOp>(0).head) == "h");
   CHECK_FALSE(of<SetOp>(1).readsTables);
+  CHECK(text(of<SetOp>(1).head) == "one");
   CHECK(text(of<UnionOp>().head) == "h");
   CHECK(of<UnionOp>().readsTables);
   CHECK(facts.of(Value()).axes.empty());

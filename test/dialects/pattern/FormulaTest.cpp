@@ -96,6 +96,9 @@ TEST_CASE_FIXTURE(Fixture, "evaluation checks what it cannot represent") {
   CHECK(std::isnan(*evaluateFloat(expr("max(nan, 1)"), value)));
   CHECK(std::isnan(*evaluateFloat(expr("relu(nan)"), value)));
   CHECK(evaluateFloat(expr("median(z)"), value) == std::nullopt);
+  CHECK(evaluateFloat(expr("2 * first(c)"), [](ExprAttr e) -> std::optional<double> {
+          return e.is(ExprKind::Call) ? std::optional(8.0) : std::nullopt;
+        }) == 16);
   CHECK(evaluateFloat(expr("max(z)"), value) == std::nullopt);
 }
 

@@ -351,6 +351,31 @@ sattn.pattern @p(%q: [t]) -> (o) {
 // -----
 
 // structure
+// expected-error@below {{name '0' is not an identifier: use letters, digits and '_', a letter first}}
+sattn.pattern @p(%0: [t]) -> (y) {
+  sattn.yield %0
+}
+
+// -----
+
+// structure
+// expected-error@below {{name 'y z' is not an identifier: use letters, digits and '_', a letter first}}
+"sattn.pattern"() <{outputs = ["y z"], params = [], roles = [#sattn.role<x: [t]>], sym_name = "p"}> ({
+^bb0(%a: !sattn.tensor):
+  "sattn.yield"(%a) : (!sattn.tensor) -> ()
+}) : () -> ()
+
+// -----
+
+// structure
+// expected-error@below {{declares no result: name at least one after '->'}}
+sattn.pattern @p(%x: [t]) -> () {
+  sattn.yield
+}
+
+// -----
+
+// structure
 sattn.pattern @p(%x: [t]) -> (y) {
   // expected-error@below {{is not part of the pattern language: use ops of sattn only}}
   %y = builtin.unrealized_conversion_cast %x : !sattn.tensor to !sattn.tensor
