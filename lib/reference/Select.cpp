@@ -1,0 +1,57 @@
+// Selections: the total order of candidates, and sattn.select for one row.
+#include "lib/reference/Select.h"
+#include "lib/reference/Env.h"
+#include <cmath>
+
+namespace sattn::ref {
+
+std::vector<int64_t> chooseTop(ArrayRef<int64_t> ids, ArrayRef<double> scores, std::optional<int64_t> n, double above,
+                               llvm::function_ref<bool(int64_t)> forced) {
+  struct Candidate {
+    bool forced;
+    double score;
+    int64_t id;
+    bool operator<(const Candidate &other) const {
+      if (forced != other.forced)
+        return forced;
+      return score != other.score ? score > other.score : id < other.id;
+    }
+  };
+  std::vector<Candidate> candidates;
+  for (auto [id, score] : llvm::zip_equal(ids, scores)) {
+    bool isForced = forced(id);
+    if (std::isnan(score) || score == negativeInfinity || !(isForced || score > above))
+      continue;
+    candidates.push_back({isForced, score, id});
+  }
+  llvm::sort(candidates);
+  if (n && static_cast<int64_t>(candidates.size()) > *n)
+    candidates.resize(std::max<int64_t>(*n, 0));
+  std::vector<int64_t> chosen;
+  for (const Candidate &candidate : candidates)
+    chosen.push_back(candidate.id);
+  llvm::sort(chosen);
+  return chosen;
+}
+
+Keys Row::evaluate(SelectOp op, Head head) {
+  Value score = op.getZ();
+  Keys candidates = columnsIn(op.getWhere(), score, head);
+  std::vector<double> values = scores(score, head, candidates);
+
+  int64_t stride = env.columns(score).blocks.stride;
+  int64_t own = lastPosition(head) / stride; // the column that holds the row
+  int64_t first = op.getFirstAttr() ? env.integer(op.getFirstAttr()) : 0;
+  int64_t last = op.getLastAttr() ? env.integer(op.getLastAttr()) : 0;
+  Keys named = op.getForced() ? columnsIn(op.getForced(), score, head) : Keys();
+  auto forced = [&](int64_t id) {
+    return id < first || (id > own - last && id <= own) || llvm::binary_search(named, id);
+  };
+  std::optional<int64_t> n;
+  if (op.getTopAttr())
+    n = env.integer(op.getTopAttr());
+  double above = op.getAboveAttr() ? env.number(op.getAboveAttr()) : negativeInfinity;
+  return chooseTop(candidates, values, n, above, forced);
+}
+
+} // namespace sattn::ref
