@@ -288,7 +288,7 @@ static SmallVector<ExprAttr> operandsOf(ExprAttr e, ExprKind op) {
   return items;
 }
 
-KeySetFormula keySetOf(KeySetAttr set) {
+std::optional<KeySetFormula> decodeKeySet(KeySetAttr set) {
   KeySetFormula result;
   if (isEmpty(set))
     return result;
@@ -299,12 +299,21 @@ KeySetFormula keySetOf(KeySetAttr set) {
       if (atom.isName("all"))
         continue;
       bool equal = atom.is(ExprKind::Eq);
-      auto form = linearForm(atom.getKids()[equal ? 0 : 1], error);
-      assert(succeeded(form) && "a canonical set holds linear forms only");
+      if (!(equal || atom.is(ExprKind::Le)) || !atom.getKids()[equal].isInt(0))
+        return std::nullopt;
+      auto form = linearForm(atom.getKids()[!equal], error);
+      if (failed(form) || form->isConstant())
+        return std::nullopt;
       conjunction.push_back({equal ? AtomKind::EQ : AtomKind::GE, std::move(*form)});
     }
   }
   return result;
+}
+
+KeySetFormula keySetOf(KeySetAttr set) {
+  auto formula = decodeKeySet(set);
+  assert(formula && "key sets are made by canonicalKeySet");
+  return formula ? std::move(*formula) : KeySetFormula();
 }
 
 bool isEmpty(KeySetAttr set) { return set.getCondition().is(ExprKind::Not); }

@@ -22,6 +22,8 @@ inline ArrayRef<Term> paramPart(const Bound &bound) {
 
 /// Order of term lists: factor by factor, then coefficient, shorter first.
 int compareTerms(ArrayRef<Term> a, ArrayRef<Term> b);
+/// The structs of a set; nullopt for an attribute that canonicalKeySet did not make, which messages may have to print.
+std::optional<KeySetFormula> decodeKeySet(KeySetAttr set);
 Bound boundOf(const Atom &atom);
 Atom atomOf(const Bound &bound);
 

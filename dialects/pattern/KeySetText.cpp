@@ -97,8 +97,11 @@ private:
 std::string toText(KeySetAttr set, llvm::function_ref<std::string(int64_t)> tableName, TextForm form) {
   if (isEmpty(set))
     return "not all";
+  auto formula = decodeKeySet(set);
+  if (!formula)
+    return toText(set.getCondition(), tableName, form);
   SmallVector<std::string> disjuncts;
-  for (const Conjunction &conjunction : keySetOf(set).disjuncts)
+  for (const Conjunction &conjunction : formula->disjuncts)
     disjuncts.push_back(ConjunctionText(set.getContext(), tableName, form).print(conjunction));
   return llvm::join(disjuncts, " or ");
 }
