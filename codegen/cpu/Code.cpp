@@ -107,6 +107,9 @@ Value Code::max(Value a, Value c) { return arith::MaxSIOp::create(b, a, c); }
 Value Code::less(Value a, Value c) { return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, a, c); }
 Value Code::lessUnsigned(Value a, Value c) { return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, a, c); }
 Value Code::equal(Value a, Value c) { return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, a, c); }
+Value Code::differs(Value pointer, Value other) {
+  return LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, pointer, other);
+}
 Value Code::clampTo32(Value a, int64_t low, int64_t high) {
   return arith::TruncIOp::create(b, i32, min(max(a, int64(low)), int64(high)));
 }
@@ -237,6 +240,27 @@ Values Code::loop(Value low, Value high, int64_t step, ValueRange inits, CarryBo
   if (!inits.empty())
     scf::YieldOp::create(b, results);
   return Values(loop.getResults());
+}
+void Code::whileLoop(llvm::function_ref<std::pair<Value, Value>()> next, Body body) {
+  // The type of the carried value is known only after `next` was emitted, so the op is made around it.
+  OperationState state(b.getLoc(), scf::WhileOp::getOperationName());
+  Region *before = state.addRegion(), *after = state.addRegion();
+  before->emplaceBlock();
+  after->emplaceBlock();
+  Value value;
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(&before->front());
+    auto [condition, carried] = next();
+    value = carried;
+    scf::ConditionOp::create(b, condition, carried);
+    Value argument = after->front().addArgument(carried.getType(), b.getLoc());
+    b.setInsertionPointToEnd(&after->front());
+    body(argument);
+    scf::YieldOp::create(b);
+  }
+  state.addTypes(value.getType());
+  b.create(state);
 }
 void Code::when(Value condition, llvm::function_ref<void()> body, llvm::function_ref<void()> otherwise) {
   auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/static_cast<bool>(otherwise));

@@ -61,6 +61,7 @@ public:
   Value less(Value a, Value c);
   Value lessUnsigned(Value a, Value c);
   Value equal(Value a, Value c);
+  Value differs(Value pointer, Value other); ///< two pointers
   Value clampTo32(Value a, int64_t low, int64_t high); ///< i32 of a held within [low, high]
 
   //===-- Strips ----------------------------------------------------------------------------------------===//
@@ -93,10 +94,9 @@ public:
   Value narrow(Value value, Type element); ///< float32 to such bits, rounded to nearest even
   Value exp2(Value x);                    ///< see Math.cpp
   Value log2(Value x);
-  Value log1p(Value x);
   Value tanh(Value x);
   Value floor(Value x);
-  Value negate(Value x);
+  Value roundEven(Value x);
   Value lanesBelow(int64_t count); ///< i1 strip of the first `count` lanes
 
   //===-- Memory ----------------------------------------------------------------------------------------===//
@@ -121,6 +121,8 @@ public:
   Values loop(int64_t low, int64_t high, int64_t step, ValueRange inits, CarryBody body) {
     return loop(int64(low), int64(high), step, inits, body);
   }
+  /// Repeats `body` on the value that `next` gives beside the condition, as long as that holds.
+  void whileLoop(llvm::function_ref<std::pair<Value, Value>()> next, Body body);
   void when(Value condition, llvm::function_ref<void()> body, llvm::function_ref<void()> otherwise = nullptr);
   Values when(Value condition, mlir::TypeRange types, llvm::function_ref<Values()> body,
               llvm::function_ref<Values()> otherwise);

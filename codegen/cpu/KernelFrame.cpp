@@ -1,6 +1,7 @@
 // A kernel's arguments out of its frame (docs/artefact.md, section 2), and the scalar ops of a body: index arithmetic
 // becomes i64 arithmetic.
 #include "codegen/cpu/Lowering.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace sattn;
@@ -94,6 +95,11 @@ LogicalResult Lowering::lowerScalar(Operation *op) {
           return set(c.float32(number.getValue().convertToFloat()));
         return unsupported(op, "constants of type " + llvm::Twine(constant.getType().isF64() ? "f64" : "other than "
                                                                   "index, i1, i32, i64 and f32"));
+      })
+      .Case<affine::AffineApplyOp, affine::AffineMinOp, affine::AffineMaxOp>([&](auto affine) -> LogicalResult {
+        bool isMin = std::is_same_v<decltype(affine), affine::AffineMinOp>;
+        Value value = affineValue(affine.getAffineMap(), operands, isMin ? &Code::min : &Code::max);
+        return value ? set(value) : LogicalResult(unsupported(op, "divisors that are not positive constants"));
       })
       .Case<arith::IndexCastOp>(
           [&](auto cast) { return set(castInteger(c, operands[0], cast.getType(), /*isSigned=*/true)); })

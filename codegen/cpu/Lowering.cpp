@@ -1,5 +1,6 @@
 // The walk over a kernel's ops, the table of op families, and the lifetimes of tile values.
 #include "codegen/cpu/Lowering.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace sattn;
@@ -20,7 +21,7 @@ Unsupported Lowering::unsupported(Operation *op, const Twine &why) {
 // waits for its consumer.
 void Lowering::findLastUses() {
   auto note = [&](Value value) {
-    if (!isa<tile::TileType, tile::TopType, tile::ViewType>(value.getType()))
+    if (!isa<tile::TileType, tile::TopType, tile::ViewType, tile::InverseType>(value.getType()))
       return;
     Block *block = value.getParentBlock();
     Operation *last = value.getDefiningOp();
@@ -49,6 +50,7 @@ LogicalResult Lowering::run() {
   mlir::LLVM::ReturnOp::create(c.b, ValueRange());
   tiles.clear();
   views.clear();
+  inverses.clear();
   return success();
 }
 
@@ -61,6 +63,7 @@ LogicalResult Lowering::lowerBody(Block &block) {
     for (Value dead : lastUses.lookup(&op)) {
       tiles.erase(dead);
       views.erase(dead);
+      inverses.erase(dead);
     }
   }
   return success();
@@ -70,12 +73,13 @@ LogicalResult Lowering::lower(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<tile::SliceOp, tile::PrivateOp, tile::LoadOp, tile::GatherOp, tile::StoreOp, tile::ScatterOp, tile::FillOp,
             tile::DotOp, tile::MapOp, tile::MaskOp, tile::SoftmaxStepOp, tile::SoftmaxFinishOp, tile::MergeOp,
-            tile::ReduceOp, tile::StreamOp>([&](auto specific) { return lower(specific); })
+            tile::ReduceOp, tile::RowScanOp, tile::GatherAtOp, tile::BlockMeanOp, tile::PoolOp, tile::TopPushOp,
+            tile::TopListOp, tile::StreamOp, tile::InvertOp, tile::StreamInverseOp, mlir::scf::ForOp, mlir::scf::IfOp>([&](auto specific) { return lower(specific); })
       .Case<tile::SplatOp>([&](tile::SplatOp splat) {
         tile(splat.getTile()).splat = splat.getValue().convertToFloat();
         return success();
       })
-      .Case<tile::CoverOp>([&](auto) { return success(); })
+      .Case<tile::CoverOp, tile::TopInitOp>([&](auto) { return success(); })
       .Default([&](Operation *other) { return lowerScalar(other); });
 }
 
@@ -91,8 +95,18 @@ Panels Lowering::newPanels(int64_t rows, int64_t cols) {
 }
 
 bool Lowering::mayTake(Value value, Operation *user) {
-  return value.hasOneUse() && value.getParentBlock() == user->getBlock() && tile(value).panels &&
-         tile(value).panels->owner;
+  Block *block = user->getBlock();
+  if (value.getParentBlock() != block || !tile(value).panels || !tile(value).panels->owner)
+    return false;
+  int64_t here = 0;
+  for (mlir::OpOperand &use : value.getUses()) {
+    Operation *at = block->findAncestorOpInBlock(*consumerOf(use.getOwner()));
+    if (at == user)
+      ++here;
+    else if (!at || !at->isBeforeInBlock(user))
+      return false;
+  }
+  return here == 1;
 }
 
 FailureOr<Panels> Lowering::takeOrNew(Value operand, Operation *user) {

@@ -5,6 +5,11 @@
 #pragma once
 #include "codegen/cpu/Residency.h"
 
+namespace mlir::scf {
+class ForOp;
+class IfOp;
+} // namespace mlir::scf
+
 namespace sattn::cpu {
 
 /// The answer to an op or a form of it that has no lowering, already reported.
@@ -29,7 +34,8 @@ public:
   Lowering(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function, const Atom &atom);
   /// Emits the whole body. Errors are diagnostics at the tile op.
   LogicalResult run();
-  int64_t scratchBytes() const { return scratch.highWater(); }
+  /// Ends with a spare line, so that a strip may be read across the end of any value.
+  int64_t scratchBytes() const { return scratch.highWater() + 64; }
 
 private:
   //===-- Structure (Lowering.cpp, KernelFrame.cpp) -----------------------------------------------------===//
@@ -47,7 +53,7 @@ private:
   Panels newPanels(tile::TileType type) { return newPanels(type.getRows(), type.getCols()); }
   /// The value as panels; computes it first where it is still pending or a splat.
   FailureOr<Panels> panelsOf(Value value);
-  /// Whether `user` may overwrite the memory of `value`: its only use, in the block that defines it.
+  /// Whether `user` may overwrite the memory of `value`: it stands in the block that defines it, after all other uses.
   bool mayTake(Value value, Operation *user);
   /// Memory for a result of `user`: that of `operand` if it may be overwritten, else fresh.
   FailureOr<Panels> takeOrNew(Value operand, Operation *user);
@@ -63,6 +69,9 @@ private:
   LogicalResult lower(tile::StoreOp op);
   LogicalResult lower(tile::ScatterOp op);
   LogicalResult lower(tile::FillOp op);
+  LogicalResult lower(tile::BlockMeanOp op);
+  LogicalResult lower(tile::GatherAtOp op);
+  RowSource scratchRows(int64_t rows, int64_t cols);
   LogicalResult defineFromRows(Operation *op, Value result, const RowSource &source);
   /// Pointer to row `row` of a source; `outside` where there is no such row.
   Value rowPointer(const RowSource &source, Value row, Value outside);
@@ -83,6 +92,9 @@ private:
   LogicalResult lower(tile::SoftmaxFinishOp op);
   LogicalResult lower(tile::MergeOp op);
   LogicalResult lower(tile::ReduceOp op);
+  LogicalResult lower(tile::RowScanOp op);
+  FailureOr<Panels> reduceColumns(tile::ReduceOp op, bool isMax);
+  FailureOr<Panels> reduceHeads(tile::ReduceOp op, bool isMax);
   using Consumer = llvm::function_ref<FailureOr<Values>(Strips &, ValueRange)>;
   /// Hands panels `panel` .. `panel + panels - 1` of a value to `consume`, block of columns by block of columns, together
   /// with the carried values, whose last state is returned.
@@ -104,12 +116,27 @@ private:
   LogicalResult applySteps(const Pending &pending, Strips &strips);
   LogicalResult applyMap(tile::MapOp op, Value input, Strips &strips);
   LogicalResult applyMask(tile::MaskOp op, Strips &strips);
+  /// i1 strip: rows of a panel that lie, with key `s`, in one of the sets.
+  FailureOr<Value> inSets(mlir::ArrayAttr sets, mlir::AffineMap rowMap, int64_t rows, int64_t panel, Value row, Value s,
+                          ArrayRef<Value> symbols);
   FailureOr<Value> emitScalarBody(tile::MapOp op, ArrayRef<Value> arguments);
 
   //===-- Streams (Stream.cpp) --------------------------------------------------------------------------===//
   LogicalResult lower(tile::StreamOp op);
   FailureOr<TileValue> startCarry(Operation *op, Value init);
-  LogicalResult finishCarry(tile::YieldOp yield, ArrayRef<TileValue> carried);
+  LogicalResult finishCarry(Operation *yield, ArrayRef<Value> values, ArrayRef<TileValue> carried);
+  LogicalResult lower(mlir::scf::ForOp op);
+  LogicalResult lower(mlir::scf::IfOp op);
+  Value affineValue(mlir::AffineMap map, ArrayRef<Value> operands, Value (Code::*combine)(Value, Value));
+
+  //===-- Selections (Select.cpp, Inverse.cpp) ----------------------------------------------------------===//
+  LogicalResult lower(tile::PoolOp op);
+  LogicalResult lower(tile::TopPushOp op);
+  LogicalResult lower(tile::TopListOp op);
+  LogicalResult lower(tile::InvertOp op);
+  LogicalResult lower(tile::StreamInverseOp op);
+  FailureOr<TopState> newTop(Operation *op, tile::TopType type);
+  FailureOr<TopState> topOf(Operation *op, Value value);
   LogicalResult lowerStreamBody(tile::StreamOp op, Value index, ArrayRef<TileValue> carried, bool full);
 
   tile::KernelOp kernel;
@@ -121,6 +148,7 @@ private:
   llvm::DenseMap<Value, Value> scalars;
   llvm::DenseMap<Value, TileValue> tiles;
   llvm::DenseMap<Value, View> views;
+  llvm::DenseMap<Value, Inverse> inverses;
   struct Argument {
     Value data, counts[3], strides[3]; ///< batch, position, head; strides in bytes
   };

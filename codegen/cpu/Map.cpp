@@ -28,20 +28,16 @@ static bool isElementwise(Operation *op) {
 }
 
 static Value emitMath(Code &c, Operation *op, ArrayRef<Value> x) {
-  constexpr float log2e = 1.44269504f, ln2 = 0.693147181f;
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case<math::Exp2Op>([&](auto) { return c.exp2(x[0]); })
-      .Case<math::ExpOp>([&](auto) { return c.exp2(c.mulf(x[0], c.strip(log2e))); })
       .Case<math::Log2Op>([&](auto) { return c.log2(x[0]); })
-      .Case<math::LogOp>([&](auto) { return c.mulf(c.log2(x[0]), c.strip(ln2)); })
-      .Case<math::Log1pOp>([&](auto) { return c.log1p(x[0]); })
       .Case<math::TanhOp>([&](auto) { return c.tanh(x[0]); })
       .Case<math::FmaOp>([&](auto) { return c.fma(x[0], x[1], x[2]); })
       .Case<math::SqrtOp>([&](auto) -> Value { return LLVM::SqrtOp::create(c.b, x[0]); })
       .Case<math::RsqrtOp>([&](auto) { return c.divf(c.strip(1.0f), LLVM::SqrtOp::create(c.b, x[0])); })
       .Case<math::AbsFOp>([&](auto) { return c.asFloat(c.andi(c.asInt(x[0]), c.stripI(0x7fffffff))); })
       .Case<math::FloorOp>([&](auto) { return c.floor(x[0]); })
-      .Case<math::CeilOp>([&](auto) { return c.negate(c.floor(c.negate(x[0]))); })
+      .Case<math::RoundEvenOp>([&](auto) { return c.roundEven(x[0]); })
       .Default([](Operation *) { return Value(); });
 }
 

@@ -139,17 +139,15 @@ private:
 };
 } // namespace
 
-// Positions of the rows of one panel.
-static FailureOr<Mixed> rowPositions(Code &c, tile::MaskOp op, Value row, int64_t panel) {
-  AffineMap map = op.getRowMap();
-  int64_t rows = op.getTile().getType().getRows();
+// Positions row + rowMap(r) of the rows of one panel.
+static FailureOr<Mixed> rowPositions(Code &c, AffineMap map, int64_t rows, Value row, int64_t panel) {
   SmallVector<int32_t> lanes;
   Mixed t{row, nullptr, 0, 0};
   for (int64_t lane = 0; lane < kLanes; ++lane) {
     // Lanes past the last row repeat it.
     int64_t r = std::min(panel * kLanes + lane, rows - 1);
     auto value = dyn_cast<AffineConstantExpr>(
-        map.getResult(0).replaceDims(getAffineConstantExpr(r, op.getContext())));
+        map.getResult(0).replaceDims(getAffineConstantExpr(r, map.getContext())));
     if (!value || std::abs(value.getValue()) > kMostLane)
       return failure();
     t.low = lane == 0 ? value.getValue() : std::min(t.low, value.getValue());
@@ -160,42 +158,74 @@ static FailureOr<Mixed> rowPositions(Code &c, tile::MaskOp op, Value row, int64_
   return t;
 }
 
+// The greatest position that a list of row positions can hold.
+static int64_t greatestId(Value ids) {
+  auto argument = dyn_cast<BlockArgument>(ids);
+  auto stream = argument ? dyn_cast<tile::StreamInverseOp>(argument.getOwner()->getParentOp()) : tile::StreamInverseOp();
+  auto invert = stream ? stream.getInverse().getDefiningOp<tile::InvertOp>() : tile::InvertOp();
+  return invert ? static_cast<int64_t>(invert.getCount()) - 1 : kMostLane;
+}
+
+// Positions row + ids[r / group] of the rows of one panel; -1 stands for a row that does not exist.
+static Mixed listedPositions(Code &c, const Panels &ids, int64_t most, int64_t group, Value row, int64_t panel) {
+  int64_t first = panel * kLanes / group;
+  SmallVector<int32_t> lanes;
+  for (int64_t lane = 0; lane < kLanes; ++lane)
+    lanes.push_back(static_cast<int32_t>((panel * kLanes + lane) / group - first));
+  // May read up to a strip past the ids: scratch memory ends with a spare line.
+  Value listed = c.load(c.vi, ids.base.plus(first * 4), 4);
+  Value bounded = arith::MinSIOp::create(c.b, c.shuffle(listed, listed, lanes), c.stripI(most));
+  return {row, bounded, -1, most};
+}
+
+// i1 strip of the rows whose position lies, together with key `s`, in one of the sets.
+static FailureOr<Value> inUnion(Code &c, ArrayAttr sets, Mixed t, Value s, ArrayRef<Value> symbols) {
+  Value any;
+  for (Attribute set : sets) {
+    FailureOr<Value> inside = SetEmitter(c, t, symbols).contains(cast<IntegerSetAttr>(set).getValue(), s);
+    if (failed(inside))
+      return failure();
+    Value holds = *inside ? *inside : c.lanesBelow(kLanes);
+    any = any ? c.ori(any, holds) : holds;
+  }
+  return any ? any : c.lanesBelow(0);
+}
+
+FailureOr<Value> Lowering::inSets(ArrayAttr sets, AffineMap rowMap, int64_t rows, int64_t panel, Value row, Value s,
+                                  ArrayRef<Value> symbols) {
+  FailureOr<Mixed> t = rowPositions(c, rowMap, rows, row, panel);
+  if (failed(t))
+    return failure();
+  return inUnion(c, sets, *t, s, symbols);
+}
+
 LogicalResult Lowering::applyMask(tile::MaskOp op, Strips &strips) {
   if (fullTile && !op.getWhen())
     return success();
-  if (op.getIds())
-    return unsupported(op, "masks over listed row positions");
   Values symbols;
   for (Value symbol : op.getSymbols())
     symbols.push_back(scalar(symbol));
   size_t panels = strips.at.front().size();
+  int64_t rows = op.getTile().getType().getRows();
   bool ok = true;
   auto masked = [&]() -> Values {
     Values result;
     SmallVector<Mixed> positions;
     for (size_t p = 0; p < panels; ++p) {
-      FailureOr<Mixed> t = rowPositions(c, op, scalar(op.getRow()), strips.panel + static_cast<int64_t>(p));
+      int64_t panel = strips.panel + static_cast<int64_t>(p);
+      FailureOr<Mixed> t =
+          op.getIds() ? listedPositions(c, *tile(op.getIds()).panels, greatestId(op.getIds()),
+                                        rows / op.getIds().getType().getRows(), scalar(op.getRow()), panel)
+                      : rowPositions(c, op.getRowMap(), rows, scalar(op.getRow()), panel);
       ok &= succeeded(t);
       positions.push_back(succeeded(t) ? *t : Mixed{});
     }
-    if (!ok)
-      return result;
     for (auto [i, column] : llvm::enumerate(strips.at)) {
       Value key = c.add(scalar(op.getCol()), c.add(strips.column, static_cast<int64_t>(i)));
       for (auto [p, strip] : llvm::enumerate(column)) {
-        Value any = c.lanesBelow(op.getSets().empty() ? 0 : kLanes);
-        bool first = true;
-        for (Attribute set : op.getSets()) {
-          FailureOr<Value> inside =
-              SetEmitter(c, positions[p], symbols).contains(cast<IntegerSetAttr>(set).getValue(), key);
-          ok &= succeeded(inside);
-          if (!ok)
-            return result;
-          Value holds = *inside ? *inside : c.lanesBelow(kLanes);
-          any = first ? holds : c.ori(any, holds);
-          first = false;
-        }
-        result.push_back(c.select(any, strip, c.minusInf()));
+        FailureOr<Value> inside = ok ? inUnion(c, op.getSets(), positions[p], key, symbols) : FailureOr<Value>();
+        ok &= succeeded(inside);
+        result.push_back(ok ? c.select(*inside, strip, c.minusInf()) : strip);
       }
     }
     return result;
@@ -209,10 +239,7 @@ LogicalResult Lowering::applyMask(tile::MaskOp op, Strips &strips) {
   Values result;
   if (op.getWhen()) {
     SmallVector<Type> types(strips.at.size() * panels, c.vf);
-    result = c.when(scalar(op.getWhen()), types, [&]() -> Values {
-      Values inner = masked();
-      return ok ? inner : unchanged();
-    }, unchanged);
+    result = c.when(scalar(op.getWhen()), types, masked, unchanged);
   } else {
     result = masked();
   }

@@ -16,18 +16,19 @@ static Value polynomial(Code &c, Value x, ArrayRef<float> terms) {
   return sum;
 }
 
-// 2^x = 2^n * 2^r, and 2^r by the polynomial of degree 5 that is best in the maximum norm of the relative error.
-// With scaling instructions n = floor(x): r in [0, 1), error 1.5e-7, and infinities and underflow come out right by
-// themselves: the fraction of an infinity is 0. Without them n is x rounded, r in [-1/2, 1/2], error 2.2e-7; n is taken
-// from the low bits of x + 1.5 * 2^23 and added to the exponent, so results below 2^-126 are made 0 and x stops at 128.
+// 2^x = 2^n * 2^r, and 2^r by the polynomial of degree 5 that is 1 at 0, so that whole powers are exact, and best in
+// the maximum norm of the relative error. With scaling instructions n = floor(x): r in [0, 1), error 1.5e-7, and
+// infinities and underflow come out right by themselves: the fraction of an infinity is 0. Without them n is x rounded,
+// r in [-1/2, 1/2], error 1.7e-7; n is taken from the low bits of x + 1.5 * 2^23 and added to the exponent, so results
+// below 2^-126 are made 0 and x stops at 128.
 Value Code::exp2(Value x) {
   if (atom.scale) {
     Value all = arith::ConstantOp::create(b, b.getIntegerAttr(i16, -1));
     Value fraction = intrinsic("llvm.x86.avx512.mask.reduce.ps.512", vf,
                                {x, int32(/*floor*/ 1 | /*quiet*/ 8), zero(), all, int32(/*current mode*/ 4)});
     Value power = polynomial(*this, fraction,
-                             {0.9999999403953552f, 0.6931530833244324f, 0.24015361070632935f, 0.05582631751894951f,
-                              0.00898933969438076f, 0.0018775766948238015f});
+                             {1.0f, 0.6931512951850891f, 0.24016445875167847f, 0.05579992011189461f,
+                              0.009017032571136951f, 0.0018671299330890179f});
     return intrinsic("llvm.x86.avx512.mask.scalef.ps.512", vf, {power, x, zero(), all, int32(4)});
   }
   Value magic = strip(0x1.8p23f);
@@ -35,10 +36,10 @@ Value Code::exp2(Value x) {
   Value shifted = addf(bounded, magic);
   Value rest = subf(bounded, subf(shifted, magic));
   Value power = polynomial(*this, rest,
-                           {1.0000001192092896f, 0.6931469440460205f, 0.24022120237350464f, 0.05550713092088699f,
-                            0.009675540961325169f, 0.0013276472454890609f});
+                           {1.0f, 0.6931470036506653f, 0.24022242426872253f, 0.05550733581185341f,
+                            0.009671512991189957f, 0.001326472731307149f});
   Value scaled = asFloat(addi(asInt(power), shl(asInt(shifted), 23)));
-  // 2^128 by the exponent is the bit pattern of infinity with a mantissa of rounding noise.
+  // The exponent of 2^128 is that of infinity, but the mantissa is the polynomial's.
   scaled = select(compare(CmpFPredicate::OGE, x, strip(128.0f)), strip(std::numeric_limits<float>::infinity()), scaled);
   return select(compare(CmpFPredicate::OLT, x, strip(-126.0f)), zero(), scaled);
 }
@@ -59,8 +60,6 @@ Value Code::log2(Value x) {
                 strip(std::numeric_limits<float>::quiet_NaN()));
 }
 
-Value Code::negate(Value x) { return arith::NegFOp::create(b, x); }
-
 // Numbers from 2^23 on are whole; below, int32 holds the truncated value.
 Value Code::floor(Value x) {
   if (atom.round)
@@ -73,14 +72,15 @@ Value Code::floor(Value x) {
   return select(small, subf(truncated, select(above, strip(1.0f), zero())), x);
 }
 
-// ln(1 + x): with u = 1 + x rounded, ln(u) * x / (u - 1) repairs the rounding of u; where u = 1 it is x itself.
-Value Code::log1p(Value x) {
-  Value u = addf(x, strip(1.0f));
-  Value repaired = mulf(mulf(log2(u), strip(0.693147181f)), divf(x, subf(u, strip(1.0f))));
-  Value isOne = compare(CmpFPredicate::OEQ, u, strip(1.0f));
-  Value isInfinite = compare(CmpFPredicate::OEQ, u, strip(std::numeric_limits<float>::infinity()));
-  Value result = select(isOne, x, repaired);
-  return select(isInfinite, u, select(compare(CmpFPredicate::OEQ, u, zero()), minusInf(), result));
+// Adding and subtracting 2^23 with the sign of x rounds to nearest even; -0.3 gives -0.
+Value Code::roundEven(Value x) {
+  if (atom.round)
+    return LLVM::RoundEvenOp::create(b, x);
+  Value sign = andi(asInt(x), stripI(static_cast<int32_t>(0x80000000u)));
+  Value magnitude = asFloat(andi(asInt(x), stripI(0x7fffffff)));
+  Value rounded = subf(addf(magnitude, strip(0x1p23f)), strip(0x1p23f));
+  Value small = compare(CmpFPredicate::OLT, magnitude, strip(0x1p23f));
+  return select(small, asFloat(ori(asInt(rounded), sign)), x);
 }
 
 // tanh |x| = 1 - 2 / (e^(2|x|) + 1); below 0.25, where that cancels, the odd series up to x^11 (rest below 4e-8).

@@ -112,9 +112,10 @@ void Lowering::storeElements(Value strip, Ptr pointer, Type element, int64_t cou
   bool wide = element.getIntOrFloatBitWidth() == 32;
   int64_t alignment = wide ? 4 : 2;
   Value raw = wide ? strip : c.narrow(strip, element);
+  // One lane is stored as a scalar: LLVM 22 turns a masked store of one truncated lane into a store of the wide lane.
   if (count == kLanes) {
     c.store(raw, pointer, alignment);
-  } else if (c.atom.maskedMemory) {
+  } else if (c.atom.maskedMemory && count != 1) {
     LLVM::MaskedStoreOp::create(c.b, raw, c.address(pointer), c.lanesBelow(count), static_cast<uint32_t>(alignment));
   } else {
     for (int64_t lane = 0; lane < count; ++lane)

@@ -104,6 +104,14 @@ struct TopState {
   Panels scores, ids;
 };
 
+/// Index lists turned around (Inverse.cpp), in scratch memory: for each position its valid ids in ascending order with
+/// their slots, ended by kNoUnit.
+struct Inverse {
+  Ptr ids, slots, heads, cursors;
+  int64_t positions = 0, width = 0; ///< entries of a list with its end
+  Owner owner;
+};
+
 /// A tile value in every form that its uses need.
 struct TileValue {
   std::optional<Panels> panels;
@@ -112,6 +120,7 @@ struct TileValue {
   std::optional<RowSource> rows;      ///< not read yet
   std::optional<float> splat;
   std::shared_ptr<Pending> pending;
+  std::optional<TopState> top;
   Value changed; ///< i1; where it does not hold, all elements are 1 and memory need not say so
 };
 

@@ -117,6 +117,13 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
 
 FailureOr<TileValue> Lowering::startCarry(Operation *op, Value init) {
   TileValue memory;
+  if (isa<tile::TopType>(init.getType())) {
+    FailureOr<TopState> top = topOf(op, init);
+    if (failed(top))
+      return failure();
+    memory.top = *top;
+    return memory;
+  }
   auto type = dyn_cast<tile::TileType>(init.getType());
   if (!type)
     return unsupported(op, "carried values that are not tiles");
@@ -144,31 +151,38 @@ LogicalResult Lowering::lowerStreamBody(tile::StreamOp op, Value index, ArrayRef
   if (failed(lowerBody(body)))
     return failure();
   auto yield = cast<tile::YieldOp>(body.getTerminator());
-  LogicalResult status = finishCarry(yield, carried);
-  for (Value dead : lastUses.lookup(yield))
-    tiles.erase(dead);
-  return status;
+  return finishCarry(yield, SmallVector<Value>(yield.getValues()), carried);
 }
 
 // Yielded values to the memory of the carried ones. Values that stand in another carried value's memory are saved first.
-LogicalResult Lowering::finishCarry(tile::YieldOp yield, ArrayRef<TileValue> carried) {
+LogicalResult Lowering::finishCarry(Operation *yield, ArrayRef<Value> values, ArrayRef<TileValue> carried) {
   auto same = [](const Panels &a, const Panels &b) { return a.base.base == b.base.base && a.base.offset == b.base.offset; };
-  SmallVector<Panels> from;
-  for (auto [i, value] : llvm::enumerate(yield.getValues())) {
+  SmallVector<std::pair<Panels, Panels>> moves;
+  for (auto [i, value] : llvm::enumerate(values)) {
+    if (carried[i].top) {
+      FailureOr<TopState> top = topOf(yield, value);
+      if (failed(top))
+        return failure();
+      moves.push_back({top->scores, carried[i].top->scores});
+      moves.push_back({top->ids, carried[i].top->ids});
+      continue;
+    }
     auto panels = panelsOf(value);
     if (failed(panels))
       return failure();
     for (auto [j, memory] : llvm::enumerate(carried))
-      if (i != j && same(*panels, *memory.panels)) {
+      if (i != j && memory.panels && same(*panels, *memory.panels)) {
         Panels saved = newPanels(panels->rows, panels->cols);
         copy(*panels, saved);
         panels = saved;
         break;
       }
-    from.push_back(*panels);
+    moves.push_back({*panels, *carried[i].panels});
   }
-  for (auto [panels, memory] : llvm::zip(from, carried))
-    if (!same(panels, *memory.panels))
-      copy(panels, *memory.panels);
+  for (auto [from, to] : moves)
+    if (!same(from, to))
+      copy(from, to);
+  for (Value dead : lastUses.lookup(yield))
+    tiles.erase(dead);
   return success();
 }

@@ -1,6 +1,9 @@
 // The harness of Harness.h.
 #include "test/codegen/cpu/Harness.h"
 #include "dialects/tile/Tile.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/raw_ostream.h"
@@ -39,6 +42,7 @@ std::unique_ptr<Program> Program::compile(const std::string &text, Isa isa, std:
                                           const CodegenOptions &options) {
   mlir::DialectRegistry registry;
   registerTileDialect(registry);
+  registry.insert<mlir::affine::AffineDialect, mlir::math::MathDialect, mlir::scf::SCFDialect>();
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
     error += diagnostic.str() + "\n";

@@ -1,6 +1,5 @@
 // The program texts of Programs.h.
 #include "test/codegen/cpu/Programs.h"
-#include <vector>
 
 using namespace sattn::cpu::test;
 
@@ -9,6 +8,29 @@ static std::string expand(std::string text, const std::vector<std::pair<std::str
   for (const auto &[name, value] : names)
     for (size_t at; (at = text.find("$" + name + "$")) != std::string::npos;)
       text.replace(at, name.size() + 2, value);
+  return text;
+}
+
+static void replaceAll(std::string &text, const std::string &from, const std::string &to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+}
+
+std::string sattn::cpu::test::oneKernel(const std::string &args, const std::string &body,
+                                        const std::vector<std::pair<std::string, std::string>> &names) {
+  std::string text = expand("sattn_tile.program @p {\n sattn_tile.kernel @k(" + args + ") grid(%gx, %gy, %gz) {\n" + body +
+                                "\n sattn_tile.return\n }\n sattn_tile.plan {}\n}",
+                            names);
+  for (const auto &[from, to] : {std::pair<std::string, std::string>{" A<", " !sattn_tile.arg<"},
+                                 {" V<", " !sattn_tile.view<"},
+                                 {" T<", " !sattn_tile.tile<"},
+                                 {" Top<", " !sattn_tile.top<"},
+                                 {" @load", " sattn_tile.load"}})
+    replaceAll(text, from, to);
+  for (const char *op : {"slice", "store", "gather", "scatter", "private", "fill", "dot", "map", "mask", "reduce", "row_scan",
+                         "softmax_step", "softmax_finish", "merge", "splat", "cover", "stream", "yield", "pool", "top_",
+                         "invert", "count", "of_batch"})
+    replaceAll(text, std::string(" @") + op, std::string(" sattn_tile.") + op);
   return text;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace sattn::cpu::test {
 
@@ -14,5 +16,10 @@ struct AttendSpec {
   std::string sets = "affine_set<(t, s)[w, n] : (t - s >= 0, w - 1 - t + s >= 0, n - 1 - s >= 0)>";
 };
 std::string attendProgram(const AttendSpec &spec);
+
+/// A program of one kernel @k. In `args` and `body` `A<`, `V<` and `T<` stand for the operand, view and tile types and `@`
+/// before an op name for the dialect; `$name$` is replaced by its value.
+std::string oneKernel(const std::string &args, const std::string &body,
+                      const std::vector<std::pair<std::string, std::string>> &names = {});
 
 } // namespace sattn::cpu::test

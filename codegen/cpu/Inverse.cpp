@@ -1,0 +1,149 @@
+// Index lists turned around: for each unit, ascending, the positions that selected it. The lists are brought into order
+// once; then the next unit is the least of all lists' next ids, its members are the lists that stand there, and those
+// lists move on. Nothing depends on the number of units, so scratch memory has a fixed size.
+#include "codegen/cpu/Lowering.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include <limits>
+
+using namespace sattn;
+using namespace sattn::cpu;
+using namespace mlir;
+using arith::CmpIPredicate;
+
+// Ends every list; greater than any unit.
+static constexpr int64_t kNoUnit = std::numeric_limits<int32_t>::max();
+
+LogicalResult Lowering::lower(tile::InvertOp op) {
+  const View &view = views[op.getLists()];
+  int64_t count = static_cast<int64_t>(op.getCount()), width = view.type.getInner() + 1;
+  int64_t padded = llvm::alignTo(count, kLanes);
+  Inverse inverse;
+  inverse.positions = count;
+  inverse.width = width;
+  int64_t listBytes = llvm::alignTo(count * width * 4, 64);
+  inverse.owner = scratch.take(2 * listBytes + 2 * padded * 4);
+  inverse.ids = {scratchBase, inverse.owner->offset};
+  inverse.slots = inverse.ids.plus(listBytes);
+  inverse.heads = inverse.slots.plus(listBytes);
+  inverse.cursors = inverse.heads.plus(padded * 4);
+  for (int64_t strip = 0; strip < padded / kLanes; ++strip) {
+    c.store(c.stripI(kNoUnit), inverse.heads.plus(strip * kLanes * 4), 64);
+    c.store(c.stripI(int64_t(0)), inverse.cursors.plus(strip * kLanes * 4), 64);
+  }
+  Value units = c.min(c.max(scalar(op.getUnits()), c.int64(0)), c.int64(kNoUnit));
+  Value nothing = c.address(c.zeros(view.type.getInner() * 4));
+  RowSource lists{view, scalar(op.getPosition()), std::nullopt, count};
+  c.loop(0, count, 1, [&](Value n) {
+    Value row = rowPointer(lists, n, nothing);
+    Value exists = c.differs(row, nothing);
+    Ptr ids = c.atScaled(inverse.ids, n, width * 4), slots = c.atScaled(inverse.slots, n, width * 4);
+    c.store(c.int32(kNoUnit), ids.plus((width - 1) * 4), 4);
+    c.loop(0, width - 1, 1, [&](Value e) {
+      Value id = c.load(c.i32, c.atScaled(Ptr{row}, e, 4), 4);
+      Value wide = arith::ExtSIOp::create(c.b, c.i64, id);
+      Value valid = c.andi(exists, c.lessUnsigned(wide, units));
+      Ptr here = c.atScaled(ids, e, 4), slotHere = c.atScaled(slots, e, 4);
+      c.store(c.select(valid, id, c.int32(kNoUnit)), here, 4);
+      c.store(arith::TruncIOp::create(c.b, c.i32, e), slotHere, 4);
+      // An entry below its predecessor sinks to its place; lists made by a selection are in order already.
+      Value before = c.load(c.i32, c.atScaled(ids, c.max(c.sub(e, c.int64(1)), c.int64(0)), 4), 4);
+      Value disordered = arith::CmpIOp::create(c.b, CmpIPredicate::slt, c.load(c.i32, here, 4), before);
+      c.when(disordered, [&] {
+        c.loop(c.int64(0), e, 1, [&](Value i) {
+          Ptr place = c.atScaled(ids, i, 4), slotPlace = c.atScaled(slots, i, 4);
+          Value a = c.load(c.i32, place, 4), z = c.load(c.i32, here, 4);
+          Value x = c.load(c.i32, slotPlace, 4), y = c.load(c.i32, slotHere, 4);
+          Value swap = arith::CmpIOp::create(c.b, CmpIPredicate::sgt, a, z);
+          c.store(c.select(swap, z, a), place, 4);
+          c.store(c.select(swap, a, z), here, 4);
+          c.store(c.select(swap, y, x), slotPlace, 4);
+          c.store(c.select(swap, x, y), slotHere, 4);
+        });
+      });
+    });
+    c.store(c.load(c.i32, ids, 4), c.atScaled(inverse.heads, n, 4), 4);
+  });
+  inverses[op.getInverse()] = inverse;
+  return success();
+}
+
+// The least of all heads.
+static Value nextUnit(Code &c, const Inverse &inverse) {
+  Values least = c.loop(0, llvm::divideCeil(inverse.positions, kLanes), 1, {c.stripI(kNoUnit)},
+                        [&](Value strip, ValueRange carried) -> Values {
+                          Value heads = c.load(c.vi, c.atScaled(inverse.heads, strip, kLanes * 4), 64);
+                          return {arith::MinSIOp::create(c.b, heads, carried[0])};
+                        });
+  return LLVM::vector_reduce_smin::create(c.b, c.i32, least[0]);
+}
+
+// Positions whose list stands at `unit`, ascending, to `members`; returns how many.
+static Value collectMembers(Code &c, const Inverse &inverse, Value unit, Ptr members) {
+  Value wanted = c.broadcast(unit);
+  SmallVector<int32_t> lanes;
+  for (int32_t lane = 0; lane < kLanes; ++lane)
+    lanes.push_back(lane);
+  return c.loop(0, llvm::divideCeil(inverse.positions, kLanes), 1, {c.int64(0)},
+                [&](Value strip, ValueRange carried) -> Values {
+                  Value heads = c.load(c.vi, c.atScaled(inverse.heads, strip, kLanes * 4), 64);
+                  Value stands = c.compareI(CmpIPredicate::eq, heads, wanted);
+                  Value first = arith::TruncIOp::create(c.b, c.i32, c.mul(strip, kLanes));
+                  Value positions = c.addi(c.broadcast(first), c.stripI(lanes));
+                  LLVM::masked_compressstore::create(c.b, positions, c.address(c.atScaled(members, carried[0], 4)), stands);
+                  Value bits = LLVM::BitcastOp::create(c.b, c.i16, stands);
+                  Value found = LLVM::CtPopOp::create(c.b, bits);
+                  return {c.add(carried[0], arith::ExtUIOp::create(c.b, c.i64, found))};
+                })[0];
+}
+
+// Slots of the members at this unit, and their lists moved on.
+static void advanceMembers(Code &c, const Inverse &inverse, Ptr members, Ptr slots, Value count) {
+  c.loop(c.int64(0), count, 1, [&](Value i) {
+    Value member = arith::ExtUIOp::create(c.b, c.i64, c.load(c.i32, c.atScaled(members, i, 4), 4));
+    Ptr cursorAt = c.atScaled(inverse.cursors, member, 4);
+    Value cursor = c.load(c.i32, cursorAt, 4);
+    Value entry = c.add(c.mul(member, inverse.width), arith::ExtUIOp::create(c.b, c.i64, cursor));
+    c.store(c.load(c.i32, c.atScaled(inverse.slots, entry, 4), 4), c.atScaled(slots, i, 4), 4);
+    c.store(c.addi(cursor, c.int32(1)), cursorAt, 4);
+    c.store(c.load(c.i32, c.atScaled(inverse.ids, entry, 4).plus(4), 4), c.atScaled(inverse.heads, member, 4), 4);
+  });
+}
+
+LogicalResult Lowering::lower(tile::StreamInverseOp op) {
+  const Inverse inverse = inverses[op.getInverse()];
+  int64_t members = static_cast<int64_t>(op.getMembers());
+  // Room for all positions and one group of -1 behind them.
+  int64_t room = llvm::alignTo(inverse.positions + members + kLanes, kLanes);
+  Owner all = scratch.take(2 * room * 4);
+  Ptr found{scratchBase, all->offset}, slots = found.plus(room * 4);
+  TileValue idsTile, slotsTile;
+  idsTile.panels = newPanels(members, 1);
+  slotsTile.panels = newPanels(members, 1);
+  Block &body = op.getBody().front();
+  bool outerFull = fullTile, ok = true;
+  fullTile = false;
+
+  c.whileLoop(
+      [&] {
+        Value unit = nextUnit(c, inverse);
+        return std::pair(arith::CmpIOp::create(c.b, CmpIPredicate::ne, unit, c.int32(kNoUnit)).getResult(), unit);
+      },
+      [&](Value unit) {
+        Value count = collectMembers(c, inverse, unit, found);
+        advanceMembers(c, inverse, found, slots, count);
+        for (int64_t i = 0; i < members; i += kLanes)
+          for (Ptr list : {found, slots})
+            c.store(c.stripI(-1), c.atScaled(list, count, 4).plus(i * 4), 4);
+        scalars[body.getArgument(0)] = arith::ExtUIOp::create(c.b, c.i64, unit);
+        c.loop(c.int64(0), count, members, [&](Value first) {
+          for (auto [list, panels] : {std::pair{found, *idsTile.panels}, {slots, *slotsTile.panels}})
+            for (int64_t i = 0; i < panels.count(); ++i)
+              c.storeStrip(c.load(c.vf, c.atScaled(list, first, 4).plus(i * kLanes * 4), 4), panels.at(i));
+          tile(body.getArgument(1)) = idsTile;
+          tile(body.getArgument(2)) = slotsTile;
+          ok = succeeded(lowerBody(body));
+        });
+      });
+  fullTile = outerFull;
+  return success(ok);
+}

@@ -1,0 +1,89 @@
+// Reading rows into something smaller: means of blocks of positions, single elements of listed rows.
+#include "codegen/cpu/Lowering.h"
+
+using namespace sattn;
+using namespace sattn::cpu;
+
+// Rows of float32 in scratch memory, each padded to whole strips.
+RowSource Lowering::scratchRows(int64_t rows, int64_t cols) {
+  int64_t rowBytes = llvm::alignTo(cols, kLanes) * 4;
+  RowSource source;
+  source.view.type = tile::ViewType::get(c.b.getContext(), c.f32, cols, 1, false, {});
+  source.view.owner = scratch.take(rows * rowBytes);
+  source.view.base = {scratchBase, source.view.owner->offset};
+  source.view.positionBytes = c.int64(rowBytes);
+  source.view.headBytes = c.int64(0);
+  source.view.limit = c.int64(rows);
+  source.view.isPrivate = true;
+  source.position = c.int64(0);
+  source.rows = rows;
+  return source;
+}
+
+// Features are lanes here: a block's rows are added strip by strip, up to eight strips at a time.
+LogicalResult Lowering::lower(tile::BlockMeanOp op) {
+  const View &view = views[op.getView()];
+  tile::TileType type = op.getTile().getType();
+  int64_t cols = type.getCols(), length = static_cast<int64_t>(op.getLength()), bytes = view.elementBytes();
+  Type element = view.type.getElementType();
+  if (!element.isF32() && !element.isF16() && !element.isBF16())
+    return unsupported(op, "means of elements other than f32, f16 and bf16");
+  RowSource means = scratchRows(type.getRows(), cols);
+  int64_t rowBytes = llvm::alignTo(cols, kLanes) * 4;
+  constexpr int64_t kStripsAtOnce = 8;
+
+  c.loop(0, type.getRows(), 1, [&](Value row) {
+    Value start = c.mul(c.add(scalar(op.getFirst()), row), static_cast<int64_t>(op.getStride()));
+    // Positions of the block inside the view; none where it starts before it or, unless ragged, ends behind it.
+    Value count = c.min(c.max(c.sub(view.limit, start), c.int64(0)), c.int64(length));
+    Value usable = op.getRagged() ? c.less(c.int64(-1), start)
+                                  : c.andi(c.less(c.int64(-1), start), c.equal(count, c.int64(length)));
+    count = c.select(usable, count, c.int64(0));
+    Value factor = c.strip(1.0f);
+    if (op.getReduce() == "mean") {
+      Value divisor = mlir::arith::SIToFPOp::create(c.b, c.f32, c.max(count, c.int64(1)));
+      factor = c.divf(c.strip(1.0f), c.broadcast(divisor));
+    }
+    Ptr first = c.at(view.base, c.mul(start, view.positionBytes)), to = c.atScaled(means.view.base, row, rowBytes);
+    for (int64_t col = 0; col < cols; col += kStripsAtOnce * kLanes) {
+      int64_t strips = std::min<int64_t>(kStripsAtOnce, llvm::divideCeil(cols - col, kLanes));
+      auto columnsOf = [&](int64_t i) { return std::min(kLanes, cols - col - i * kLanes); };
+      Values sums = c.loop(c.int64(0), count, 1, Values(strips, c.zero()), [&](Value n, ValueRange carried) {
+        Ptr position = c.at(first, c.mul(n, view.positionBytes));
+        Values next;
+        for (int64_t i = 0; i < strips; ++i)
+          next.push_back(c.addf(carried[i], loadElements(position.plus((col + i * kLanes) * bytes), element, columnsOf(i))));
+        return next;
+      });
+      for (int64_t i = 0; i < strips; ++i)
+        c.storeStrip(c.mulf(sums[i], factor), to.plus((col + i * kLanes) * 4));
+    }
+  });
+  return defineFromRows(op, op.getTile(), means);
+}
+
+LogicalResult Lowering::lower(tile::GatherAtOp op) {
+  auto ids = panelsOf(op.getIds()), slots = panelsOf(op.getSlots());
+  if (failed(ids) || failed(slots))
+    return failure();
+  const View &view = views[op.getView()];
+  if (view.type.getLayout() || !view.type.getElementType().isF32())
+    return unsupported(op, "elements of listed rows of a layout or of an element type other than f32");
+  RowSource source{view, scalar(op.getBase()), *ids, op.getTile().getType().getRows()};
+  Panels to = newPanels(op.getTile().getType());
+  Value zeros = c.address(c.zeros(64));
+  int64_t group = view.type.getGroup(), listed = ids->rows, inner = view.type.getInner();
+  c.loop(0, source.rows, 1, [&](Value row) {
+    Value index = view.type.getOuter() ? c.mod(row, listed) : c.floorDiv(row, group);
+    Value slot = mlir::arith::ExtSIOp::create(c.b, c.i64, c.load(c.i32, c.atScaled(slots->base, index, 4), 4));
+    Value pointer = rowPointer(source, row, zeros);
+    // A slot that no row has reads as 0, and so does a row that does not exist: its line of zeros is one strip long.
+    Value exists = c.andi(c.lessUnsigned(slot, c.int64(inner)), c.differs(pointer, zeros));
+    Value offset = c.select(exists, c.mul(slot, 4), c.int64(0));
+    Value from = c.select(exists, pointer, zeros);
+    c.store(c.load(c.f32, Ptr{c.at(from, offset)}, 4), c.atScaled(to.base, row, 4), 4);
+  });
+  tile(op.getTile()) = {};
+  tile(op.getTile()).panels = to;
+  return success();
+}
