@@ -2,6 +2,7 @@
 #include "dialects/pattern/Pattern.h"
 #include "dialects/pattern/SourceLimits.h"
 #include "dialects/tile/Tile.h"
+#include "lib/transforms/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -27,6 +28,8 @@ int main(int argc, char **argv) {
   sattn::registerTileDialect(registry);
   registry.insert<mlir::affine::AffineDialect, mlir::arith::ArithDialect, mlir::math::MathDialect, mlir::scf::SCFDialect>();
   mlir::registerTransformsPasses();
+  sattn::registerSattnPasses();
+  sattn::registerTilePipeline();
 
   auto [input, output] =
       mlir::registerAndParseCLIOptions(argc, argv, "compiler of sparse attention patterns\n", registry);

@@ -1,0 +1,78 @@
+// Reading bind texts and bind dictionaries.
+#include "lib/transforms/Bindings.h"
+#include "llvm/ADT/StringSet.h"
+
+namespace sattn {
+
+FailureOr<BindingList> parseBindings(StringRef text, std::string &error) {
+  BindingList bindings;
+  llvm::StringSet<> seen;
+  SmallVector<StringRef> entries;
+  text.split(entries, ',');
+  for (StringRef entry : entries) {
+    if (entry.trim().empty())
+      continue;
+    auto [name, value] = entry.split('=');
+    name = name.trim();
+    value = value.trim();
+    if (name.empty() || value.empty() || !entry.contains('=')) {
+      error = ("binding '" + entry.trim() + "' is malformed: write name=value, separated by commas").str();
+      return failure();
+    }
+    if (!seen.insert(name).second) {
+      error = ("'" + name + "' is bound twice: give it once").str();
+      return failure();
+    }
+    bindings.emplace_back(name.str(), value.str());
+  }
+  return bindings;
+}
+
+mlir::FloatType parseDtype(MLIRContext *context, StringRef word) {
+  if (word == "f32")
+    return mlir::Float32Type::get(context);
+  if (word == "f16")
+    return mlir::Float16Type::get(context);
+  if (word == "bf16")
+    return mlir::BFloat16Type::get(context);
+  return {};
+}
+
+StringRef dtypeName(Type type) {
+  return type.isF32() ? "f32" : type.isF16() ? "f16" : type.isBF16() ? "bf16" : "i32";
+}
+
+std::optional<int64_t> BoundPattern::integer(StringRef name) const {
+  if (auto value = bind ? dyn_cast_or_null<mlir::IntegerAttr>(bind.get(name)) : mlir::IntegerAttr())
+    return value.getInt();
+  return std::nullopt;
+}
+
+Type BoundPattern::dtype(RoleAttr role) const {
+  if (role.getIsInt())
+    return mlir::IntegerType::get(pattern.getContext(), 32);
+  if (auto type = dyn_cast_or_null<mlir::TypeAttr>(bind.get(("dtype." + role.getName()).str())))
+    return type.getValue();
+  return mlir::Float32Type::get(pattern.getContext());
+}
+
+RoleAttr BoundPattern::role(Value tensor) const {
+  auto argument = dyn_cast<mlir::BlockArgument>(tensor);
+  return argument ? cast<RoleAttr>(pattern.getRoles()[argument.getArgNumber()]) : RoleAttr();
+}
+
+int64_t BoundPattern::size(AxisAttr axis) const {
+  if (!axis)
+    return 1;
+  return axis.isFixed() ? axis.getSize() : integer(axis.getName()).value_or(1);
+}
+
+std::optional<int64_t> BoundPattern::headRatio(AxisAttr axis) const {
+  if (!axis || axis.isFixed())
+    return std::nullopt;
+  if (axis.getName() == "h")
+    return 1;
+  return integer(axis.getName() == "g" ? std::string("group") : "group." + axis.getName().str());
+}
+
+} // namespace sattn

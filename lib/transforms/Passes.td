@@ -1,0 +1,67 @@
+// The passes from a pattern to a tile program, in the order in which buildTilePipeline (Passes.h) runs them.
+#ifndef SATTN_PASSES_TD
+#define SATTN_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def SattnSpecialize : Pass<"sattn-specialize", "::sattn::PatternOp"> {
+  let summary = "bind element types, feature sizes, head groups and static params";
+  let description = [{
+    Before: a pattern as its author wrote it. After: a pattern with a `bind` dictionary, in which every length, stride
+    and divisor is a number, `rsqrt(D)` is a float, `first(c)` and `last(c)` are products of `c`, `attend` is
+    `finalize` of `accumulate softmax`, and a summary of blocks of one position is its operand. Params that stay are
+    dynamic and their defaults are literals. The text of the result is canonical: two spellings of one pattern and
+    binding give the same text. Changes numbers: no.
+
+    ```mlir
+    // Before, with bind="dtype=f16,D=64,Dv=64,group=4"
+    sattn.pattern @p<static b: int = 32, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+      %keys = sattn.set (t, s) : s <= t and (t - s) mod b == 0
+      ...
+    // After
+    sattn.pattern @p<scale: float = 0.125>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o)
+        bind {D = 64 : i64, Dv = 64 : i64, b = 32 : i64, dtype.k = f16, dtype.q = f16, dtype.v = f16, group = 4 : i64} {
+      %keys = sattn.set (t, s) : s <= t and (t - s) mod 32 == 0
+      ...
+    ```
+  }];
+  let options = [
+    Option<"bind", "bind", "std::string", /*default=*/"",
+           "comma-separated name=value: dtype=f32|f16|bf16, dtype.ROLE, feature axes (D=64), group, group.X, static "
+           "params">,
+  ];
+  let statistics = [
+    Statistic<"paramsBound", "params-bound", "static params replaced by numbers">,
+    Statistic<"attendsExpanded", "attends-expanded", "sattn.attend replaced by accumulate and finalize">,
+  ];
+}
+
+def SattnNormalizeSets : Pass<"sattn-normalize-sets", "::sattn::PatternOp"> {
+  let summary = "one formula, or one selection and one formula, for each use of a set";
+  let description = [{
+    Before: a specialised pattern. After: no `union` and no `minus` is left; every set that an op uses is a `set`, a
+    selection, or `intersect` of one selection and one `set`. Sets over blocks that meet sets over tokens are lifted to
+    tokens. A `union` of a formula and a selection that is attended to becomes two accumulations that share no key and
+    are merged. Changes numbers: reassociates (the split union).
+
+    ```mlir
+    // Before
+    %both = sattn.union %near, %sel
+    %keys = sattn.intersect %both, %causal
+    %acc = sattn.accumulate softmax %z over %keys, %v
+    // After
+    %near_causal = sattn.set (t, s) : 0 <= t - s < W
+    %a = sattn.accumulate softmax %z over %near_causal, %v
+    %rest = sattn.set (t, s) : t - s >= W
+    %far = sattn.intersect %sel, %rest
+    %b = sattn.accumulate softmax %z over %far, %v
+    %acc = sattn.merge %a, %b
+    ```
+  }];
+  let statistics = [
+    Statistic<"opsFolded", "ops-folded", "union, intersect and minus ops folded into terms">,
+    Statistic<"unionsSplit", "unions-split", "unions of a formula and a selection made disjoint">,
+  ];
+}
+
+#endif // SATTN_PASSES_TD
