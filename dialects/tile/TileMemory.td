@@ -8,10 +8,11 @@ def SliceOp : Tile_Op<"slice", [Pure]> {
   let summary = "the rows of one batch entry and one head (or of the group of heads head*G ..)";
   let description = [{
     With `limit` positions at or beyond it count as outside. In a view of `group = G` the head index counts groups.
+    With `column` the view starts at that inner element and may be narrower than the operand: one gate of three.
   }];
-  let arguments = (ins AnyArg:$arg, Index:$batch, Index:$head, Optional<Index>:$limit);
+  let arguments = (ins AnyArg:$arg, Index:$batch, Index:$head, Optional<Index>:$limit, OptionalAttr<I64Attr>:$column);
   let results = (outs AnyView:$view);
-  let assemblyFormat = "$arg `[` $batch `,` $head `]` (`limit` $limit^)? attr-dict `:` type($arg) `->` type($view)";
+  let assemblyFormat = "$arg `[` $batch `,` $head `]` (`limit` $limit^)? (`column` $column^)? attr-dict `:` type($arg) `->` type($view)";
   let hasVerifier = 1;
 }
 def PrivateOp : Tile_Op<"private"> {
@@ -56,6 +57,10 @@ def ScatterOp : Tile_Op<"scatter", [MemoryEffects<[MemWrite]>]> {
 }
 def GatherAtOp : Tile_Op<"gather_at", [MemoryEffects<[MemRead]>]> {
   let summary = "one element of each listed row: element slots[i] of position base + ids[i], for each head of the group";
+  let description = [{
+    An id or slot that is negative or outside reads as 0. Where the tile has R times as many rows as there are elements,
+    each element fills R consecutive rows: heads that share a row of weights.
+  }];
   let arguments = (ins AnyView:$view, Index:$base, AnyTile:$ids, AnyTile:$slots);
   let results = (outs AnyTile:$tile);
   let assemblyFormat = "$view `[` $base `+` $ids `,` $slots `]` attr-dict `:` type($view) `,` type($ids) `,` type($slots) `->` type($tile)";

@@ -45,7 +45,7 @@ def InvertOp : Tile_Op<"invert", [MemoryEffects<[MemRead]>]> {
   let summary = "turns around the lists of positions `position` .. `position` + count - 1 of a view of ids";
   let description = [{
     For each unit id that occurs, ascending, its members: the positions whose list holds it, ascending, with the slot. Ids
-    below 0 or at or beyond `units` are ignored.
+    below 0 or at or beyond `units` are ignored, and so are positions outside the view.
   }];
   let arguments = (ins AnyView:$lists, Index:$position, Index:$units, I64Attr:$count);
   let results = (outs Inverse:$inverse);

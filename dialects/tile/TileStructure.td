@@ -25,7 +25,7 @@ def ProgramOp : Tile_Op<"program", [IsolatedFromAbove, Symbol, SymbolTable, NoTe
   let extraClassDeclaration = [{ ::sattn::tile::PlanOp getPlan(); }];
 }
 
-def PlanOp : Tile_Op<"plan", [HasParent<"ProgramOp">, NoTerminator, SingleBlock, NoRegionArguments]> {
+def PlanOp : Tile_Op<"plan", [HasParent<"ProgramOp">, IsolatedFromAbove, NoTerminator, SingleBlock, NoRegionArguments]> {
   let summary = "the steps of a call, in order";
   let description = [{
     The body holds index arithmetic (upstream `arith` on `index`), names of the call (`dim`, `role`, `result`,

@@ -63,9 +63,15 @@ LogicalResult StreamInverseOp::verifyRegions() {
 LogicalResult SliceOp::verify() {
   ArgType arg = getArg().getType();
   ViewType view = getView().getType();
-  if (view.getElementType() != arg.getElementType() || view.getInner() != arg.getInner() ||
-      view.getLayout() != arg.getLayout())
+  if (view.getElementType() != arg.getElementType() || view.getLayout() != arg.getLayout() ||
+      (!getColumn() && view.getInner() != arg.getInner()))
     return emitOpError("expected a view of the operand's elements, inner extent and layout");
+  int64_t column = getColumn().value_or(0);
+  if (column < 0 || column + view.getInner() > arg.getInner())
+    return emitOpError("columns ") << column << " to " << column + view.getInner() << " are outside an inner extent of "
+                                   << arg.getInner();
+  if (getColumn() && view.getLayout())
+    return emitOpError("a prepared operand is sliced with all its columns");
   if (view.getLayout() && view.getGroup() != 1)
     return emitOpError("a prepared operand is sliced one head at a time");
   return success();

@@ -141,11 +141,13 @@ private:
 
   //===-- Formulas.
 
+  LogicalResult notJoined(Operation *op, const Twine &why) { return refuse(op, "sets cannot be joined: " + why); }
+
   FailureOr<KeySetAttr> canonical(Operation *op, AxisAttr row, AxisAttr key, ExprAttr condition) {
     std::string error;
     auto set = canonicalKeySet(context, row, key, condition, error);
     if (failed(set))
-      return refuse(op, "sets cannot be joined: " + error);
+      return notJoined(op, error);
     return *set;
   }
 
@@ -162,10 +164,10 @@ private:
       ExprAttr name = nameExpr(context, to.getName());
       if (from.isBlocks() && !to.isBlocks()) {
         if (from.overlaps())
-          return refuse(op, "blocks '" + toText(from) + "' overlap: only disjoint blocks become tokens");
+          return notJoined(op, "blocks '" + toText(from) + "' overlap");
         name = nodeExpr(ExprKind::FloorDiv, {name, from.getLen()});
       } else if (!from.sameBlocks(to)) {
-        return refuse(op, "sets are over different blocks '" + toText(from) + "' and '" + toText(to) + "'");
+        return notJoined(op, "they are over '" + toText(from) + "' and '" + toText(to) + "'");
       }
       condition = substituteNames(condition, [&, from = from](StringRef text) {
         return text == from.getName() ? name : ExprAttr();

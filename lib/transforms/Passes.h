@@ -1,6 +1,7 @@
 // The passes from a pattern to a tile program. Each is described, with IR before and after, in Passes.td.
 #pragma once
 #include "dialects/pattern/Pattern.h"
+#include "dialects/tile/Tile.h"
 #include "lib/support/TargetInfo.h"
 #include "mlir/Pass/Pass.h"
 #include <memory>
@@ -11,5 +12,13 @@ namespace sattn {
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "lib/transforms/Passes.h.inc"
+
+/// From an author's pattern to a specialised one with normal sets; `bind` as in docs/artefact.md, section 4.
+void buildFusedPipeline(mlir::OpPassManager &manager, StringRef bind);
+/// From a module with one sattn.pattern to a module with one sattn_tile.program, canonicalised. Diagnostics stand at the
+/// ops of the pattern.
+void buildTilePipeline(mlir::OpPassManager &manager, const TargetInfo &target, StringRef bind);
+/// Offers buildTilePipeline as `--sattn-tile-pipeline=bind=...`.
+void registerTilePipeline();
 
 } // namespace sattn

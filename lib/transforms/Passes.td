@@ -64,4 +64,40 @@ def SattnNormalizeSets : Pass<"sattn-normalize-sets", "::sattn::PatternOp"> {
   ];
 }
 
+def SattnToTile : Pass<"sattn-to-tile", "::mlir::ModuleOp"> {
+  let summary = "a pattern becomes a tile program: kernels and a launch plan";
+  let description = [{
+    Before: a specialised pattern with normal sets. After: one `sattn_tile.program` with the attributes `roles`,
+    `results`, `params` and `requires` for the manifest. Keys and values are packed into the target's layouts once for
+    a wave of (batch entry, unit of heads) pairs; the waves bound the workspaces. Masks are integer sets, loops are
+    covers; neither a mask nor a score is ever an array. Changes numbers: reassociates.
+
+    ```mlir
+    // Before
+    %z = sattn.score dot %q, %k scale(scale)
+    %keys = sattn.set (t, s) : s <= t
+    %acc = sattn.accumulate softmax %z over %keys, %v
+    %o = sattn.finalize %acc
+    // After
+    sattn_tile.kernel @pack_k_keys(...) { load, store into panels }
+    sattn_tile.kernel @attend(...) {
+      %cover = sattn_tile.cover hull(%c0 to %hi) full(%c0 to %full)
+      %r:3 = sattn_tile.stream %j in %cover carry(...) { dot nt, mask, softmax_step, dot nn }
+      %o, %lse = sattn_tile.softmax_finish %r#0, %r#1, %r#2
+      sattn_tile.store %o, ...
+    }
+    sattn_tile.plan { loop over waves { launch @pack_k_keys; launch @pack_v_values; launch @attend } }
+    ```
+  }];
+  let options = [
+    Option<"targetText", "target", "std::string", /*default=*/"",
+           "fields of TargetInfo that differ from the defaults, e.g. rowTile=64,keyLayout=rows:4,waveBytes=67108864">,
+  ];
+  let statistics = [
+    Statistic<"kernelsBuilt", "kernels-built", "kernels in the tile program">,
+  ];
+  let dependentDialects = ["::sattn::tile::SattnTileDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 #endif // SATTN_PASSES_TD

@@ -1,0 +1,40 @@
+// The passes from a pattern to a tile program, in order.
+#include "lib/transforms/Passes.h"
+#include "lib/transforms/TargetText.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+namespace sattn {
+
+void buildFusedPipeline(mlir::OpPassManager &manager, StringRef bind) {
+  manager.addNestedPass<PatternOp>(createSattnSpecialize({bind.str()}));
+  manager.addNestedPass<PatternOp>(createSattnNormalizeSets());
+  manager.addNestedPass<PatternOp>(mlir::createCSEPass());
+}
+
+void buildTilePipeline(mlir::OpPassManager &manager, const TargetInfo &target, StringRef bind) {
+  buildFusedPipeline(manager, bind);
+  manager.addPass(createSattnToTile({targetText(target)}));
+  manager.addPass(mlir::createCanonicalizerPass());
+  manager.addPass(mlir::createCSEPass());
+}
+
+namespace {
+struct TilePipelineOptions : mlir::PassPipelineOptions<TilePipelineOptions> {
+  Option<std::string> bind{*this, "bind", llvm::cl::desc("as of sattn-specialize")};
+  Option<std::string> target{*this, "target", llvm::cl::desc("as of sattn-to-tile")};
+};
+} // namespace
+
+void registerTilePipeline() {
+  mlir::PassPipelineRegistration<TilePipelineOptions>(
+      "sattn-tile-pipeline", "from a pattern to a tile program",
+      [](mlir::OpPassManager &manager, const TilePipelineOptions &options) {
+        buildFusedPipeline(manager, options.bind);
+        manager.addPass(createSattnToTile({options.target}));
+        manager.addPass(mlir::createCanonicalizerPass());
+        manager.addPass(mlir::createCSEPass());
+      });
+}
+
+} // namespace sattn

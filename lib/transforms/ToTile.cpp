@@ -1,0 +1,152 @@
+// sattn-to-tile: one pattern becomes one tile program. See Passes.td; the parts are in lib/transforms/kernels.
+#include "lib/transforms/Passes.h"
+#include "lib/transforms/TargetText.h"
+#include "lib/transforms/kernels/AttendKernels.h"
+#include "lib/transforms/kernels/Epilogue.h"
+#include "lib/transforms/kernels/Plan.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+namespace sattn {
+#define GEN_PASS_DEF_SATTNTOTILE
+#include "lib/transforms/Passes.h.inc"
+
+namespace {
+using namespace lower;
+using mlir::ArrayAttr;
+using mlir::Builder;
+
+//===-- The interface, for the manifest -----------------------------------------------------------------===//
+
+class Interface {
+public:
+  explicit Interface(Context &context) : context(context), b(context.pattern.getContext()) {}
+
+  void write(tile::ProgramOp program) {
+    program->setAttr("roles", roles());
+    program->setAttr("results", results());
+    program->setAttr("params", params());
+    program->setAttr("requires", requirements());
+  }
+
+private:
+  ArrayAttr axesText(ArrayRef<AxisAttr> axes) {
+    SmallVector<Attribute> names;
+    for (AxisAttr axis : axes)
+      names.push_back(b.getStringAttr(toText(axis)));
+    return b.getArrayAttr(names);
+  }
+  Attribute tensor(StringRef name, ArrayRef<AxisAttr> axes, int64_t inner, Type element) {
+    return b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(name)), b.getNamedAttr("axes", axesText(axes)),
+                                b.getNamedAttr("inner", b.getI64IntegerAttr(inner)),
+                                b.getNamedAttr("dtype", b.getStringAttr(dtypeName(element)))});
+  }
+
+  ArrayAttr roles() {
+    SmallVector<Attribute> list;
+    for (auto role : context.pattern.getRoles().getAsRange<RoleAttr>())
+      list.push_back(tensor(role.getName(), role.getAxes(), context.innerSize(role.getAxes()), context.bound.dtype(role)));
+    return b.getArrayAttr(list);
+  }
+
+  ArrayAttr results() {
+    SmallVector<Attribute> list;
+    auto yield = cast<YieldOp>(context.pattern.getBody().front().back());
+    for (auto [value, name] :
+         llvm::zip(yield.getValues(), context.pattern.getOutputs().getAsValueRange<mlir::StringAttr>())) {
+      tile::ArgType type = resultType(context, value);
+      list.push_back(tensor(name, context.factsOf(value).axes, type.getInner(), type.getElementType()));
+    }
+    return b.getArrayAttr(list);
+  }
+
+  ArrayAttr params() {
+    SmallVector<Attribute> list;
+    for (auto param : context.pattern.getParams().getAsRange<ParamAttr>()) {
+      mlir::NamedAttrList entry;
+      entry.set("name", b.getStringAttr(param.getName()));
+      entry.set("type", b.getStringAttr(param.getIsFloat() ? "float" : "int"));
+      if (ExprAttr value = param.getDefaultValue()) {
+        double number = value.is(ExprKind::Int) ? static_cast<double>(value.getValue()) : value.getFloat();
+        entry.set("default", param.getIsFloat() ? Attribute(b.getF64FloatAttr(number))
+                                                : Attribute(b.getI64IntegerAttr(value.getValue())));
+      }
+      list.push_back(entry.getDictionary(b.getContext()));
+    }
+    return b.getArrayAttr(list);
+  }
+
+  // What a call must satisfy beside the sizes of its axes: ["==", "h", ["*", "g", 4]] and the text of the refusal.
+  ArrayAttr requirements() {
+    SmallVector<Attribute> list;
+    AxisAttr base = context.queryHeads();
+    llvm::StringMap<bool> seen;
+    for (auto role : context.pattern.getRoles().getAsRange<RoleAttr>())
+      for (AxisAttr axis : role.getAxes()) {
+        if (!axis.isHead() || axis.getName() == base.getName() || !seen.try_emplace(axis.getName(), true).second)
+          continue;
+        int64_t ratio = context.ratio(axis).value_or(1);
+        ArrayAttr product = b.getArrayAttr(
+            {b.getStringAttr("*"), b.getStringAttr(axis.getName()), b.getI64IntegerAttr(ratio)});
+        ArrayAttr check = b.getArrayAttr({b.getStringAttr("=="), b.getStringAttr(base.getName()), product});
+        std::string message = "compiled for " + std::to_string(ratio) + " heads '" + base.getName().str() +
+                              "' for each head '" + axis.getName().str() + "'";
+        list.push_back(b.getDictionaryAttr(
+            {b.getNamedAttr("check", check), b.getNamedAttr("message", b.getStringAttr(message))}));
+      }
+    return b.getArrayAttr(list);
+  }
+
+  Context &context;
+  Builder b;
+};
+
+//===-- The pass ----------------------------------------------------------------------------------------===//
+
+struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
+  using SattnToTileBase::SattnToTileBase;
+
+  void runOnOperation() override {
+    SmallVector<PatternOp> patterns(getOperation().getOps<PatternOp>());
+    for (PatternOp pattern : patterns)
+      if (failed(lower(pattern)))
+        return signalPassFailure();
+  }
+
+  LogicalResult lower(PatternOp pattern) {
+    if (!pattern.getBind())
+      return pattern.emitError() << "[SA0204] @" << pattern.getSymName()
+                                 << " is not specialised: run sattn-specialize first";
+    TargetInfo info;
+    std::string error;
+    if (failed(parseTargetText(targetText, info, error)))
+      return pattern.emitError() << "[SA0202] " << error;
+    auto facts = deriveFacts(pattern);
+    if (failed(facts))
+      return failure();
+    ProgramBuilder program(getOperation(), pattern.getLoc(), pattern.getSymName());
+    Context context(pattern, std::move(*facts), info, program);
+    Preparer preparer(context);
+    if (failed(summaries(context, preparer)) || failed(buildRangeKernel(context, preparer))) {
+      program.program.erase();
+      return failure();
+    }
+    PlanWriter(context).write();
+    Interface(context).write(program.program);
+    kernelsBuilt += program.launches.size();
+    pattern.erase();
+    return success();
+  }
+
+  // Summaries that the pattern yields.
+  LogicalResult summaries(Context &context, Preparer &preparer) {
+    auto yield = cast<YieldOp>(context.pattern.getBody().front().back());
+    for (auto [value, name] :
+         llvm::zip(yield.getValues(), context.pattern.getOutputs().getAsValueRange<mlir::StringAttr>()))
+      if (!isRowWise(value) && failed(preparer.result(yield, value, name)))
+        return failure();
+    return success();
+  }
+};
+} // namespace
+} // namespace sattn

@@ -1,0 +1,119 @@
+// What all parts of the lowering share: the specialised pattern with its facts, the target's numbers, the program under
+// construction, how heads are grouped, and the workspaces.
+//
+// Heads. Query heads come in contiguous groups: `ratio(axis)` query heads use one head of another head axis. A *unit*
+// is the smallest group of query heads that shares nothing with other groups, so that one (batch entry, unit) pair can
+// be computed alone: the ratio of the coarsest head axis of keys, values and selections, or all heads of a batch entry
+// where keys have no head axis. Workspaces exist for a wave of pairs at a time.
+#pragma once
+#include "dialects/pattern/Facts.h"
+#include "dialects/pattern/KeySet.h"
+#include "lib/support/TargetInfo.h"
+#include "lib/transforms/Bindings.h"
+#include "lib/transforms/kernels/ProgramBuilder.h"
+
+namespace sattn::lower {
+
+/// A workspace of the plan, for every pair of a wave.
+struct Workspace {
+  std::string name;
+  tile::ArgType type;
+  /// Its positions: the size of an axis of the call, or (`perChunk`) the query rows of a chunk divided by `rowsPer`.
+  AxisAttr axis;
+  bool perChunk = false;
+  int64_t rowsPer = 1;
+  /// Head axis, one head for each of its heads in a unit; null: one.
+  AxisAttr head;
+};
+
+class Context {
+public:
+  Context(PatternOp pattern, PatternFacts facts, const TargetInfo &target, ProgramBuilder &program);
+
+  /// "is not compiled yet: run the pattern with the reference (--oracle)".
+  InFlightDiagnostic refuse(Operation *op, const Twine &what);
+
+  const Facts &factsOf(Value value) const { return facts.of(value); }
+
+  //===-- Heads.
+  /// Query heads for each head of `axis`; nullopt where one head serves all.
+  std::optional<int64_t> ratio(AxisAttr axis) const;
+  /// Query heads of a unit; nullopt: all of the batch entry.
+  std::optional<int64_t> unitHeads() const { return unit; }
+  /// The axis of query heads; null where queries have none.
+  AxisAttr queryHeads() const { return base; }
+  /// Heads of `axis` in a unit, as a plan size.
+  Value headsInUnit(PlanWriter &plan, AxisAttr axis) const;
+  /// Tasks along y where each task takes `heads` query heads of a unit.
+  PlanSize tasksInUnit(int64_t heads) const;
+
+  //===-- Tensors.
+  /// The axis that is stored inner and contiguous (features or a fixed count); 1 element where there is none.
+  int64_t innerSize(ArrayRef<AxisAttr> axes) const;
+  /// A role as a kernel operand.
+  PlanRef role(Value tensor) const;
+  tile::ArgType roleType(Value tensor) const;
+  Type f32() const;
+
+  //===-- Workspaces.
+  PlanRef workspace(Workspace workspace);
+  std::vector<Workspace> workspaces;
+
+  PatternOp pattern;
+  BoundPattern bound;
+  TargetInfo target;
+  ProgramBuilder &program;
+
+private:
+  void findUnit();
+  PatternFacts facts;
+  AxisAttr base;
+  std::optional<int64_t> unit = 1;
+  llvm::StringMap<int> workspaceNames;
+};
+
+/// The coordinates of one task inside a kernel whose grid is (x, group of query heads, pair of the wave).
+///
+/// Key positions are counted from the first stored key: key j of a view is position j, wherever kv_offset puts it, and
+/// row i of the call is position q_offset - kv_offset + i. Blocks are counted from the first stored block likewise.
+class Task {
+public:
+  /// A task of `heads` query heads.
+  Task(Context &context, KernelBuilder &k, int64_t heads);
+
+  Context &context;
+  KernelBuilder &k;
+  int64_t heads;
+  Value pair, batch, unit; ///< `pair` counts within the wave
+  Value firstHead;         ///< first query head of the task, within its unit
+
+  /// Head of `axis` that the task's query heads use: among all, or within the unit as workspaces count.
+  Value head(AxisAttr axis);
+  Value headInUnit(AxisAttr axis);
+
+  Value qOffset();
+  Value kvOffset();
+  /// Stored keys that exist.
+  Value keyCount();
+  /// Keys or blocks along a key axis that exist.
+  Value keyCount(AxisAttr axis);
+  /// Blocks of a role that exist: a role may hold complete blocks alone, or an incomplete last one too.
+  Value storedBlocks(Value role, AxisAttr axis);
+  /// Query rows of the call.
+  Value rowCount();
+  /// Position of row `row` of the call (or number of a block of rows) as sets count it.
+  Value rowPosition(AxisAttr axis, Value row);
+  /// The index value of a symbol of a set.
+  Value symbol(StringRef name);
+
+  /// The rows of one head of an operand; `limit` may be null. With `group` the head index counts groups of heads. With
+  /// `column` one element of each row.
+  Value slice(const PlanRef &ref, Value batch, Value head, int64_t group = 1, bool outer = false, Value limit = {},
+              std::optional<int64_t> column = std::nullopt);
+
+private:
+  Value batchValue(StringRef name);
+  llvm::StringMap<Value> perBatch;
+};
+
+} // namespace sattn::lower

@@ -1,0 +1,22 @@
+// Numbers and value formulas of the pattern as float32 arithmetic.
+#pragma once
+#include "dialects/pattern/Formula.h"
+#include "lib/transforms/kernels/Context.h"
+
+namespace sattn::lower {
+
+inline constexpr double kLog2E = 1.4426950408889634;
+inline constexpr double kLn2 = 0.6931471805599453;
+
+/// Emits `expr` with the builder; `leaf` gives names and table loads as float32 values, null where it cannot. Returns
+/// null where a leaf or function is unknown.
+Value emitFloat(mlir::OpBuilder &b, Location loc, ExprAttr expr, llvm::function_ref<Value(ExprAttr)> leaf);
+
+/// A number over params as a float32 scalar of the kernel; literals stay literals (`factor` times them).
+Value emitNumber(Task &task, ExprAttr expr, double factor = 1.0);
+/// A param as float32.
+Value floatParam(Task &task, StringRef name);
+/// A number over int params as an index.
+Value emitIndex(Task &task, ExprAttr expr);
+
+} // namespace sattn::lower

@@ -1,0 +1,196 @@
+// The launch plan; see Plan.h.
+#include "lib/transforms/kernels/Plan.h"
+
+namespace sattn::lower {
+using namespace mlir;
+
+// Chunks are whole tasks of every kernel.
+static constexpr int64_t kChunkMultiple = 4096;
+
+static tile::PlanOp makePlan(Context &context) {
+  OpBuilder b = OpBuilder::atBlockEnd(&context.program.program.getBody().front());
+  auto plan = tile::PlanOp::create(b, context.pattern.getLoc());
+  plan.getBody().emplaceBlock();
+  return plan;
+}
+
+PlanWriter::PlanWriter(Context &context)
+    : index(OpBuilder(context.pattern.getContext()), context.pattern.getLoc()), context(context),
+      plan(makePlan(context)) {
+  index.b.setInsertionPointToEnd(&plan.getBody().front());
+  for (const Workspace &workspace : context.workspaces) {
+    anyWorkspace = true;
+    anyChunk |= workspace.perChunk;
+  }
+}
+
+//===-- Names -------------------------------------------------------------------------------------------===//
+
+Value PlanWriter::named(StringRef name, llvm::function_ref<Value(OpBuilder &)> make) {
+  Value &value = names[name];
+  if (!value) {
+    OpBuilder b(plan.getContext());
+    if (lastName)
+      b.setInsertionPointAfter(lastName);
+    else
+      b.setInsertionPointToStart(&plan.getBody().front());
+    value = make(b);
+    lastName = value.getDefiningOp();
+  }
+  return value;
+}
+
+Value PlanWriter::dim(StringRef name) {
+  return named(("dim " + name).str(), [&](OpBuilder &b) { return tile::DimOp::create(b, plan.getLoc(), b.getIndexType(), name); });
+}
+
+Value PlanWriter::size(StringRef name) {
+  auto known = sizes.find(name);
+  return known != sizes.end() ? known->second : dim(name);
+}
+
+Value PlanWriter::axisSize(AxisAttr axis) {
+  if (!axis)
+    return index.constant(1);
+  if (axis.isFixed())
+    return index.constant(axis.getSize());
+  if (!axis.isBlocks())
+    return dim(axis.getName());
+  // Blocks of a role are an axis of the call; those that a summary makes follow from their positions.
+  std::string text = toText(axis);
+  for (auto role : context.pattern.getRoles().getAsRange<RoleAttr>())
+    for (AxisAttr known : role.getAxes())
+      if (toText(known) == text)
+        return dim(text);
+  int64_t length = *literalInt(axis.getLen()), stride = *literalInt(axis.getStride());
+  Value positions = dim(axis.isRow() ? "t" : "s");
+  if (axis.isRow() || axis.getRagged())
+    return index.ceilDiv(positions, length);
+  Value whole = index.floorDiv(index.add(index.sub(positions, index.constant(length)), stride), stride);
+  return index.max(whole, index.constant(0));
+}
+
+Value PlanWriter::operand(const PlanRef &ref) {
+  Location loc = plan.getLoc();
+  switch (ref.kind) {
+  case PlanRef::Size:
+    return size(ref.name);
+  case PlanRef::Role:
+    return named("role " + ref.name, [&](OpBuilder &b) { return tile::RoleOp::create(b, loc, ref.type, ref.name); });
+  case PlanRef::Result:
+    return named("result " + ref.name,
+                 [&](OpBuilder &b) { return tile::ResultOp::create(b, loc, ref.type, ref.name); });
+  case PlanRef::Param:
+    return named("param " + ref.name, [&](OpBuilder &b) { return tile::ParamOp::create(b, loc, ref.type, ref.name); });
+  case PlanRef::Offsets:
+    return named("offsets " + ref.name,
+                 [&](OpBuilder &b) { return tile::OffsetsOp::create(b, loc, ref.type, ref.name); });
+  case PlanRef::Workspace:
+    return sizes.lookup(("workspace " + ref.name));
+  }
+  llvm_unreachable("all kinds of operands are handled");
+}
+
+//===-- Waves and chunks --------------------------------------------------------------------------------===//
+
+static int64_t elementBytes(tile::ArgType type) {
+  return llvm::divideCeil(type.getElementType().getIntOrFloatBitWidth(), 8) * type.getInner();
+}
+
+// Bytes of one pair.
+Value PlanWriter::bytesOf(const Workspace &workspace, Value rows) {
+  Value positions = workspace.perChunk ? index.ceilDiv(rows, workspace.rowsPer) : axisSize(workspace.axis);
+  return index.mul(index.mul(positions, elementBytes(workspace.type)), context.headsInUnit(*this, workspace.head));
+}
+
+void PlanWriter::sizeWaves() {
+  Value one = index.constant(1), batch = dim("B"), rows = dim("t");
+  Value units = one;
+  if (context.unitHeads() && context.queryHeads())
+    units = index.floorDiv(dim(context.queryHeads().getName()), *context.unitHeads());
+  sizes["units"] = units;
+  pairs = index.mul(batch, units);
+  pairsPerWave = pairs;
+  rowsPerChunk = rows;
+  if (!anyWorkspace)
+    return;
+  Value fixed = index.constant(0), perRow = index.constant(0);
+  for (const Workspace &workspace : context.workspaces) {
+    Value &sum = workspace.perChunk ? perRow : fixed;
+    // A row's share, rounded up; good enough to choose a chunk.
+    sum = index.add(sum, bytesOf(workspace, one));
+  }
+  Value bound = index.constant(context.target.waveBytes);
+  if (anyChunk) {
+    Value fitting = index.floorDiv(bound, index.max(perRow, one));
+    Value whole = index.mul(index.floorDiv(fitting, kChunkMultiple), kChunkMultiple);
+    rowsPerChunk = index.min(index.max(whole, index.constant(kChunkMultiple)), index.max(rows, one));
+  }
+  Value bytes = index.add(fixed, index.mul(perRow, rowsPerChunk));
+  Value fitting = index.floorDiv(bound, index.max(bytes, one));
+  pairsPerWave = index.min(index.max(fitting, one), index.max(pairs, one));
+}
+
+void PlanWriter::writeWorkspaces() {
+  for (const Workspace &workspace : context.workspaces) {
+    Value positions = workspace.perChunk ? index.ceilDiv(rowsPerChunk, workspace.rowsPer) : axisSize(workspace.axis);
+    Value heads = context.headsInUnit(*this, workspace.head);
+    sizes["workspace " + workspace.name] = tile::WorkspaceOp::create(
+        index.b, plan.getLoc(), workspace.type, workspace.name, pairsPerWave, positions, heads);
+  }
+}
+
+//===-- Steps -------------------------------------------------------------------------------------------===//
+
+Value PlanWriter::loop(Value count, llvm::function_ref<void(Value)> body) {
+  auto op = tile::LoopOp::create(index.b, plan.getLoc(), count);
+  Block &block = op.getBody().emplaceBlock();
+  block.addArgument(index.b.getIndexType(), plan.getLoc());
+  OpBuilder::InsertionGuard guard(index.b);
+  index.b.setInsertionPointToEnd(&block);
+  body(block.getArgument(0));
+  return {};
+}
+
+void PlanWriter::writeLaunch(const Launch &launch) {
+  SmallVector<Value> args;
+  for (const PlanRef &ref : launch.kernel->operands)
+    args.push_back(operand(ref));
+  Value x = launch.x(*this), y = launch.y(*this), z = launch.z ? launch.z(*this) : wavePairs;
+  auto order = launch.order.empty() ? ArrayAttr() : index.b.getStrArrayAttr(launch.order);
+  tile::LaunchOp::create(index.b, plan.getLoc(), launch.kernel->kernel.getSymName(), x, y, z, args, order);
+}
+
+void PlanWriter::writeWave(Value wave) {
+  sizes["first_pair"] = index.mul(wave, pairsPerWave);
+  wavePairs = index.min(pairsPerWave, index.sub(pairs, sizes["first_pair"]));
+  for (const Launch &launch : context.program.launches)
+    if (!launch.perChunk)
+      writeLaunch(launch);
+  auto chunk = [&](Value number) {
+    sizes["first_row"] = index.mul(number, rowsPerChunk);
+    chunkRows = sizes["rows"] = index.min(rowsPerChunk, index.sub(dim("t"), sizes["first_row"]));
+    for (const Launch &launch : context.program.launches)
+      if (launch.perChunk)
+        writeLaunch(launch);
+  };
+  if (anyChunk) {
+    Value chunks = index.floorDiv(index.add(dim("t"), index.sub(rowsPerChunk, index.constant(1))), rowsPerChunk);
+    loop(chunks, chunk);
+    return;
+  }
+  chunk(index.constant(0));
+}
+
+void PlanWriter::write() {
+  sizeWaves();
+  writeWorkspaces();
+  if (!anyWorkspace) {
+    writeWave(index.constant(0));
+    return;
+  }
+  Value waves = index.floorDiv(index.add(pairs, index.sub(pairsPerWave, index.constant(1))), pairsPerWave);
+  loop(waves, [&](Value wave) { writeWave(wave); });
+}
+
+} // namespace sattn::lower

@@ -1,0 +1,161 @@
+// Kernels that pack keys and values and average blocks.
+#include "lib/transforms/kernels/Prepare.h"
+#include "lib/transforms/kernels/Plan.h"
+#include <numeric>
+
+namespace sattn::lower {
+using namespace mlir;
+
+static constexpr int64_t kSummaryRows = 64;
+
+static int64_t featuresOf(Context &context, Value tensor) { return context.innerSize(context.factsOf(tensor).axes); }
+
+// The role that a tensor comes from, and the summary between them (null for the role itself).
+FailureOr<Value> Preparer::source(Operation *user, Value tensor, SummarizeOp &summary) {
+  summary = tensor.getDefiningOp<SummarizeOp>();
+  Value role = summary ? summary.getX() : tensor;
+  if (Operation *op = role.getDefiningOp())
+    return context.refuse(op, "'" + op->getName().getStringRef() + "' as an operand of '" +
+                                  user->getName().getStringRef() + "'");
+  if (summary && summary.getHow() != SummaryKind::Mean && summary.getHow() != SummaryKind::Sum)
+    return context.refuse(summary, "'sattn.summarize " + stringifySummaryKind(summary.getHow()) + "'");
+  if (context.bound.role(role).getIsInt())
+    return context.refuse(user, "an int role as an operand of a score");
+  return role;
+}
+
+tile::ArgType Preparer::layoutFor(Use use, int64_t features, int64_t tile) {
+  MLIRContext *mlir = context.pattern.getContext();
+  const PanelLayout &wanted = use == Use::Keys ? context.target.keyLayout : context.target.valueLayout;
+  tile::PanelsAttr panels;
+  if (wanted.width != 0) {
+    int64_t width = std::gcd(wanted.width, wanted.byRows ? tile : features);
+    panels = tile::PanelsAttr::get(mlir, tile, wanted.byRows ? tile::PanelAxis::Rows : tile::PanelAxis::Cols, width);
+  }
+  return tile::ArgType::get(mlir, context.f32(), features, panels);
+}
+
+void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAttr axis, int64_t rows,
+                        llvm::function_ref<void(Task &, Value, Value)> store) {
+  auto kernel = context.program.kernel(name);
+  KernelBuilder &k = *kernel;
+  AxisAttr head = context.factsOf(role).headAxis();
+  int64_t group = context.ratio(head).value_or(1);
+  Task task(context, k, group);
+  int64_t features = featuresOf(context, role);
+  Value first = k.mul(k.gridX(), rows);
+  AxisAttr position = context.factsOf(role).position();
+  Value limit = position.isRow()      ? Value()
+                : position.isBlocks() ? task.storedBlocks(role, position)
+                                      : task.keyCount();
+  Value view = task.slice(context.role(role), task.batch, task.head(head), 1, false, limit);
+  auto type = k.tile(rows, features);
+  Value tile;
+  if (summary) {
+    bool ragged = summary.getRagged() || position.isRow();
+    int64_t length = *literalInt(axis.getLen()), stride = *literalInt(axis.getStride());
+    tile = tile::BlockMeanOp::create(k.b, k.loc, type, view, first, length, stride, ragged,
+                                     stringifySummaryKind(summary.getHow()));
+  } else {
+    tile = tile::LoadOp::create(k.b, k.loc, type, view, first);
+  }
+  store(task, tile, first);
+  Launch launch;
+  launch.x = [axis, rows](PlanWriter &plan) { return plan.index.ceilDiv(plan.axisSize(axis), rows); };
+  launch.y = context.ratio(head) ? context.tasksInUnit(group) : PlanSize([](PlanWriter &plan) { return plan.index.constant(1); });
+  context.program.finish(std::move(kernel), std::move(launch));
+}
+
+FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int64_t tile) {
+  auto known = made.find({tensor.getAsOpaquePointer(), use, tile});
+  if (known != made.end())
+    return known->second;
+  SummarizeOp summary;
+  auto role = source(user, tensor, summary);
+  if (failed(role))
+    return failure();
+  const Facts &facts = context.factsOf(tensor);
+  KeyOperand operand;
+  operand.axis = facts.position();
+  operand.head = facts.headAxis();
+  operand.features = featuresOf(context, tensor);
+  operand.tile = tile;
+  if (!summary && operand.axis.isBlocks())
+    operand.countedFrom = *role;
+  std::string name = summary ? "summary" : context.bound.role(*role).getName().str();
+  Workspace workspace;
+  workspace.name = name + (use == Use::Keys ? "_keys" : "_values");
+  workspace.type = layoutFor(use, operand.features, tile);
+  workspace.axis = operand.axis;
+  workspace.head = operand.head;
+  operand.ref = context.workspace(workspace);
+  transfer((summary ? "summarize_" : "pack_") + operand.ref.name, *role, summary, operand.axis, tile,
+           [&](Task &task, Value rows, Value position) {
+             Value view = task.slice(operand.ref, task.pair, task.headInUnit(operand.head));
+             tile::StoreOp::create(task.k.b, task.k.loc, rows, view, position);
+           });
+  made[{tensor.getAsOpaquePointer(), use, tile}] = operand;
+  return operand;
+}
+
+FailureOr<RowOperand> Preparer::rows(Operation *user, Value tensor) {
+  auto known = madeRows.find(tensor);
+  if (known != madeRows.end())
+    return known->second;
+  SummarizeOp summary;
+  auto role = source(user, tensor, summary);
+  if (failed(role))
+    return failure();
+  const Facts &facts = context.factsOf(tensor);
+  RowOperand operand;
+  operand.axis = facts.position();
+  operand.head = facts.headAxis();
+  operand.features = featuresOf(context, tensor);
+  if (!summary) {
+    operand.ref = context.role(tensor);
+  } else {
+    operand.isWorkspace = true;
+    Workspace workspace;
+    workspace.name = context.bound.role(*role).getName().str() + "_means";
+    workspace.type = tile::ArgType::get(context.pattern.getContext(), context.f32(), operand.features, tile::PanelsAttr());
+    workspace.axis = operand.axis;
+    workspace.head = operand.head;
+    operand.ref = context.workspace(workspace);
+    transfer("summarize_" + operand.ref.name, *role, summary, operand.axis, context.target.rowQuantum,
+             [&](Task &task, Value rows, Value position) {
+               Value view = task.slice(operand.ref, task.pair, task.headInUnit(operand.head));
+               tile::StoreOp::create(task.k.b, task.k.loc, rows, view, position);
+             });
+  }
+  return madeRows[tensor] = operand;
+}
+
+LogicalResult Preparer::result(Operation *user, Value tensor, StringRef name) {
+  SummarizeOp summary;
+  auto role = source(user, tensor, summary);
+  if (failed(role))
+    return failure();
+  const Facts &facts = context.factsOf(tensor);
+  PlanRef ref{PlanRef::Result, name.str(),
+              tile::ArgType::get(context.pattern.getContext(), context.f32(), featuresOf(context, tensor), tile::PanelsAttr())};
+  transfer(("summarize_" + name).str(), *role, summary, facts.position(), kSummaryRows,
+           [&](Task &task, Value rows, Value position) {
+             Value view = task.slice(ref, task.batch, task.head(facts.headAxis()));
+             tile::StoreOp::create(task.k.b, task.k.loc, rows, view, position);
+           });
+  return success();
+}
+
+Value keyCountOf(Task &task, const KeyOperand &operand) {
+  if (!operand.countedFrom)
+    return task.keyCount(operand.axis);
+  return task.storedBlocks(operand.countedFrom, operand.axis);
+}
+
+Value viewOf(Task &task, const KeyOperand &operand) {
+  Value batch = operand.isWorkspace ? task.pair : task.batch;
+  Value head = operand.isWorkspace ? task.headInUnit(operand.head) : task.head(operand.head);
+  return task.slice(operand.ref, batch, head);
+}
+
+} // namespace sattn::lower

@@ -1,0 +1,57 @@
+// Operands of dots as kernels read them: keys and values in the target's layouts, and summaries. Each is made once for
+// a wave by a kernel of its own.
+#pragma once
+#include "lib/transforms/kernels/Context.h"
+
+namespace sattn::lower {
+
+/// Keys or values, one row for each token or block.
+struct KeyOperand {
+  PlanRef ref;
+  bool isWorkspace = true; ///< counts pairs and heads of a unit, else batch entries and heads
+  AxisAttr axis;           ///< s or c, `ragged` as its blocks are
+  AxisAttr head;
+  int64_t features = 0;
+  int64_t tile = 0;  ///< keys of a tile
+  Value countedFrom; ///< the role whose stored blocks say how many exist; null: from the length of the keys
+};
+
+/// Queries: rows that kernels load and scale themselves.
+struct RowOperand {
+  PlanRef ref;
+  bool isWorkspace = false;
+  AxisAttr axis; ///< t or u
+  AxisAttr head;
+  int64_t features = 0;
+};
+
+class Preparer {
+public:
+  explicit Preparer(Context &context) : context(context) {}
+
+  enum class Use { Keys, Values };
+  /// The right operand of `dot nt` (Keys) or `dot nn` (Values) for tiles of `tile` rows.
+  FailureOr<KeyOperand> keys(Operation *user, Value tensor, Use use, int64_t tile);
+  FailureOr<RowOperand> rows(Operation *user, Value tensor);
+  /// Writes a summary that the pattern yields.
+  LogicalResult result(Operation *user, Value tensor, StringRef name);
+
+private:
+  using Key = std::tuple<void *, Use, int64_t>;
+  FailureOr<Value> source(Operation *user, Value tensor, SummarizeOp &summary);
+  tile::ArgType layoutFor(Use use, int64_t features, int64_t tile);
+  /// A kernel that loads tiles of `rows` rows of `tensor` and stores them with `store`.
+  void transfer(StringRef name, Value role, SummarizeOp summary, AxisAttr axis, int64_t rows,
+                llvm::function_ref<void(Task &, Value tile, Value position)> store);
+
+  Context &context;
+  std::map<Key, KeyOperand> made;
+  llvm::DenseMap<Value, RowOperand> madeRows;
+};
+
+/// Number of rows of a key operand that exist.
+Value keyCountOf(Task &task, const KeyOperand &operand);
+/// The rows that a task's heads read.
+Value viewOf(Task &task, const KeyOperand &operand);
+
+} // namespace sattn::lower

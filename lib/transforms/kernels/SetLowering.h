@@ -1,0 +1,51 @@
+// Key sets inside a kernel: the tiles to visit, and the predicate of partial tiles.
+//
+// A set is first moved to the coordinates of a task (Context.h): with o = kv_offset, t = t' + o and s = s' + o; for
+// blocks of stride d, c = c' + o/d. Differences of positions keep their form, so most sets do not mention offsets at
+// all. The symbols that appear are `kv_offset`, `kv_offset/d`, and `q_offset/l` for blocks of rows.
+#pragma once
+#include "lib/analysis/QuasiAffine.h"
+#include "lib/transforms/kernels/Context.h"
+
+namespace sattn::lower {
+
+/// Rows of a tile in the set's own row coordinate: the first, and how many follow it (0 or more).
+struct RowRange {
+  Value first, further;
+};
+
+/// Bounds of one run of key tiles (tile.cover).
+struct RunValues {
+  Value lo, hi, fullLo, fullHi;
+};
+
+/// Sets of `tile.mask` and `tile.top_push`.
+struct Predicate {
+  mlir::ArrayAttr sets;
+  SmallVector<Value> symbols;
+};
+
+class LocalSet {
+public:
+  /// Fails with a diagnostic at `op` where numbers leave the limits of lib/analysis.
+  static FailureOr<LocalSet> make(Operation *op, KeySetAttr set);
+
+  AxisAttr row, key;
+
+  /// The key tiles that `rows` may see among keys [0, end), as runs.
+  SmallVector<RunValues> runs(Task &task, RowRange rows, int64_t tile, Value end) const;
+  /// The i1 value of "some (row, key) of these rows and of key tile `j` is not in the set".
+  Value notFull(Task &task, RowRange rows, int64_t tile, Value j, Value end) const;
+  /// The set cut to keys below `end`; without `end` (null) the set alone.
+  Predicate predicate(Task &task, Value end) const;
+  /// True if the set mentions a query head, so that heads of one task differ.
+  bool mentionsQueryHead() const;
+
+private:
+  quasi::Set set;
+};
+
+/// A cover of runs.
+Value coverOf(Task &task, ArrayRef<RunValues> runs);
+
+} // namespace sattn::lower

@@ -1,0 +1,192 @@
+// Scores, masks and the online softmax.
+#include "lib/transforms/kernels/Streams.h"
+#include "lib/transforms/kernels/Formulas.h"
+#include <limits>
+
+namespace sattn::lower {
+using namespace mlir;
+
+AffineMap Rows::positionOf(MLIRContext *context) const {
+  AffineExpr row = getAffineDimExpr(0, context);
+  if (heads != 1)
+    row = outer ? row % positions : row.floorDiv(heads);
+  return AffineMap::get(1, 0, row);
+}
+
+//===-- Scores ------------------------------------------------------------------------------------------===//
+
+FailureOr<ScoreChain> scoreChain(Context &context, Operation *user, Value z) {
+  ScoreChain chain;
+  Operation *op = z.getDefiningOp();
+  for (; isa<MapOp>(op); op = op->getOperand(0).getDefiningOp())
+    chain.maps.insert(chain.maps.begin(), cast<MapOp>(op));
+  chain.score = dyn_cast<ScoreOp>(op);
+  if (!chain.score)
+    return context.refuse(user, "'" + user->getName().getStringRef() + "' of a score made by '" +
+                                    op->getName().getStringRef() + "'");
+  if (chain.score.getHow() != ScoreKind::Dot)
+    return context.refuse(chain.score, "'sattn.score " + stringifyScoreKind(chain.score.getHow()) + "'");
+  if (context.factsOf(z).gatheredAt)
+    return context.refuse(chain.score, "a score of gathered rows");
+  for (MapOp map : chain.maps) {
+    if (!map.getTables().empty())
+      return context.refuse(map, "'sattn.map' with tables");
+    bool positions = false;
+    walkExpr(map.getFormula(), [&](ExprAttr e) {
+      positions |= e.is(ExprKind::Name) && axisKindOf(e.getText()) != AxisKind::Unknown;
+      return true;
+    });
+    if (positions)
+      return context.refuse(map, "'sattn.map' with positions or heads");
+  }
+  return chain;
+}
+
+static Value scaled(Task &task, Value tile, Value factor) {
+  return task.k.map({tile, factor}, cast<tile::TileType>(tile.getType()), [&](OpBuilder &b, auto args) {
+    return arith::MulFOp::create(b, task.k.loc, args[0], args[1]);
+  });
+}
+
+// The factor of a dot product, null for 1.
+static Value factorOf(Task &task, const ScoreChain &chain, bool base2) {
+  ExprAttr scale = ScoreOp(chain.score).getScaleAttr();
+  if (!scale && !base2)
+    return {};
+  double log2e = base2 ? kLog2E : 1.0;
+  return scale ? emitNumber(task, scale, log2e) : task.k.float32(log2e);
+}
+
+QueryTile scaleQueries(Task &task, Value tile, const ScoreChain &chain, ScoreUnit unit) {
+  QueryTile result{tile};
+  if (!task.context.target.foldScale)
+    return result;
+  result.scaled = true;
+  result.base2 = unit == ScoreUnit::Base2 && chain.maps.empty();
+  if (Value factor = factorOf(task, chain, result.base2))
+    result.tile = scaled(task, tile, factor);
+  return result;
+}
+
+QueryTile loadQueries(Task &task, const Rows &rows, const RowOperand &queries, const ScoreChain &chain,
+                      ScoreUnit unit) {
+  KernelBuilder &k = task.k;
+  Value head = queries.isWorkspace ? task.headInUnit(queries.head) : task.head(queries.head);
+  Value batch = queries.isWorkspace ? task.pair : task.batch;
+  Value view = task.slice(queries.ref, batch, rows.heads == 1 ? head : k.floorDiv(head, rows.heads), rows.heads,
+                          rows.outer);
+  Value tile = tile::LoadOp::create(k.b, k.loc, k.tile(rows.count(), queries.features), view, rows.first);
+  return scaleQueries(task, tile, chain, unit);
+}
+
+FailureOr<Value> scoreTile(Task &task, const QueryTile &queries, Value keys, const ScoreChain &chain, ScoreUnit unit) {
+  KernelBuilder &k = task.k;
+  int64_t rows = cast<tile::TileType>(queries.tile.getType()).getRows();
+  int64_t cols = cast<tile::TileType>(keys.getType()).getRows();
+  auto type = k.tile(rows, cols);
+  Value s = tile::DotOp::create(k.b, k.loc, type, "nt", queries.tile, keys, Value(), Value());
+  bool base2 = unit == ScoreUnit::Base2;
+  if (!queries.scaled)
+    if (Value factor = factorOf(task, chain, base2 && chain.maps.empty()))
+      s = scaled(task, s, factor);
+  for (MapOp map : chain.maps) {
+    bool last = map == chain.maps.back();
+    SmallVector<Value> inputs{s};
+    llvm::StringMap<unsigned> place;
+    walkExpr(map.getFormula(), [&](ExprAttr e) {
+      if (e.is(ExprKind::Name) && !e.isName("z") && !place.contains(e.getText())) {
+        place[e.getText()] = inputs.size();
+        inputs.push_back(floatParam(task, e.getText()));
+      }
+      return true;
+    });
+    if (llvm::is_contained(inputs, Value()))
+      return task.context.refuse(map, "a name of this formula"), failure();
+    bool complete = true;
+    s = k.map(inputs, type, [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+      Value y = emitFloat(b, k.loc, map.getFormula(), [&](ExprAttr leaf) -> Value {
+        return leaf.isName("z") ? args[0] : args[place.lookup(leaf.getText())];
+      });
+      complete = y != nullptr;
+      if (!y)
+        return args[0];
+      if (!last || !base2)
+        return y;
+      Value log2e = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(static_cast<float>(kLog2E)));
+      return arith::MulFOp::create(b, k.loc, y, log2e);
+    });
+    if (!complete)
+      return task.context.refuse(map, "a function of this formula"), failure();
+  }
+  return s;
+}
+
+Value maskTile(Task &task, Value scores, Value row, AffineMap rowMap, Value column, const Predicate &predicate,
+               Value when, Value ids) {
+  KernelBuilder &k = task.k;
+  return tile::MaskOp::create(k.b, k.loc, scores.getType(), scores, row, column, predicate.symbols, when, ids,
+                              predicate.sets, AffineMapAttr::get(rowMap));
+}
+
+//===-- Streams -----------------------------------------------------------------------------------------===//
+
+SmallVector<Value> stream(KernelBuilder &k, Value cover, ValueRange inits,
+                          llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto op = tile::StreamOp::create(k.b, k.loc, inits.getTypes(), cover, inits);
+  Block &block = op.getBody().emplaceBlock();
+  block.addArgument(k.b.getIndexType(), k.loc);
+  for (Value init : inits)
+    block.addArgument(init.getType(), k.loc);
+  OpBuilder::InsertionGuard guard(k.b);
+  k.b.setInsertionPointToEnd(&block);
+  SmallVector<Value> carried(block.getArguments().drop_front());
+  SmallVector<Value> next = body(block.getArgument(0), carried);
+  tile::YieldOp::create(k.b, k.loc, next);
+  return SmallVector<Value>(op.getResults());
+}
+
+SoftmaxState emptyState(Task &task, int64_t rows, int64_t features) {
+  KernelBuilder &k = task.k;
+  return {k.splat(-std::numeric_limits<double>::infinity(), k.rowVector(rows)), k.splat(0.0, k.rowVector(rows)),
+          k.splat(0.0, k.tile(rows, features))};
+}
+
+RowRange rangeOf(Task &task, const Rows &rows, AxisAttr axis) {
+  KernelBuilder &k = task.k;
+  Value count = axis.isBlocks() ? k.ceilDiv(task.rowCount(), *literalInt(axis.getLen())) : task.rowCount();
+  Value further = k.min(k.constant(rows.positions - 1), k.sub(k.sub(count, k.constant(1)), rows.first));
+  return {task.rowPosition(axis, rows.first), further};
+}
+
+FailureOr<SoftmaxState> streamRange(Task &task, const Rows &rows, RowRange range, const QueryTile &queries,
+                                    const RangeBranch &branch) {
+  KernelBuilder &k = task.k;
+  int64_t tile = branch.keys.tile;
+  Value end = keyCountOf(task, branch.keys);
+  Value keyView = viewOf(task, branch.keys), valueView = viewOf(task, branch.values);
+  Value cover = coverOf(task, branch.set.runs(task, range, tile, end));
+  Predicate predicate = branch.set.predicate(task, end);
+  SoftmaxState state = emptyState(task, rows.count(), branch.values.features);
+  bool ok = true;
+  SmallVector<Value> results = stream(k, cover, {state.m, state.l, state.acc}, [&](Value j, ValueRange carried) {
+    Value first = k.mul(j, tile);
+    Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.keys.features), keyView, first);
+    Value values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), valueView, first);
+    auto scores = scoreTile(task, queries, keys, branch.chain, ScoreUnit::Base2);
+    if (failed(scores)) {
+      ok = false;
+      return SmallVector<Value>(carried);
+    }
+    Value visible = maskTile(task, *scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
+    auto step = tile::SoftmaxStepOp::create(k.b, k.loc, carried[0].getType(), carried[0].getType(),
+                                            carried[0].getType(), visible.getType(), visible, carried[0], carried[1]);
+    Value acc = tile::DotOp::create(k.b, k.loc, carried[2].getType(), "nn", step.getP(), values, carried[2],
+                                    step.getAlpha());
+    return SmallVector<Value>{step.getNewM(), step.getNewL(), acc};
+  });
+  if (!ok)
+    return failure();
+  return SoftmaxState{results[0], results[1], results[2]};
+}
+
+} // namespace sattn::lower

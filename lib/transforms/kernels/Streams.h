@@ -1,0 +1,71 @@
+// Tiles of scores and the online softmax over a cover: what every attention kernel does inside.
+#pragma once
+#include "lib/transforms/kernels/Prepare.h"
+#include "lib/transforms/kernels/SetLowering.h"
+
+namespace sattn::lower {
+
+/// How the rows of a tile map to positions and query heads: row = (position, head) with the head fastest, or slowest if
+/// `outer`.
+struct Rows {
+  int64_t positions = 0, heads = 1;
+  bool outer = false;
+  Value first; ///< row of the call, or block of rows, of the tile's first row
+
+  int64_t count() const { return positions * heads; }
+  mlir::AffineMap positionOf(MLIRContext *context) const;
+};
+
+/// A score as kernels compute it: one dot product, then element-wise maps.
+struct ScoreChain {
+  ScoreOp score;
+  SmallVector<MapOp, 1> maps;
+};
+/// The chain that ends in `z`; refuses what is not compiled.
+FailureOr<ScoreChain> scoreChain(Context &context, Operation *user, Value z);
+
+/// Rows of queries with what may be folded into them.
+struct QueryTile {
+  Value tile;
+  bool scaled = false; ///< the scale is folded in
+  bool base2 = false;  ///< log2(e) too
+};
+
+/// Scores for the softmax are in base 2, those that rank are the score itself.
+enum class ScoreUnit { Base2, Plain };
+
+/// Loads the queries of `rows`. Tasks whose rows are counted within a chunk pass that as `rows.first`.
+QueryTile loadQueries(Task &task, const Rows &rows, const RowOperand &queries, const ScoreChain &chain, ScoreUnit unit);
+/// The same for a tile that was loaded already.
+QueryTile scaleQueries(Task &task, Value tile, const ScoreChain &chain, ScoreUnit unit);
+/// Scores of a tile of queries and a tile of keys.
+FailureOr<Value> scoreTile(Task &task, const QueryTile &queries, Value keys, const ScoreChain &chain, ScoreUnit unit);
+
+/// Running state of a softmax.
+struct SoftmaxState {
+  Value m, l, acc;
+};
+SoftmaxState emptyState(Task &task, int64_t rows, int64_t features);
+
+/// One branch of attention over a set without selections.
+struct RangeBranch {
+  ScoreChain chain;
+  KeyOperand keys, values;
+  LocalSet set;
+};
+/// Streams the branch over its cover for `rows`, which stand at `range`.
+FailureOr<SoftmaxState> streamRange(Task &task, const Rows &rows, RowRange range, const QueryTile &queries,
+                                    const RangeBranch &branch);
+
+/// Where the existing rows of `rows` stand; at least the first must exist.
+RowRange rangeOf(Task &task, const Rows &rows, AxisAttr axis);
+
+/// A loop over the tiles of `cover`; `body` gets the tile number and the carried values and gives the next ones.
+SmallVector<Value> stream(KernelBuilder &k, Value cover, ValueRange inits,
+                          llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body);
+
+/// `mask` of a tile of scores whose rows stand at positions `row` + rowMap.
+Value maskTile(Task &task, Value scores, Value row, mlir::AffineMap rowMap, Value column, const Predicate &predicate,
+               Value when = {}, Value ids = {});
+
+} // namespace sattn::lower
