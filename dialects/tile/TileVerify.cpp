@@ -147,8 +147,9 @@ LogicalResult GatherAtOp::verify() {
     return failure();
   if (slots.getRows() != ids.getRows())
     return emitOpError("expected one slot for each of the ") << ids.getRows() << " ids, but got " << slots.getRows();
-  if (!tile.isVector() || tile.getRows() != ids.getRows() * view.getGroup())
-    return emitOpError("expected a tile of ") << ids.getRows() * view.getGroup() << " numbers, one for each listed row";
+  if (!tile.isVector() || tile.getRows() % (ids.getRows() * view.getGroup()) != 0)
+    return emitOpError("expected a tile of ") << ids.getRows() * view.getGroup() << " numbers, one for each listed row, or "
+                                                                                   "a multiple of that";
   return verifyElements(*this, tile, view);
 }
 

@@ -85,6 +85,29 @@ sattn_tile.program @p {
 // -----
 
 sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 3>) grid(%x, %y, %z) {
+    %v = sattn_tile.slice %a[%z, %y] column 2 : !sattn_tile.arg<f32, 3> -> !sattn_tile.view<f32, 1>
+    // expected-error@+1 {{columns 2 to 4 are outside an inner extent of 3}}
+    %w = sattn_tile.slice %a[%z, %y] column 2 : !sattn_tile.arg<f32, 3> -> !sattn_tile.view<f32, 2>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4, <block = 4, rows by 2>>) grid(%x, %y, %z) {
+    // expected-error@+1 {{a prepared operand is sliced with all its columns}}
+    %v = sattn_tile.slice %a[%z, %y] column 2 : !sattn_tile.arg<f32, 4, <block = 4, rows by 2>> -> !sattn_tile.view<f32, 2, <block = 4, rows by 2>>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
   sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4, <block = 4, rows by 2>>) grid(%x, %y, %z) {
     // expected-error@+1 {{a prepared operand is sliced one head at a time}}
     %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<f32, 4, <block = 4, rows by 2>> -> !sattn_tile.view<f32, 4, group = 2, <block = 4, rows by 2>>
@@ -268,7 +291,7 @@ sattn_tile.program @p {
     %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
     %w = sattn_tile.slice %b[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>
     %i = sattn_tile.load %v[%x] : !sattn_tile.view<i32, 1> -> !sattn_tile.tile<4xi32>
-    // expected-error@+1 {{expected a tile of 4 numbers, one for each listed row}}
+    // expected-error@+1 {{expected a tile of 4 numbers, one for each listed row, or a multiple of that}}
     %t = sattn_tile.gather_at %w[%x + %i, %i] : !sattn_tile.view<f32, 4>, !sattn_tile.tile<4xi32>, !sattn_tile.tile<4xi32> -> !sattn_tile.tile<4x4xf32>
     sattn_tile.return
   }
