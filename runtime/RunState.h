@@ -44,7 +44,10 @@ struct RunState {
 /// The free list of RunStates. Thread-safe, fork-safe.
 class RunStates final : ForkAware {
 public:
-  RunStates() { enroll(); }
+  RunStates() {
+    free.reserve(kept);
+    enroll();
+  }
   ~RunStates() { withdraw(); }
 
   std::unique_ptr<RunState> take() {
@@ -56,13 +59,16 @@ public:
     return state;
   }
 
-  void giveBack(std::unique_ptr<RunState> state) {
+  /// Allocates nothing.
+  void giveBack(std::unique_ptr<RunState> state) noexcept {
     std::lock_guard lock(mutex);
-    if (free.size() < 64)
+    if (free.size() < kept)
       free.push_back(std::move(state));
   }
 
 private:
+  static constexpr size_t kept = 64;
+
   void beforeFork() override { mutex.lock(); }
   void afterForkParent() override { mutex.unlock(); }
   void afterForkChild() override { mutex.unlock(); }

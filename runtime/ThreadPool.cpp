@@ -8,7 +8,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -87,8 +86,8 @@ void ThreadPool::State::grow(int count) {
       threads.emplace_back([this] { work(); });
       pthread_setname_np(threads.back().native_handle(), "sattn");
     }
-  } catch (const std::system_error &) {
-    // The job runs with the threads there are.
+  } catch (...) {
+    // No more threads or no memory for one: the job runs with the threads there are.
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
