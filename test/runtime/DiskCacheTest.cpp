@@ -4,6 +4,7 @@
 #include "runtime/DiskCache.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -59,6 +60,7 @@ TEST_CASE("code files hold what was asked for") {
     Fd file = o.cache->openCode(o.stem, kernelCode());
     REQUIRE(file.valid());
     std::string text;
+    lseek(file.get(), 0, SEEK_SET);
     CHECK(readAll(file.get(), 1 << 20, text) == 0);
     CHECK(text == kernelCode());
   }
