@@ -49,7 +49,7 @@ struct TaskLoop {
 
   void operator()(int worker) {
     KernelFloatMode mode;
-    char *own = scratch + worker * scratchBytes;
+    char *own = scratch ? scratch + worker * scratchBytes : nullptr;
     while (true) {
       int64_t begin = next.fetch_add(chunk, std::memory_order_relaxed);
       if (begin >= total)
@@ -99,7 +99,7 @@ void Launcher::pushView(const View &view) {
 
 Status Launcher::buildWorkspaceView(const Step &step, const KernelArg &arg) {
   View view;
-  view.data = workspace + state.workspaceOffsets[arg.index];
+  view.data = workspace ? workspace + state.workspaceOffsets[arg.index] : nullptr; // null: none of it has a byte
   for (int i = 0; i < 3; ++i) {
     SATTN_TRY(evaluate(arg.counts[i], step, "a workspace count", view.counts[i]));
     SATTN_TRY(evaluate(arg.strides[i], step, "a workspace stride", view.strides[i]));
@@ -213,7 +213,7 @@ Status Launcher::runSteps(const std::vector<Step> &steps) {
 
 Status Launcher::run() {
   for (size_t i = 0; i < m.results.size(); ++i)
-    if (!state.given[i])
+    if (workspace && !state.given[i])
       state.results[i].data = workspace + state.resultOffsets[i];
   int64_t bytes = 0;
   for (const KernelInfo &info : m.kernels)

@@ -53,7 +53,8 @@ typedef enum sattn_status {
   SATTN_BAD_ARTEFACT = 6,   /* damaged or malformed artefact bytes */
   SATTN_ENVIRONMENT = 7,    /* the operating system refused something that was needed */
   SATTN_OUT_OF_MEMORY = 8,
-  SATTN_INTERNAL = 9        /* an error of this library; please report the text */
+  SATTN_INTERNAL = 9,       /* an error of this library; please report the text */
+  SATTN_STATUS_WIDTH = 0x7fffffff /* no status: gives the type its width, so that later values fit */
 } sattn_status;
 
 /* "SATTN_OK", ...; "SATTN_UNKNOWN" for other values. */
@@ -83,7 +84,11 @@ typedef struct sattn_kernel sattn_kernel;
  * when all have returned. Tasks of one call may run one after the other on the calling thread. */
 typedef void (*sattn_parallel_for)(void *user, int64_t count, void (*task)(void *arg, int64_t index), void *arg);
 
-typedef enum sattn_log_level { SATTN_LOG_INFO = 0, SATTN_LOG_WARNING = 1 } sattn_log_level;
+typedef enum sattn_log_level {
+  SATTN_LOG_INFO = 0,
+  SATTN_LOG_WARNING = 1,
+  SATTN_LOG_WIDTH = 0x7fffffff
+} sattn_log_level;
 
 /* Gets one line without a newline. May be called from any thread; must not call back into the library. */
 typedef void (*sattn_log)(void *user, sattn_log_level level, const char *line);
@@ -104,8 +109,10 @@ typedef struct sattn_options {
 } sattn_options;
 
 /* A context owns a cache and a thread pool. `options` may be NULL. A cache directory that cannot be used safely
- * (a symbolic link, owned by somebody else, writable for group or others, not writable for us) is not an error: the
- * context is memory-only and logs one warning. Cost: a few system calls; threads start with the first run. */
+ * (a symbolic link, owned by somebody else, writable for group or others) is not an error: the context is memory-only
+ * and logs one warning. A directory that takes no new files (read-only, full) is read all the same, and the first
+ * failed write logs one warning. Cost: a few system calls; threads start with the first run. After fork() contexts
+ * and kernels are usable in the child. */
 SATTN_API sattn_status sattn_context_create(const sattn_options *options, sattn_context **out);
 
 /* Kernels that are still retained stay usable. NULL is allowed. */
@@ -169,7 +176,11 @@ typedef struct sattn_operand_info {
   const int64_t *sizes;     /* static size of each axis, -1 where the call decides */
 } sattn_operand_info;
 
-typedef enum sattn_param_type { SATTN_PARAM_INT = 0, SATTN_PARAM_FLOAT = 1 } sattn_param_type;
+typedef enum sattn_param_type {
+  SATTN_PARAM_INT = 0,
+  SATTN_PARAM_FLOAT = 1,
+  SATTN_PARAM_WIDTH = 0x7fffffff
+} sattn_param_type;
 
 typedef struct sattn_param_info {
   size_t struct_size;

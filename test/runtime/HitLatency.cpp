@@ -57,7 +57,24 @@ TEST_CASE("hit latency") {
   sattn_call *ready = call.get();
   double run = medianMicroseconds(101, 100, [&] { (void)sattn_run(kernel, ready); });
   sattn_kernel_release(kernel);
+  // Three steps of tiny tasks: the price of starting helpers and of waiting for them.
+  std::string steps = totalManifest()["pattern"];
+  spec.pattern = steps.c_str();
+  spec.pattern_size = steps.size();
+  REQUIRE(sattn_get(context, &spec, &kernel) == SATTN_OK);
+  Tensor q64({1, 64, 1, 4}), k64({1, 64, 1, 4}), o64({1, 64, 1, 4});
+  CallBuilder plan;
+  plan.input("q", q64).input("k", k64).output("o", o64);
+  double threaded[2];
+  for (int threads : {1, 2}) {
+    plan.call.threads = threads;
+    sattn_call *planned = plan.get();
+    threaded[threads - 1] = medianMicroseconds(101, 100, [&] { (void)sattn_run(kernel, planned); });
+  }
+  sattn_kernel_release(kernel);
   sattn_context_destroy(context);
+  spec.pattern = pattern.c_str();
+  spec.pattern_size = pattern.size();
   double create = medianMicroseconds(21, 1, [&] { sattn_context_destroy(makeContext(folder.path(), compiler)); });
   double disk = medianMicroseconds(21, 1, [&] {
     sattn_context *fresh = makeContext(folder.path(), compiler);
@@ -66,6 +83,8 @@ TEST_CASE("hit latency") {
     sattn_kernel_release(hit);
     sattn_context_destroy(fresh);
   });
-  CHECK(compiler.calls == 1);
-  std::printf("memory hit      %8.3f us\ndisk hit        %8.1f us\ncall of 1 task  %8.3f us\n", memory, disk - create, run);
+  CHECK(compiler.calls == 2);
+  std::printf("memory hit                 %8.3f us\ndisk hit                   %8.1f us\n", memory, disk - create);
+  std::printf("call of 1 step, 1 task     %8.3f us\n", run);
+  std::printf("call of 3 steps, 1 thread  %8.3f us\ncall of 3 steps, 2 threads %8.3f us\n", threaded[0], threaded[1]);
 }

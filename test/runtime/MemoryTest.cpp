@@ -65,11 +65,11 @@ TEST_CASE("readers of the table are never wrong while it grows") {
   std::vector<std::thread> readers;
   for (int r = 0; r < 3; ++r)
     readers.emplace_back([&] {
-      for (int i = 0; !stop; i = i * 7 + 1) {
+      for (unsigned i = 0; !stop; i = i * 7 + 1) {
         int known = ready.load();
         if (known == 0)
           continue;
-        int index = static_cast<int>(static_cast<unsigned>(i) % static_cast<unsigned>(known));
+        unsigned index = i % static_cast<unsigned>(known);
         RawSpec spec{texts[index], "", ""}, missing{texts[index], "x", ""};
         wrong += cache.find(quickHash(spec), spec) != fake(index + 1);
         wrong += cache.find(quickHash(missing), missing) != nullptr;
