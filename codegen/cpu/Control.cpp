@@ -7,6 +7,8 @@ using namespace sattn;
 using namespace sattn::cpu;
 using namespace mlir;
 
+// Numbers that control flow may carry beside tiles.
+static bool isNumber(Type type) { return type.isIndex() || type.isF32() || type.isInteger(); }
 static bool isTile(Value value) { return isa<tile::TileType, tile::TopType>(value.getType()); }
 
 LogicalResult Lowering::lower(scf::ForOp op) {
@@ -16,6 +18,8 @@ LogicalResult Lowering::lower(scf::ForOp op) {
   std::vector<TileValue> carried;
   Values numbers;
   for (Value init : op.getInitArgs()) {
+    if (!isTile(init) && !isNumber(init.getType()))
+      return unsupported(op, "loops that carry anything but tiles and numbers");
     if (!isTile(init)) {
       numbers.push_back(scalar(init));
       continue;
@@ -63,6 +67,8 @@ LogicalResult Lowering::lower(scf::IfOp op) {
   for (Value result : op.getResults()) {
     if (isa<tile::TopType>(result.getType()))
       return unsupported(op, "selections as results of a branch");
+    if (!isTile(result) && !isNumber(result.getType()))
+      return unsupported(op, "branches that give anything but tiles and numbers");
     if (isTile(result)) {
       memory.emplace_back();
       memory.back().panels = newPanels(cast<tile::TileType>(result.getType()));

@@ -30,6 +30,18 @@ void Lowering::decodeFrame() {
   }
 }
 
+// Ops that LLVM has for scalars, on types that this file handles. A remainder of floats would be a library call.
+static bool isScalarOp(Operation *op) {
+  auto handled = [](Type type) { return type.isIndex() || type.isF32() || type.isInteger(1) || type.isInteger(32) || type.isInteger(64); };
+  return llvm::all_of(op->getOperandTypes(), handled) && llvm::all_of(op->getResultTypes(), handled) &&
+         isa<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
+             arith::AndIOp, arith::OrIOp, arith::XOrIOp, arith::ShLIOp, arith::ShRSIOp, arith::ShRUIOp, arith::CmpIOp,
+             arith::MaxSIOp, arith::MinSIOp, arith::MaxUIOp, arith::MinUIOp, arith::ExtSIOp, arith::ExtUIOp, arith::TruncIOp,
+             arith::BitcastOp, arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp, arith::CmpFOp,
+             arith::MaxNumFOp, arith::MinNumFOp, arith::MaximumFOp, arith::MinimumFOp, arith::SIToFPOp, arith::FPToSIOp,
+             arith::SelectOp>(op);
+}
+
 // An arith op on index, i1, i32, i64 or f32 scalars, with index made i64.
 static Value cloneScalar(Code &c, Operation *op, ArrayRef<Value> operands) {
   OperationState state(op->getLoc(), op->getName());
@@ -106,8 +118,7 @@ LogicalResult Lowering::lowerScalar(Operation *op) {
       .Case<arith::IndexCastUIOp>(
           [&](auto cast) { return set(castInteger(c, operands[0], cast.getType(), /*isSigned=*/false)); })
       .Default([&](Operation *other) -> LogicalResult {
-        if (!isa_and_nonnull<arith::ArithDialect>(other->getDialect()) || other->getNumResults() != 1 ||
-            other->getNumRegions() != 0 || isa<arith::FloorDivSIOp, arith::CeilDivSIOp, arith::CeilDivUIOp>(other))
+        if (!isScalarOp(other))
           return unsupported(op, "'" + op->getName().getStringRef() + "'");
         return set(cloneScalar(c, other, operands));
       });

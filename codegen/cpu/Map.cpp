@@ -85,7 +85,7 @@ FailureOr<Value> Lowering::emitScalarBody(tile::MapOp op, ArrayRef<Value> inputs
   }
   Value yielded = lookup(cast<tile::YieldOp>(body.getTerminator()).getOperand(0));
   if (!yielded)
-    return unsupported(op, "maps that yield this type");
+    return unsupported(op, "map operands of this type");
   return yielded;
 }
 

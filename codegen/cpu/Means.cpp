@@ -67,8 +67,8 @@ LogicalResult Lowering::lower(tile::GatherAtOp op) {
   if (failed(ids) || failed(slots))
     return failure();
   const View &view = views[op.getView()];
-  if (view.type.getLayout() || !view.type.getElementType().isF32())
-    return unsupported(op, "elements of listed rows of a layout or of an element type other than f32");
+  if (!view.type.getElementType().isF32())
+    return unsupported(op, "elements of listed rows of an element type other than f32");
   RowSource source{view, scalar(op.getBase()), *ids, op.getTile().getType().getRows()};
   Panels to = newPanels(op.getTile().getType());
   Value zeros = c.address(c.zeros(64));

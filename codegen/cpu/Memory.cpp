@@ -67,8 +67,6 @@ LogicalResult Lowering::lower(tile::LoadOp op) {
 }
 
 LogicalResult Lowering::lower(tile::GatherOp op) {
-  if (op.getView().getType().getLayout())
-    return unsupported(op, "gathering from a prepared operand");
   auto ids = panelsOf(op.getIds());
   if (failed(ids))
     return failure();
@@ -158,8 +156,8 @@ LogicalResult Lowering::lower(tile::StoreOp op) {
 
 LogicalResult Lowering::lower(tile::ScatterOp op) {
   const View &view = views[op.getView()];
-  if (view.type.getLayout() || !storable(view.type.getElementType()))
-    return unsupported(op, "scattering into a layout or an element type other than f32, f16, bf16 and i32");
+  if (!storable(view.type.getElementType()))
+    return unsupported(op, "memory of an element type other than f32, f16, bf16 and i32");
   auto ids = panelsOf(op.getIds());
   auto panels = panelsOf(op.getTile());
   if (failed(ids) || failed(panels))
@@ -171,8 +169,6 @@ LogicalResult Lowering::lower(tile::ScatterOp op) {
 
 LogicalResult Lowering::lower(tile::FillOp op) {
   const View &view = views[op.getView()];
-  if (!view.isPrivate || !view.type.getElementType().isF32())
-    return unsupported(op, "filling anything but private f32 memory");
   int64_t floats = *Code::known(view.limit) * view.type.getGroup() * view.type.getInner();
   Value strip = c.broadcast(scalar(op.getValue()));
   // Scratch ranges are whole lines, so the last strip may run past the end.

@@ -22,8 +22,6 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
   // The pending score tile is read here for the last time; p is written over a tile in memory if it may be.
   TileValue scores = tile(op.getS());
   Panels p = mayTake(op.getS(), op) ? *scores.panels : newPanels(op.getP().getType());
-  if (scores.splat && !scores.pending)
-    return unsupported(op, "a softmax step on constant scores");
   Panels alpha = newPanels(op.getAlpha().getType());
   bool onlyScales = llvm::all_of(op.getAlpha().getUses(), [](mlir::OpOperand &use) {
     auto dot = dyn_cast<tile::DotOp>(use.getOwner());

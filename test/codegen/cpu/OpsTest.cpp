@@ -34,6 +34,9 @@ TEST_CASE("rows are loaded and stored in any element type, extent and grouping")
                                                 {48, 17, 3, false},
                                                 {32, 33, 2, true},
                                                 {64, 3, 16, false}}) {
+          // Every pair of types on one shape, every shape on the way there and back of a few.
+          if (rows != 64 && !(from == Tensor::F32 && to == Tensor::F16) && !(from == Tensor::BF16 && to == Tensor::F32))
+            continue;
           Tensor a(from, 2, 37, 2 * group, cols), b(to, 2, 37, 2 * group, cols);
           fillNormal(a, 1);
           // Numbers that rounding and the special cases of conversions care about.

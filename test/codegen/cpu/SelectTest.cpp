@@ -212,6 +212,59 @@ TEST_CASE("partial results merge, and a sink joins the denominator") {
   }
 }
 
+TEST_CASE("loops and branches carry tiles and numbers") {
+  for (Isa isa : levels()) {
+    auto program = compiled(oneKernel("%a: A<f32, 3>, %b: A<f32, 3>, %n: index", R"(
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c3 = arith.constant 3 : index
+    %av = @slice %a[%c0, %c0] : A<f32, 3> -> V<f32, 3>
+    %bv = @slice %b[%c0, %c0] : A<f32, 3> -> V<f32, 3>
+    %t = @load %av[%c0] : V<f32, 3> -> T<20x3xf32>
+    %s, %sum = scf.for %i = %c0 to %n step %c1 iter_args(%u = %t, %k = %c0) -> (!sattn_tile.tile<20x3xf32>, index) {
+      %k1 = arith.addi %k, %i : index
+      %ki = arith.index_cast %k1 : index to i32
+      %odd = arith.cmpi sge, %i, %c3 : index
+      %v = scf.if %odd -> (!sattn_tile.tile<20x3xf32>) {
+        %w = @map (%e = %u, %f = %ki) : T<20x3xf32>, i32 -> T<20x3xf32> {
+          %g = arith.sitofp %f : i32 to f32
+          %y = arith.addf %e, %g : f32
+          @yield %y : f32
+        }
+        scf.yield %w : !sattn_tile.tile<20x3xf32>
+      } else {
+        scf.yield %u : !sattn_tile.tile<20x3xf32>
+      }
+      scf.yield %v, %k1 : !sattn_tile.tile<20x3xf32>, index
+    }
+    %m = affine.min affine_map<(d0)[s0] -> (d0 floordiv 4 + s0 mod 3, d0 ceildiv 2, d0 * 2)>(%sum)[%n]
+    %mi = arith.index_cast %m : index to i32
+    %r = @map (%e = %s, %f = %mi) : T<20x3xf32>, i32 -> T<20x3xf32> {
+      %g = arith.sitofp %f : i32 to f32
+      %y = arith.addf %e, %g : f32
+      @yield %y : f32
+    }
+    @store %r, %bv[%c0] : T<20x3xf32>, V<f32, 3>)"),
+                            isa);
+    for (int64_t count : {0, 3, 4, 7}) {
+      Tensor a(Tensor::F32, 1, 20, 1, 3), b(Tensor::F32, 1, 20, 1, 3);
+      fillNormal(a, 2);
+      Frame frame;
+      a.in(frame);
+      b.in(frame).index(count);
+      program->run("k", frame, 1, 1, 1);
+      float want = static_cast<float>(a.get(0, 17, 0, 1));
+      int64_t sum = 0;
+      for (int64_t i = 0; i < count; ++i)
+        if (sum += i; i >= 3)
+          want += static_cast<float>(sum);
+      want += static_cast<float>(std::min({sum / 4 + count % 3, (sum + 1) / 2, sum * 2}));
+      INFO(targetName(isa).str(), " count ", count);
+      CHECK(std::fabs(b.get(0, 17, 0, 1) - want) < 1e-5);
+    }
+  }
+}
+
 TEST_CASE("pooling carries its halo from tile to tile") {
   for (Isa isa : levels())
     for (auto [halo, stride] : {std::pair<int64_t, int64_t>{1, 4}, {3, 2}, {10, 4}}) {
