@@ -127,7 +127,7 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     ProgramBuilder program(getOperation(), pattern.getLoc(), pattern.getSymName());
     Context context(pattern, std::move(*facts), info, program);
     Preparer preparer(context);
-    if (failed(summaries(context, preparer)) || failed(buildRangeKernel(context, preparer))) {
+    if (failed(summaries(context, preparer)) || failed(kernels(context, preparer))) {
       program.program.erase();
       return failure();
     }
@@ -136,6 +136,22 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     kernelsBuilt += program.launches.size();
     pattern.erase();
     return success();
+  }
+
+  LogicalResult kernels(Context &context, Preparer &preparer) {
+    auto selections = buildSelections(context, preparer);
+    if (failed(selections))
+      return failure();
+    bool selected = false;
+    for (Operation &op : context.pattern.getBody().front())
+      if (auto accumulate = dyn_cast<AccumulateOp>(op); accumulate && !selections->attentions.contains(op.getResult(0))) {
+        auto parts = partsOf(context, &op, accumulate.getSet());
+        if (failed(parts))
+          return failure();
+        selected |= static_cast<bool>(parts->select);
+      }
+    return selected ? buildInvertedKernel(context, preparer, *selections, 256)
+                    : buildRangeKernel(context, preparer, *selections);
   }
 
   // Summaries that the pattern yields.

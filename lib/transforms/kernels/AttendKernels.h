@@ -1,12 +1,29 @@
 // The kernels that compute what a pattern yields for query rows. One kernel holds all branches of a pattern, so that
 // gates and mixtures are its epilogue.
 #pragma once
-#include "lib/transforms/kernels/Prepare.h"
+#include "lib/transforms/kernels/Epilogue.h"
+#include "lib/transforms/kernels/Selection.h"
 
 namespace sattn::lower {
 
+/// Operands of one accumulation over a formula.
+struct PreparedBranch {
+  RangeBranch branch;
+  RowOperand queries;
+};
+/// Prepares the operands of `op`, which must accumulate over a formula, for key tiles of `tile` rows.
+FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, AccumulateOp op, int64_t tile);
+
+/// What selection kernels computed, as tiles for `rows`; `local` is the first row within the chunk. Null where `value`
+/// is not such a tensor.
+Value attendedTile(Task &task, const Rows &rows, Value local, const Selections &selections, Value value);
+
 /// Range dataflow (every set is a formula): a task owns `rowTile` rows of one query head and streams each branch over
 /// the cover of its set.
-LogicalResult buildRangeKernel(Context &context, Preparer &preparer);
+LogicalResult buildRangeKernel(Context &context, Preparer &preparer, const Selections &selections);
+
+/// Inverted dataflow (sets of selected blocks): a task owns `chunk` neighbouring rows of the query heads that share a
+/// list, keeps their softmax state in private memory, and visits each selected block once, with the rows that chose it.
+LogicalResult buildInvertedKernel(Context &context, Preparer &preparer, const Selections &selections, int64_t chunk);
 
 } // namespace sattn::lower

@@ -1,0 +1,418 @@
+// The inverted kernel: selected blocks are visited once for a task, each with the rows that chose it.
+#include "lib/transforms/kernels/AttendKernels.h"
+#include "lib/transforms/kernels/Formulas.h"
+#include "lib/transforms/kernels/Plan.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include <limits>
+#include <numeric>
+
+namespace sattn::lower {
+using namespace mlir;
+
+namespace {
+
+/// One accumulation over a selection.
+struct SelectedBranch {
+  AccumulateOp op;
+  ScoreChain chain;
+  SelectionLists lists;
+  RowOperand queries;
+  KeyOperand keys, values;
+  FailureOr<LocalSet> residual = failure();
+  std::optional<RowWorkspace> weights; ///< per block: weighted sum of finalised blocks
+  // Private memory of the task.
+  Value m, l, acc;
+};
+
+class InvertedKernel {
+public:
+  InvertedKernel(Context &context, Preparer &preparer, const Selections &selections, int64_t chunk)
+      : context(context), preparer(preparer), selections(selections), chunk(chunk) {}
+
+  LogicalResult build() {
+    if (failed(collect()) || failed(prepare()))
+      return failure();
+    auto kernel = context.program.kernel("attend");
+    KernelBuilder &k = *kernel;
+    Task task(context, k, heads);
+    local = k.mul(k.gridX(), chunk);
+    first = k.add(k.size("first_row"), local);
+    count = k.min(k.constant(chunk), k.sub(k.size("rows"), local));
+    allocate(task);
+    forTiles(task, [&](Value at) { return loadAllQueries(task, at); });
+    for (SelectedBranch &branch : branches)
+      if (failed(visitBlocks(task, branch)))
+        return failure();
+    bool ok = true;
+    forTiles(task, [&](Value at) { ok = ok && succeeded(finish(task, at)); });
+    if (!ok)
+      return failure();
+    Launch launch;
+    launch.x = [size = chunk](PlanWriter &plan) { return plan.index.ceilDiv(plan.chunkRows, size); };
+    launch.y = context.tasksInUnit(heads);
+    launch.order = {"z", "-x", "y"};
+    launch.perChunk = true;
+    context.program.finish(std::move(kernel), std::move(launch));
+    return success();
+  }
+
+private:
+  //===-- Branches and their operands.
+
+  LogicalResult collect() {
+    for (Operation &op : context.pattern.getBody().front()) {
+      auto accumulate = dyn_cast<AccumulateOp>(op);
+      if (!accumulate || selections.attentions.contains(accumulate.getResult()))
+        continue;
+      auto parts = partsOf(context, accumulate, accumulate.getSet());
+      if (failed(parts))
+        return failure();
+      if (!parts->select) {
+        formulas.push_back(accumulate);
+        continue;
+      }
+      SelectedBranch branch;
+      branch.op = accumulate;
+      if (accumulate.getHow() != AccumulateKind::Softmax)
+        return context.refuse(accumulate, "'sattn.accumulate linear'");
+      branch.lists = selections.lists.at(parts->select.getResult());
+      if (failed(residual(branch, *parts)) || failed(blendWeights(branch)))
+        return failure();
+      branches.push_back(std::move(branch));
+    }
+    return success();
+  }
+
+  // The formula that remains beside the selection, over tokens; every token without one.
+  LogicalResult residual(SelectedBranch &branch, SetParts parts) {
+    MLIRContext *mlir = context.pattern.getContext();
+    std::string error;
+    FailureOr<KeySetAttr> set = failure();
+    AxisAttr t = AxisAttr::named(mlir, "t"), s = AxisAttr::named(mlir, "s");
+    if (!parts.formula) {
+      set = canonicalKeySet(mlir, t, s, nameExpr(mlir, "all"), error);
+    } else {
+      KeySetAttr given = parts.formula.getFormula();
+      if (given.getRow().isBlocks())
+        return context.refuse(branch.op, "a formula over blocks of rows beside a selection");
+      ExprAttr key = nameExpr(mlir, "s");
+      if (given.getKey().isBlocks())
+        key = nodeExpr(ExprKind::FloorDiv, {key, given.getKey().getLen()});
+      set = canonicalKeySet(mlir, given.getRow(), s,
+                            substituteNames(given.getCondition(),
+                                            [&](StringRef name) {
+                                              return name == given.getKey().getName() ? key : ExprAttr();
+                                            }),
+                            error);
+    }
+    if (failed(set))
+      return branch.op.emitError() << "[SA0207] set cannot be compiled: " << error;
+    branch.residual = LocalSet::make(branch.op, *set);
+    return branch.residual;
+  }
+
+  LogicalResult blendWeights(SelectedBranch &branch) {
+    if (!branch.op.getPerBlock())
+      return success();
+    for (Operation *user : branch.op->getUsers()) {
+      auto blend = dyn_cast<BlendOp>(user);
+      if (!blend || blend.getRest() || branch.weights)
+        return context.refuse(user, "this use of partial results for each block");
+      auto weights = selections.weights.find(blend.getW());
+      if (weights == selections.weights.end())
+        return context.refuse(blend, "'sattn.blend' by weights that 'sattn.weigh' did not make");
+      branch.weights = weights->second;
+    }
+    return success();
+  }
+
+  // Keys of a tile: the block, or the largest part of it that fits the target's key tile.
+  int64_t keyTileOf(int64_t block) const {
+    for (int64_t tile = std::min(block, context.target.keyTile); tile > 1; --tile)
+      if (block % tile == 0 && tile % std::max<int64_t>(context.target.keyLayout.width, 1) == 0)
+        return tile;
+    return 0;
+  }
+
+  LogicalResult prepare() {
+    heads = 0;
+    auto share = [&](AxisAttr axis) {
+      if (auto ratio = context.ratio(axis))
+        heads = heads ? std::gcd(heads, *ratio) : *ratio;
+    };
+    for (SelectedBranch &branch : branches) {
+      AccumulateOp op = branch.op;
+      auto chain = scoreChain(context, op, op.getZ());
+      if (failed(chain))
+        return failure();
+      branch.chain = *chain;
+      int64_t block = *literalInt(branch.lists.block.getLen());
+      int64_t tile = keyTileOf(block);
+      if (tile == 0)
+        return context.refuse(op, "a selection of blocks of " + Twine(block) + " keys, which no key tile divides,");
+      auto queries = preparer.rows(op, chain->score.getQ());
+      auto keys = preparer.keys(op, chain->score.getK(), Preparer::Use::Keys, tile);
+      auto values = preparer.keys(op, op.getV(), Preparer::Use::Values, tile);
+      if (failed(queries) || failed(keys) || failed(values))
+        return failure();
+      branch.queries = *queries;
+      branch.keys = *keys;
+      branch.values = *values;
+      share(branch.lists.head);
+      share(keys->head);
+      share(values->head);
+      if (branch.residual->mentionsQueryHead())
+        heads = 1;
+    }
+    for (AccumulateOp op : formulas) {
+      // Branches share packed keys and values where they can.
+      auto branch = prepareRange(context, preparer, op, branches.front().keys.tile);
+      if (failed(branch))
+        return failure();
+      if (branch->branch.set.mentionsQueryHead())
+        heads = 1;
+      ranges.insert({op, *branch});
+    }
+    heads = std::max<int64_t>(heads, 1);
+    // Members whose rows fill whole quanta of the target, as near to its row tile as they go.
+    int64_t quantum = context.target.rowQuantum / std::gcd(context.target.rowQuantum, heads);
+    members = quantum * std::max<int64_t>(1, context.target.rowTile / (quantum * heads));
+    chunk = std::max<int64_t>(chunk / members, 1) * members;
+    return success();
+  }
+
+  //===-- Private memory.
+
+  Value privateView(KernelBuilder &k, int64_t features) {
+    auto type = tile::ViewType::get(k.b.getContext(), k.b.getF32Type(), features, heads, false, tile::PanelsAttr());
+    return tile::PrivateOp::create(k.b, k.loc, type, chunk);
+  }
+
+  void allocate(Task &task) {
+    KernelBuilder &k = task.k;
+    Value zero = k.float32(0.0), none = k.float32(-std::numeric_limits<double>::infinity());
+    for (SelectedBranch &branch : branches) {
+      branch.acc = privateView(k, branch.values.features);
+      tile::FillOp::create(k.b, k.loc, zero, branch.acc);
+      if (!branch.weights) {
+        branch.m = privateView(k, 1);
+        branch.l = privateView(k, 1);
+        tile::FillOp::create(k.b, k.loc, none, branch.m);
+        tile::FillOp::create(k.b, k.loc, zero, branch.l);
+      }
+      if (Value &queries = queryMemory[branch.op.getZ()]; !queries) {
+        queries = privateView(k, branch.queries.features);
+        queryBranches.push_back(&branch);
+      }
+    }
+  }
+
+  // A loop over the task's rows, `members` positions at a time; `body` gets the first position within the task.
+  void forTiles(Task &task, llvm::function_ref<void(Value)> body) {
+    KernelBuilder &k = task.k;
+    auto loop = scf::ForOp::create(k.b, k.loc, k.constant(0), k.ceilDiv(count, members), k.constant(1));
+    OpBuilder::InsertionGuard guard(k.b);
+    k.b.setInsertionPoint(loop.getBody()->getTerminator());
+    body(k.mul(loop.getInductionVar(), members));
+  }
+
+  Rows rowsAt(Task &task, Value at) { return {members, heads, false, task.k.add(first, at)}; }
+
+  void loadAllQueries(Task &task, Value at) {
+    KernelBuilder &k = task.k;
+    for (SelectedBranch *branch : queryBranches) {
+      QueryTile queries = loadQueries(task, rowsAt(task, at), branch->queries, branch->chain, ScoreUnit::Base2);
+      tile::StoreOp::create(k.b, k.loc, queries.tile, queryMemory[branch->op.getZ()], at);
+    }
+  }
+
+  // Queries that were scaled when they were stored.
+  QueryTile storedQueries(const SelectedBranch &branch, Value tile) {
+    QueryTile result{tile};
+    result.scaled = context.target.foldScale;
+    result.base2 = result.scaled && branch.chain.maps.empty();
+    return result;
+  }
+
+  //===-- Selected blocks.
+
+  LogicalResult visitBlocks(Task &task, SelectedBranch &branch) {
+    KernelBuilder &k = task.k;
+    int64_t block = *literalInt(branch.lists.block.getLen());
+    Value head = task.headInUnit(branch.lists.head);
+    Value lists = task.slice(branch.lists.lists, task.pair, head, 1, false, k.size("rows"));
+    Value end = keyCountOf(task, branch.keys);
+    Value inverse = tile::InvertOp::create(k.b, k.loc, tile::InverseType::get(k.b.getContext()), lists, local,
+                                           k.ceilDiv(end, block), k.b.getI64IntegerAttr(chunk));
+    Value keyView = viewOf(task, branch.keys), valueView = viewOf(task, branch.values);
+    Predicate predicate = branch.residual->predicate(task, end);
+    auto op = tile::StreamInverseOp::create(k.b, k.loc, inverse, k.b.getI64IntegerAttr(members));
+    Block &body = op.getBody().emplaceBlock();
+    auto ids = k.rowVector(members, k.b.getI32Type());
+    body.addArgument(k.b.getIndexType(), k.loc);
+    body.addArgument(ids, k.loc);
+    body.addArgument(ids, k.loc);
+    OpBuilder::InsertionGuard guard(k.b);
+    k.b.setInsertionPointToEnd(&body);
+    Unit unit{body.getArgument(0), body.getArgument(1), body.getArgument(2), keyView, valueView, end, predicate,
+              block / branch.keys.tile};
+    LogicalResult done = branch.weights ? visitWeighted(task, branch, unit) : visitOnline(task, branch, unit);
+    tile::YieldOp::create(k.b, k.loc, ValueRange());
+    return done;
+  }
+
+  struct Unit {
+    Value number, ids, slots, keyView, valueView, end;
+    Predicate predicate;
+    int64_t tiles; ///< key tiles of a block
+  };
+
+  Value gather(Task &task, Value view, const Unit &unit, int64_t features) {
+    KernelBuilder &k = task.k;
+    auto type = features == 1 ? k.rowVector(members * heads) : k.tile(members * heads, features);
+    return tile::GatherOp::create(k.b, k.loc, type, view, k.constant(0), unit.ids);
+  }
+  void scatter(Task &task, Value tile, Value view, const Unit &unit) {
+    tile::ScatterOp::create(task.k.b, task.k.loc, tile, view, task.k.constant(0), unit.ids);
+  }
+
+  // One step of the online softmax of the unit's rows with key tile `j`.
+  FailureOr<SoftmaxState> step(Task &task, SelectedBranch &branch, const Unit &unit, const QueryTile &queries, Value j,
+                               SoftmaxState state) {
+    KernelBuilder &k = task.k;
+    int64_t tile = branch.keys.tile;
+    Value at = k.mul(j, tile);
+    Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.keys.features), unit.keyView, at);
+    Value values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), unit.valueView, at);
+    auto scores = scoreTile(task, queries, keys, branch.chain, ScoreUnit::Base2);
+    if (failed(scores))
+      return failure();
+    AxisAttr row = branch.residual->row;
+    RowRange range{task.rowPosition(row, first), k.sub(count, k.constant(1))};
+    Value partial = branch.residual->notFull(task, range, tile, j, unit.end);
+    AffineMap blockOf = AffineMap::get(1, 0, getAffineDimExpr(0, k.b.getContext()).floorDiv(heads));
+    Value visible = maskTile(task, *scores, range.first, blockOf, at, unit.predicate, partial, unit.ids);
+    auto next = tile::SoftmaxStepOp::create(k.b, k.loc, state.m.getType(), state.m.getType(), state.m.getType(),
+                                            visible.getType(), visible, state.m, state.l);
+    Value acc = tile::DotOp::create(k.b, k.loc, state.acc.getType(), "nn", next.getP(), values, state.acc, next.getAlpha());
+    return SoftmaxState{next.getNewM(), next.getNewL(), acc};
+  }
+
+  // All key tiles of the unit.
+  FailureOr<SoftmaxState> steps(Task &task, SelectedBranch &branch, const Unit &unit, SoftmaxState state) {
+    KernelBuilder &k = task.k;
+    QueryTile queries =
+        storedQueries(branch, gather(task, queryMemory[branch.op.getZ()], unit, branch.queries.features));
+    if (unit.tiles == 1)
+      return step(task, branch, unit, queries, unit.number, state);
+    Value lo = k.mul(unit.number, unit.tiles);
+    Value hi = k.min(k.add(lo, unit.tiles), k.ceilDiv(unit.end, branch.keys.tile));
+    Value cover = coverOf(task, {{lo, hi, lo, lo}});
+    bool ok = true;
+    SmallVector<Value> results = stream(k, cover, {state.m, state.l, state.acc}, [&](Value j, ValueRange carried) {
+      auto next = step(task, branch, unit, queries, j, {carried[0], carried[1], carried[2]});
+      ok = succeeded(next);
+      return ok ? SmallVector<Value>{next->m, next->l, next->acc} : SmallVector<Value>(carried);
+    });
+    if (!ok)
+      return failure();
+    return SoftmaxState{results[0], results[1], results[2]};
+  }
+
+  LogicalResult visitOnline(Task &task, SelectedBranch &branch, const Unit &unit) {
+    SoftmaxState state{gather(task, branch.m, unit, 1), gather(task, branch.l, unit, 1),
+                       gather(task, branch.acc, unit, branch.values.features)};
+    auto next = steps(task, branch, unit, state);
+    if (failed(next))
+      return failure();
+    scatter(task, next->m, branch.m, unit);
+    scatter(task, next->l, branch.l, unit);
+    scatter(task, next->acc, branch.acc, unit);
+    return success();
+  }
+
+  // One softmax for the block; acc += w / l * block. Rows that see no key of the block add nothing.
+  LogicalResult visitWeighted(Task &task, SelectedBranch &branch, const Unit &unit) {
+    KernelBuilder &k = task.k;
+    auto state = steps(task, branch, unit, emptyState(task, members * heads, branch.values.features));
+    if (failed(state))
+      return failure();
+    Value view = task.slice(branch.weights->ref, task.pair, task.headInUnit(branch.weights->head), 1, false, k.size("rows"));
+    Value weights = tile::GatherAtOp::create(k.b, k.loc, k.rowVector(members * heads), view, local, unit.ids, unit.slots);
+    Value factor = k.map({weights, state->l}, k.rowVector(members * heads),
+                         [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+                           Value zero = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(0.0f));
+                           Value none = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[1], zero);
+                           Value share = arith::DivFOp::create(b, k.loc, args[0], args[1]);
+                           return arith::SelectOp::create(b, k.loc, none, zero, share);
+                         });
+    Value acc = gather(task, branch.acc, unit, branch.values.features);
+    Value sum = k.map({acc, state->acc, factor}, cast<tile::TileType>(acc.getType()),
+                      [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+                        return arith::AddFOp::create(b, k.loc, args[0], arith::MulFOp::create(b, k.loc, args[1], args[2]));
+                      });
+    scatter(task, sum, branch.acc, unit);
+    return success();
+  }
+
+  //===-- Epilogue.
+
+  SelectedBranch *selectedBranch(Operation *op) {
+    auto found = llvm::find_if(branches, [&](SelectedBranch &branch) { return branch.op == op; });
+    return found == branches.end() ? nullptr : &*found;
+  }
+
+  Value loadPrivate(Task &task, Value view, Value at, int64_t features) {
+    KernelBuilder &k = task.k;
+    auto type = features == 1 ? k.rowVector(members * heads) : k.tile(members * heads, features);
+    return tile::LoadOp::create(k.b, k.loc, type, view, at);
+  }
+
+  LogicalResult finish(Task &task, Value at) {
+    Rows rows = rowsAt(task, at);
+    llvm::DenseMap<Value, QueryTile> loaded;
+    auto partial = [&](AccumulateOp op) -> FailureOr<SoftmaxState> {
+      if (SelectedBranch *branch = selectedBranch(op))
+        return SoftmaxState{loadPrivate(task, branch->m, at, 1), loadPrivate(task, branch->l, at, 1),
+                            loadPrivate(task, branch->acc, at, branch->values.features)};
+      const PreparedBranch &p = ranges.at(op);
+      QueryTile &queries = loaded[op.getZ()];
+      if (!queries.tile)
+        queries = queriesAt(task, rows, at, op, p);
+      return streamRange(task, rows, rangeOf(task, rows, p.branch.set.row), queries, p.branch);
+    };
+    auto given = [&](Value value) -> Value {
+      if (auto blend = value.getDefiningOp<BlendOp>())
+        if (SelectedBranch *branch = selectedBranch(blend.getP().getDefiningOp()))
+          return loadPrivate(task, branch->acc, at, branch->values.features);
+      return attendedTile(task, rows, task.k.add(local, at), selections, value);
+    };
+    return Epilogue(task, rows, partial, given).storeResults();
+  }
+
+  // A score that selected branches share has its queries in private memory.
+  QueryTile queriesAt(Task &task, const Rows &rows, Value at, AccumulateOp op, const PreparedBranch &p) {
+    for (SelectedBranch *branch : queryBranches)
+      if (branch->op.getZ() == op.getZ())
+        return storedQueries(*branch, loadPrivate(task, queryMemory[branch->op.getZ()], at, branch->queries.features));
+    return loadQueries(task, rows, p.queries, p.branch.chain, ScoreUnit::Base2);
+  }
+
+  Context &context;
+  Preparer &preparer;
+  const Selections &selections;
+  int64_t chunk, heads = 1, members = 1;
+  std::vector<SelectedBranch> branches;
+  SmallVector<AccumulateOp> formulas;
+  std::map<Operation *, PreparedBranch> ranges;
+  llvm::DenseMap<Value, Value> queryMemory; ///< scaled queries, by the score they serve
+  SmallVector<SelectedBranch *> queryBranches;    ///< one for each score
+  Value local, first, count;                      ///< first row within the chunk and the call; rows of the task
+};
+} // namespace
+
+LogicalResult buildInvertedKernel(Context &context, Preparer &preparer, const Selections &selections, int64_t chunk) {
+  return InvertedKernel(context, preparer, selections, chunk).build();
+}
+
+} // namespace sattn::lower

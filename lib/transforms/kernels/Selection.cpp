@@ -1,0 +1,91 @@
+// Which selections a pattern has, and what each of them needs.
+#include "lib/transforms/kernels/Selection.h"
+#include "lib/transforms/kernels/SelectKernel.h"
+
+namespace sattn::lower {
+using namespace mlir;
+
+FailureOr<SetParts> partsOf(Context &context, Operation *user, Value set) {
+  SetParts parts;
+  SmallVector<Value> values{set};
+  if (auto both = set.getDefiningOp<IntersectOp>())
+    values.assign(both.getSets().begin(), both.getSets().end());
+  for (Value value : values) {
+    if (auto select = value.getDefiningOp<SelectOp>())
+      parts.select = select;
+    else if (auto formula = value.getDefiningOp<SetOp>(); formula && formula.getTables().empty())
+      parts.formula = formula;
+    else
+      return context.refuse(value.getDefiningOp(), "'" + value.getDefiningOp()->getName().getStringRef() +
+                                                       "' that reads tables or lists");
+  }
+  return parts;
+}
+
+// Attention over the blocks of a normalised score rides along with its statistics if its result is only finalised.
+static bool ridesAlong(AccumulateOp accumulate, NormalizeOp normalize) {
+  if (accumulate.getZ() != normalize.getZ() || accumulate.getSet() != normalize.getSet() || accumulate.getPerBlock() ||
+      accumulate.getHow() != AccumulateKind::Softmax)
+    return false;
+  return llvm::all_of(accumulate->getUsers(), [](Operation *user) {
+    auto finalize = dyn_cast<FinalizeOp>(user);
+    return finalize && !finalize.getSink();
+  });
+}
+
+static FailureOr<SelectionChain> chainOf(Context &context, SelectOp select) {
+  SelectionChain chain;
+  chain.select = select;
+  if (select.getAbove() || !select.getTop())
+    return context.refuse(select, "'sattn.select above'");
+  if (!literalInt(*select.getTop()))
+    return context.refuse(select, "'top(" + toText(*select.getTop()) + ")' of a dynamic param");
+  Value z = select.getZ();
+  if ((chain.rebin = z.getDefiningOp<RebinOp>()))
+    z = chain.rebin.getZ();
+  if ((chain.reduce = z.getDefiningOp<ReduceOp>()))
+    z = chain.reduce.getZ();
+  if ((chain.normalize = z.getDefiningOp<NormalizeOp>()))
+    z = chain.normalize.getZ();
+  auto score = scoreChain(context, select, z);
+  if (failed(score))
+    return failure();
+  chain.score = *score;
+  if (chain.normalize && chain.normalize.getLse())
+    return context.refuse(chain.normalize, "'sattn.normalize with'");
+  if (chain.rebin && (!chain.normalize || chain.rebin.getHow() != ReduceKind::Sum))
+    return context.refuse(chain.rebin, chain.normalize ? "'sattn.rebin " + stringifyReduceKind(chain.rebin.getHow()) + "'"
+                                                       : "'sattn.rebin' of scores that are no probabilities");
+  for (Operation *user : select->getUsers())
+    if (auto weigh = dyn_cast<WeighOp>(user)) {
+      if (weigh.getZ() != select.getZ())
+        return context.refuse(weigh, "'sattn.weigh' of another score than the one that selects");
+      if (weigh.getLse())
+        return context.refuse(weigh, "'sattn.weigh with'");
+      chain.weights.push_back(weigh);
+    }
+  if (chain.normalize)
+    for (Operation &op : context.pattern.getBody().front())
+      if (auto accumulate = dyn_cast<AccumulateOp>(op); accumulate && ridesAlong(accumulate, chain.normalize))
+        chain.fused.push_back(accumulate);
+  return chain;
+}
+
+FailureOr<Selections> buildSelections(Context &context, Preparer &preparer) {
+  Selections selections;
+  for (Operation &op : context.pattern.getBody().front()) {
+    auto select = dyn_cast<SelectOp>(op);
+    if (!select)
+      continue;
+    auto chain = chainOf(context, select);
+    if (failed(chain))
+      return failure();
+    // Two selections from one normalised score: the attention rides along with the first.
+    llvm::erase_if(chain->fused, [&](AccumulateOp op) { return selections.attentions.contains(op.getResult()); });
+    if (failed(buildSelectKernel(context, preparer, *chain, selections)))
+      return failure();
+  }
+  return selections;
+}
+
+} // namespace sattn::lower

@@ -1,0 +1,55 @@
+// Selections as kernels see them: where their lists lie, and the kernel that makes them.
+//
+// One kernel scores blocks, keeps the best of each row and writes lists of block numbers. If the score is normalised it
+// makes two passes: the first computes the softmax statistics and, since it has the probabilities at hand, the attention
+// over the same blocks; the second recomputes the scores, pools them and selects. No rows x blocks array exists.
+#pragma once
+#include "lib/transforms/kernels/Streams.h"
+
+namespace sattn::lower {
+
+/// The chain from a dot product to a selection.
+struct SelectionChain {
+  SelectOp select;
+  ScoreChain score;
+  NormalizeOp normalize; // the rest may be null
+  ReduceOp reduce;
+  RebinOp rebin;
+  SmallVector<WeighOp> weights;
+  SmallVector<AccumulateOp> fused; ///< attention over the blocks of `normalize`, computed in its first pass
+};
+
+/// The lists of a selection in memory: for each row and head `slots` block numbers, ascending, -1 padded.
+struct SelectionLists {
+  PlanRef lists;
+  AxisAttr row;   ///< t or u
+  AxisAttr head;  ///< null: one list for all heads
+  AxisAttr block; ///< c(b)
+  int64_t slots = 0;
+  bool perChunk = true; ///< counted within a chunk of rows
+};
+
+/// A tensor that a selection kernel wrote, one row for each row of the lists.
+struct RowWorkspace {
+  PlanRef ref;
+  AxisAttr head;
+  int64_t features = 0;
+};
+
+struct Selections {
+  llvm::DenseMap<Value, SelectionLists> lists;     ///< by the result of sattn.select
+  llvm::DenseMap<Value, RowWorkspace> weights;     ///< by the result of sattn.weigh
+  llvm::DenseMap<Value, RowWorkspace> attentions;  ///< by the result of sattn.accumulate: finalised outputs
+};
+
+/// Builds the kernels of all selections of the pattern.
+FailureOr<Selections> buildSelections(Context &context, Preparer &preparer);
+
+/// The selection and the formula that a set was normalised to; both may be null.
+struct SetParts {
+  SelectOp select;
+  SetOp formula;
+};
+FailureOr<SetParts> partsOf(Context &context, Operation *user, Value set);
+
+} // namespace sattn::lower
