@@ -39,9 +39,10 @@ char *copyText(const std::string &text) {
 extern "C" {
 
 const char *sattn_status_name(sattn_status status) {
-  static const char *const names[] = {
-      "SATTN_OK",           "SATTN_BAD_ARGUMENT",   "SATTN_BAD_CALL",    "SATTN_UNSUPPORTED",   "SATTN_NO_COMPILER",
-      "SATTN_COMPILE_FAILED", "SATTN_BAD_ARTEFACT", "SATTN_ENVIRONMENT", "SATTN_OUT_OF_MEMORY", "SATTN_INTERNAL"};
+  static const char *const names[] = {"SATTN_OK",           "SATTN_BAD_ARGUMENT", "SATTN_BAD_CALL",
+                                      "SATTN_UNSUPPORTED",  "SATTN_NO_COMPILER",  "SATTN_COMPILE_FAILED",
+                                      "SATTN_BAD_ARTEFACT", "SATTN_ENVIRONMENT",  "SATTN_OUT_OF_MEMORY",
+                                      "SATTN_INTERNAL"};
   auto index = static_cast<size_t>(status);
   return index < std::size(names) ? names[index] : "SATTN_UNKNOWN";
 }
@@ -49,8 +50,7 @@ const char *sattn_status_name(sattn_status status) {
 const char *sattn_last_error(void) { return lastErrorText; }
 
 #define SATTN_TEXT_OF(number) #number
-#define SATTN_VERSION_TEXT(major, minor, patch)                                                                        \
-  SATTN_TEXT_OF(major) "." SATTN_TEXT_OF(minor) "." SATTN_TEXT_OF(patch)
+#define SATTN_VERSION_TEXT(major, minor, patch) SATTN_TEXT_OF(major) "." SATTN_TEXT_OF(minor) "." SATTN_TEXT_OF(patch)
 
 const char *sattn_version(void) {
   return SATTN_VERSION_TEXT(SATTN_VERSION_MAJOR, SATTN_VERSION_MINOR, SATTN_VERSION_PATCH);

@@ -19,8 +19,8 @@ struct ArtefactSection {
 /// The layout that writer and reader agree on; all numbers little endian.
 namespace layout {
 inline constexpr std::string_view magic = "SATTNART";
-inline constexpr size_t headerSize = 16;  ///< magic, u32 version, u32 section count
-inline constexpr size_t entrySize = 56;   ///< u32 kind, u32 0, u64 offset, u64 size, 32 bytes of hash
+inline constexpr size_t headerSize = 16; ///< magic, u32 version, u32 section count
+inline constexpr size_t entrySize = 56;  ///< u32 kind, u32 0, u64 offset, u64 size, 32 bytes of hash
 inline constexpr size_t alignment = 64;
 inline constexpr uint32_t maxSections = 4096;
 inline constexpr uint64_t maxBytes = uint64_t(1) << 30;

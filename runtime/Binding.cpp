@@ -194,8 +194,7 @@ Status Binder::bindSize(const std::string &operand, const std::string &axis, int
     state.values[symbol] = size;
   }
   if (state.values[symbol] != size)
-    return fail<Err::AxisMismatch>(operand, axis, size, m.roles[state.owners[symbol]].name, axis,
-                                   state.values[symbol]);
+    return fail<Err::AxisMismatch>(operand, axis, size, m.roles[state.owners[symbol]].name, axis, state.values[symbol]);
   return success();
 }
 
@@ -417,8 +416,8 @@ Status Binder::checkRequirements() const {
     std::string sizes;
     for (int symbol : requirement.check.symbolsUsed()) {
       const std::string &name = m.symbols.name(symbol);
-      sizes += (sizes.empty() ? "" : ", ") + (name[0] == '$' ? name.substr(1) : name) + "=" +
-               std::to_string(value(symbol));
+      sizes +=
+          (sizes.empty() ? "" : ", ") + (name[0] == '$' ? name.substr(1) : name) + "=" + std::to_string(value(symbol));
     }
     return fail<Err::Requirement>(requirement.message, sizes.empty() ? "never true" : sizes);
   }

@@ -194,9 +194,9 @@ bool Context::fromDisk(const Question &question, Kernel *&out) {
   Status status = Artefact::read(bytes, artefact);
   if (status.ok())
     status = parseManifests(std::string(artefact.manifest()), manifests);
-  if (status.ok() && (manifests.size() != 1 || manifests[0].request.pattern != question.request.pattern ||
-                      manifests[0].request.bind != question.request.bind ||
-                      manifests[0].request.target != question.request.target))
+  if (status.ok() &&
+      (manifests.size() != 1 || manifests[0].request.pattern != question.request.pattern ||
+       manifests[0].request.bind != question.request.bind || manifests[0].request.target != question.request.target))
     status = fail<Err::NotAnArtefact>("its manifest belongs to another key");
   if (status.ok())
     status = loadKernel(std::move(manifests[0]), artefact.code(manifests[0].code), &stem, out);
@@ -295,8 +295,8 @@ Status Context::compile(const Question &question, Kernel *&out) {
     if (stored && status.code() == SATTN_BAD_ARTEFACT)
       diskCache->reject(stem, status.text());
     Stats::add(runEngine->stats.compileErrors);
-    runEngine->log.event("compile-error", patternName(question.request.pattern), question.request.target,
-                         status.text(), time);
+    runEngine->log.event("compile-error", patternName(question.request.pattern), question.request.target, status.text(),
+                         time);
     return status;
   }
   Stats::add(runEngine->stats.compiles);

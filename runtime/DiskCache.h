@@ -45,12 +45,12 @@ public:
   /// Whether load() would find a file, without reading it.
   bool has(const Key &key, bool anyBuild) const;
 
-  /// Writes an artefact and then evicts what is beyond the limit, never `key` itself. The stem is set in any case. False
-  /// when it could not be written (one warning for the life of the cache).
+  /// Writes an artefact and then evicts what is beyond the limit, never `key` itself. The stem is set in any case.
+  /// False when it could not be written (one warning for the life of the cache).
   bool store(const Key &key, std::string_view bytes, std::string &stem);
 
-  /// A file that holds exactly `code`, the code section of the artefact `stem`; written if it is not there. Not valid if
-  /// that is impossible.
+  /// A file that holds exactly `code`, the code section of the artefact `stem`; written if it is not there. Not valid
+  /// if that is impossible.
   Fd openCode(const std::string &stem, std::string_view code);
 
   /// Removes an entry whose contents were found wrong by the caller, with one log line.

@@ -146,16 +146,35 @@ Status ElfImage::readDynamic() {
     case DT_TEXTREL:
     case DT_REL:
       return refuse("it has text relocations");
-    case DT_HASH: d.hash = value; break;
-    case DT_GNU_HASH: d.gnuHash = value; break;
-    case DT_STRTAB: d.strings = value; break;
-    case DT_STRSZ: d.stringsSize = value; break;
-    case DT_SYMTAB: symbolTable = value; break;
-    case DT_RELA: d.rela = value; break;
-    case DT_RELASZ: d.relaSize = value; break;
-    case DT_JMPREL: d.jumpRela = value; break;
-    case DT_PLTRELSZ: d.jumpRelaSize = value; break;
-    default: break;
+    case DT_HASH:
+      d.hash = value;
+      break;
+    case DT_GNU_HASH:
+      d.gnuHash = value;
+      break;
+    case DT_STRTAB:
+      d.strings = value;
+      break;
+    case DT_STRSZ:
+      d.stringsSize = value;
+      break;
+    case DT_SYMTAB:
+      symbolTable = value;
+      break;
+    case DT_RELA:
+      d.rela = value;
+      break;
+    case DT_RELASZ:
+      d.relaSize = value;
+      break;
+    case DT_JMPREL:
+      d.jumpRela = value;
+      break;
+    case DT_PLTRELSZ:
+      d.jumpRelaSize = value;
+      break;
+    default:
+      break;
     }
   }
   strings = at(d.strings, d.stringsSize);

@@ -29,9 +29,9 @@ private:
   std::string_view stringAt(uint64_t offset) const;
 
   std::string_view file;
-  std::string_view dynamic;      ///< the PT_DYNAMIC segment
-  std::string_view strings;      ///< DT_STRTAB
-  uint64_t symbolTable = 0;      ///< address of DT_SYMTAB
+  std::string_view dynamic; ///< the PT_DYNAMIC segment
+  std::string_view strings; ///< DT_STRTAB
+  uint64_t symbolTable = 0; ///< address of DT_SYMTAB
   uint64_t symbolCount = 0;
 };
 

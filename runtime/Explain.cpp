@@ -47,8 +47,8 @@ struct StepList final : StepObserver {
 
   bool step(const Step &step, const int64_t (&grid)[3]) override {
     if (++count <= shown)
-      fmt::format_to(std::back_inserter(text), "  {}: {} {} x {} x {} tasks\n", step.where,
-                     m.kernels[step.kernel].name, grid[0], grid[1], grid[2]);
+      fmt::format_to(std::back_inserter(text), "  {}: {} {} x {} x {} tasks\n", step.where, m.kernels[step.kernel].name,
+                     grid[0], grid[1], grid[2]);
     return false;
   }
 

@@ -28,9 +28,22 @@ bool Expr::parseOp(std::string_view text, Op &op) {
   static constexpr struct {
     std::string_view text;
     Op op;
-  } table[] = {{"+", Op::Add}, {"-", Op::Sub}, {"*", Op::Mul}, {"floordiv", Op::FloorDiv}, {"ceildiv", Op::CeilDiv},
-               {"mod", Op::Mod}, {"min", Op::Min}, {"max", Op::Max}, {"==", Op::Eq}, {"!=", Op::Ne}, {"<", Op::Lt},
-               {"<=", Op::Le}, {">", Op::Gt}, {">=", Op::Ge}, {"and", Op::And}, {"or", Op::Or}};
+  } table[] = {{"+", Op::Add},
+               {"-", Op::Sub},
+               {"*", Op::Mul},
+               {"floordiv", Op::FloorDiv},
+               {"ceildiv", Op::CeilDiv},
+               {"mod", Op::Mod},
+               {"min", Op::Min},
+               {"max", Op::Max},
+               {"==", Op::Eq},
+               {"!=", Op::Ne},
+               {"<", Op::Lt},
+               {"<=", Op::Le},
+               {">", Op::Gt},
+               {">=", Op::Ge},
+               {"and", Op::And},
+               {"or", Op::Or}};
   for (const auto &entry : table)
     if (entry.text == text) {
       op = entry.op;

@@ -52,7 +52,26 @@ public:
   std::vector<int> symbolsUsed() const;
 
 private:
-  enum class Op : uint8_t { Constant, Symbol, Add, Sub, Mul, FloorDiv, CeilDiv, Mod, Min, Max, Eq, Ne, Lt, Le, Gt, Ge, And, Or };
+  enum class Op : uint8_t {
+    Constant,
+    Symbol,
+    Add,
+    Sub,
+    Mul,
+    FloorDiv,
+    CeilDiv,
+    Mod,
+    Min,
+    Max,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    And,
+    Or
+  };
   struct Instruction {
     Op op;
     int64_t operand; ///< the constant, or the symbol's number

@@ -1,4 +1,5 @@
-// File descriptors and whole-file reads and writes, with errno values as results. Used by the disk cache and the loader.
+// File descriptors and whole-file reads and writes, with errno values as results. Used by the disk cache and the
+// loader.
 #pragma once
 
 #include <cstdint>

@@ -64,7 +64,8 @@ std::string patternName(std::string_view pattern) {
   if (at == std::string_view::npos)
     return "?";
   size_t end = at + 1;
-  while (end < pattern.size() && end - at < 128 && (isalnum(static_cast<unsigned char>(pattern[end])) || pattern[end] == '_'))
+  while (end < pattern.size() && end - at < 128 &&
+         (isalnum(static_cast<unsigned char>(pattern[end])) || pattern[end] == '_'))
     ++end;
   return end == at + 1 ? "?" : std::string(pattern.substr(at + 1, end - at - 1));
 }

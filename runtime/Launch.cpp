@@ -63,8 +63,8 @@ struct TaskLoop {
 class Launcher {
 public:
   Launcher(const Kernel &kernel, RunState &state, char *workspace, int threads, StepObserver *observer)
-      : kernel(kernel), m(kernel.manifest()), state(state), workspace(workspace), threads(threads),
-        observer(observer) {}
+      : kernel(kernel), m(kernel.manifest()), state(state), workspace(workspace), threads(threads), observer(observer) {
+  }
 
   Status run();
 

@@ -1,5 +1,5 @@
-// Where lines for people and for scripts go: the caller's log hook, or standard error (warnings and, with SATTN_VERBOSE,
-// events). Events are CSV with a template line first, so that a script needs no documentation:
+// Where lines for people and for scripts go: the caller's log hook, or standard error (warnings and, with
+// SATTN_VERBOSE, events). Events are CSV with a template line first, so that a script needs no documentation:
 //   sattn_verbose,event,pattern,target,detail,microseconds
 //   sattn_verbose,compile,window,cpu-avx512,key=3f2a...,181342
 #pragma once

@@ -31,7 +31,7 @@ struct Operand {
   std::string name;
   std::vector<Axis> axes;
   Dtype dtype;
-  bool batched;     ///< has a position axis
+  bool batched;      ///< has a position axis
   int position = -1; ///< index into `axes`; -1: none
   int head = -1;     ///< index into `axes`; -1: none
   int64_t inner = 1; ///< product of the feature sizes
@@ -74,9 +74,9 @@ const char *perBatchName(PerBatch which);
 struct KernelArg {
   enum class Kind : uint8_t { Role, Result, Workspace, Index, FloatParam, FloatConstant, PerBatch };
   Kind kind;
-  int index = 0;      ///< of the role, result, workspace or param; the PerBatch
-  float constant = 0; ///< FloatConstant
-  Expr value;         ///< Index
+  int index = 0;                       ///< of the role, result, workspace or param; the PerBatch
+  float constant = 0;                  ///< FloatConstant
+  Expr value;                          ///< Index
   std::array<Expr, 3> counts, strides; ///< Workspace: batch, position, head
 
   int slots() const { return kind <= Kind::Workspace ? 7 : 1; }
@@ -122,11 +122,11 @@ struct Manifest {
   std::vector<Workspace> workspaces;
   std::vector<KernelInfo> kernels;
   std::vector<Step> steps;
-  std::string explain;     ///< the free-form facts as indented JSON; "" if there are none
-  int code = -1;           ///< section of the code; -1: the first code section
-  int queryAxis = -1;      ///< symbol of axis 't', or -1
-  int keyAxis = -1;        ///< symbol of axis 's', or -1
-  std::string text;        ///< the JSON it was read from
+  std::string explain; ///< the free-form facts as indented JSON; "" if there are none
+  int code = -1;       ///< section of the code; -1: the first code section
+  int queryAxis = -1;  ///< symbol of axis 't', or -1
+  int keyAxis = -1;    ///< symbol of axis 's', or -1
+  std::string text;    ///< the JSON it was read from
 };
 
 /// Reads one manifest or a bundle's list of manifests. `text` is untrusted: every malformed or unknown field gives a

@@ -42,8 +42,8 @@ private:
   JsonObject top;
   Manifest &out;
   std::vector<std::pair<std::string, std::string>> bindItems;
-  int topStep = 0;       ///< index of the top-level step that is being read
-  size_t stepCount = 0;  ///< all steps, nested ones included
+  int topStep = 0;      ///< index of the top-level step that is being read
+  size_t stepCount = 0; ///< all steps, nested ones included
 
   static constexpr size_t maxOperands = 64, maxParams = 256, maxItems = 1024, maxSteps = 4096, maxDepth = 8;
   static constexpr int64_t maxScratch = int64_t(256) << 20, maxFeatures = 1 << 20;

@@ -1,5 +1,5 @@
-// What differs between a request that no cache answers and the cached kernel that is nearest to it: the most useful line
-// of a NO_COMPILER error.
+// What differs between a request that no cache answers and the cached kernel that is nearest to it: the most useful
+// line of a NO_COMPILER error.
 #pragma once
 
 #include "runtime/Manifest.h"

@@ -25,12 +25,12 @@ struct Extent {
 };
 
 struct RunState {
-  std::vector<int64_t> values;       ///< by symbol of the manifest
-  std::vector<int> owners;           ///< by symbol: the role that gave the size, -1: none yet
-  std::vector<float> floats;         ///< by param
+  std::vector<int64_t> values; ///< by symbol of the manifest
+  std::vector<int> owners;     ///< by symbol: the role that gave the size, -1: none yet
+  std::vector<float> floats;   ///< by param
   std::vector<View> roles, results;
-  std::vector<Extent> extents;       ///< roles, then results
-  std::vector<bool> given;           ///< by result: the caller wants it
+  std::vector<Extent> extents;                  ///< roles, then results
+  std::vector<bool> given;                      ///< by result: the caller wants it
   std::array<std::vector<int64_t>, 3> perBatch; ///< by PerBatch, where the caller gave no array
   std::array<const int64_t *, 3> perBatchData{};
   int64_t batch = 1;

@@ -85,8 +85,7 @@ Status layoutWorkspace(const Manifest &m, RunState &state) {
   for (size_t i = 0; i < count; ++i) {
     int index = state.order[i];
     state.workspaceOffsets[index] = lowestPlace(m, state, state.order.data(), i, index);
-    state.workspaceTotal =
-        std::max(state.workspaceTotal, state.workspaceOffsets[index] + state.workspaceBytes[index]);
+    state.workspaceTotal = std::max(state.workspaceTotal, state.workspaceOffsets[index] + state.workspaceBytes[index]);
   }
   for (size_t i = 0; i < m.results.size(); ++i)
     if (!state.given[i])

@@ -53,7 +53,7 @@ typedef enum sattn_status {
   SATTN_BAD_ARTEFACT = 6,   /* damaged or malformed artefact bytes */
   SATTN_ENVIRONMENT = 7,    /* the operating system refused something that was needed */
   SATTN_OUT_OF_MEMORY = 8,
-  SATTN_INTERNAL = 9,       /* an error of this library; please report the text */
+  SATTN_INTERNAL = 9,             /* an error of this library; please report the text */
   SATTN_STATUS_WIDTH = 0x7fffffff /* no status: gives the type its width, so that later values fit */
 } sattn_status;
 
@@ -95,16 +95,16 @@ typedef void (*sattn_log)(void *user, sattn_log_level level, const char *line);
 
 typedef struct sattn_options {
   size_t struct_size;
-  const char *cache_dir;  /* default: SATTN_CACHE_DIR, else $XDG_CACHE_HOME/sattn, else $HOME/.cache/sattn */
-  uint64_t cache_bytes;   /* upper bound of the directory, least recently used entries go first; default 1 GiB */
-  int32_t memory_only;    /* 1: neither read nor write a cache directory */
-  int32_t jit_off;        /* 1: never call the compile hook; SATTN_JIT=off does the same */
-  int32_t threads;        /* threads of a run, the caller's included; default: CPUs this process may use */
-  int32_t reserved;       /* 0 */
-  const char *target;     /* what "cpu" and an absent target of a spec mean; default: sattn_isa_detect() */
+  const char *cache_dir; /* default: SATTN_CACHE_DIR, else $XDG_CACHE_HOME/sattn, else $HOME/.cache/sattn */
+  uint64_t cache_bytes;  /* upper bound of the directory, least recently used entries go first; default 1 GiB */
+  int32_t memory_only;   /* 1: neither read nor write a cache directory */
+  int32_t jit_off;       /* 1: never call the compile hook; SATTN_JIT=off does the same */
+  int32_t threads;       /* threads of a run, the caller's included; default: CPUs this process may use */
+  int32_t reserved;      /* 0 */
+  const char *target;    /* what "cpu" and an absent target of a spec mean; default: sattn_isa_detect() */
   sattn_parallel_for parallel_for; /* runs tasks in place of the library's own pool */
   void *parallel_for_user;
-  sattn_log log;          /* default: warnings go to stderr */
+  sattn_log log; /* default: warnings go to stderr */
   void *log_user;
 } sattn_options;
 
@@ -168,12 +168,12 @@ SATTN_API const char *sattn_kernel_manifest(const sattn_kernel *kernel); /* JSON
 /* A role (operand) or result. Its tensor has the dimensions `axes`, in this order. */
 typedef struct sattn_operand_info {
   size_t struct_size;
-  const char *name;         /* "q" */
-  const char *dtype;        /* "f32", "f16", "bf16" or "i32" */
+  const char *name;  /* "q" */
+  const char *dtype; /* "f32", "f16", "bf16" or "i32" */
   int32_t ndim;
   int32_t reserved;
-  const char *const *axes;  /* "B", "t", "h", "D"; B is the batch, absent where the role has no position axis */
-  const int64_t *sizes;     /* static size of each axis, -1 where the call decides */
+  const char *const *axes; /* "B", "t", "h", "D"; B is the batch, absent where the role has no position axis */
+  const int64_t *sizes;    /* static size of each axis, -1 where the call decides */
 } sattn_operand_info;
 
 typedef enum sattn_param_type {
@@ -272,16 +272,16 @@ SATTN_API void sattn_free(void *memory); /* NULL is allowed */
 
 typedef struct sattn_stats_data {
   size_t struct_size;
-  uint64_t memory_hits;   /* sattn_get() answered from memory */
-  uint64_t bundle_hits;   /* loaded from a bundle */
-  uint64_t disk_hits;     /* loaded from the cache directory */
-  uint64_t compiles;      /* compile hook calls that gave a kernel */
+  uint64_t memory_hits; /* sattn_get() answered from memory */
+  uint64_t bundle_hits; /* loaded from a bundle */
+  uint64_t disk_hits;   /* loaded from the cache directory */
+  uint64_t compiles;    /* compile hook calls that gave a kernel */
   uint64_t compile_errors;
-  uint64_t misses;        /* SATTN_NO_COMPILER */
-  uint64_t damaged;       /* cache files that were found damaged and removed */
-  uint64_t evictions;     /* cache entries removed for space */
-  uint64_t compile_ns;    /* time inside the compile hook */
-  uint64_t load_ns;       /* time to read, verify and load code */
+  uint64_t misses;     /* SATTN_NO_COMPILER */
+  uint64_t damaged;    /* cache files that were found damaged and removed */
+  uint64_t evictions;  /* cache entries removed for space */
+  uint64_t compile_ns; /* time inside the compile hook */
+  uint64_t load_ns;    /* time to read, verify and load code */
   uint64_t runs;
   uint64_t tasks;
 } sattn_stats_data;
@@ -296,15 +296,15 @@ SATTN_API const char *sattn_cache_dir(const sattn_context *context);
 
 typedef struct sattn_cache_entry {
   size_t struct_size;
-  const char *file;     /* name inside the directory */
-  const char *error;    /* NULL, or what is wrong with the entry; then the five strings below are "" */
-  const char *key;      /* 64 hex digits */
-  const char *pattern;  /* name of the pattern */
+  const char *file;    /* name inside the directory */
+  const char *error;   /* NULL, or what is wrong with the entry; then the five strings below are "" */
+  const char *key;     /* 64 hex digits */
+  const char *pattern; /* name of the pattern */
   const char *bind;
   const char *target;
   const char *build;
-  uint64_t bytes;       /* on disk, code file included */
-  int64_t last_use;     /* seconds since 1970 */
+  uint64_t bytes;   /* on disk, code file included */
+  int64_t last_use; /* seconds since 1970 */
 } sattn_cache_entry;
 
 /* Gets one entry; its strings are valid during the call. */

@@ -223,7 +223,8 @@ TEST_CASE("the environment") {
   given.log_user = &lines;
   CHECK(dirOf(given).empty());
   REQUIRE(lines.size() == 1);
-  CHECK(lines[0] == "[SA0421] cache directory '(none)' is not used, kernels stay in memory: set SATTN_CACHE_DIR or HOME");
+  CHECK(lines[0] ==
+        "[SA0421] cache directory '(none)' is not used, kernels stay in memory: set SATTN_CACHE_DIR or HOME");
   setenv("SATTN_JIT", "of", 1);
   given.memory_only = 1;
   lines.clear();

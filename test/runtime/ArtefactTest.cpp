@@ -76,7 +76,8 @@ TEST_CASE("messages") {
   CHECK_STATUS(readBytes(with(190, 9)), Err::SectionTable, "padding before it is not 0");
   CHECK_STATUS(readBytes(with(16, 2)), Err::NotAnArtefact, "exactly one manifest");
   uint64_t offset, size;
-  CHECK_STATUS(locateManifest(std::string_view(bytes).substr(0, 40), offset, size), Err::NotAnArtefact, "section table");
+  CHECK_STATUS(locateManifest(std::string_view(bytes).substr(0, 40), offset, size), Err::NotAnArtefact,
+               "section table");
   CHECK_STATUS(locateManifest(with(16, 2), offset, size), Err::SectionTable, "the first section is not the manifest");
 }
 
@@ -96,9 +97,9 @@ TEST_CASE("the compiler's check reads everything") {
 TEST_CASE("bundles keep each manifest with its code, and equal code once") {
   json other = identifyManifest();
   std::string bundle;
-  CHECK_OK(writeBundle({artefactOf(axpyManifest()), artefactOf(totalManifest()),
-                        writeArtefact(other.dump(), kernelCodeWithId(77))},
-                       bundle));
+  CHECK_OK(writeBundle(
+      {artefactOf(axpyManifest()), artefactOf(totalManifest()), writeArtefact(other.dump(), kernelCodeWithId(77))},
+      bundle));
   CHECK_OK(checkArtefact(bundle));
   Artefact artefact;
   CHECK_OK(Artefact::read(bundle, artefact));

@@ -29,8 +29,7 @@ int main(void) {
   failures += kernel != NULL;
   failures += strstr(sattn_last_error(), "[SA0406] no kernel is cached for pattern 'window'") == NULL;
   failures += sattn_stats(context, &stats) != SATTN_OK || stats.misses != 1;
-  failures += sattn_version_number() !=
-              SATTN_VERSION_MAJOR * 10000 + SATTN_VERSION_MINOR * 100 + SATTN_VERSION_PATCH;
+  failures += sattn_version_number() != SATTN_VERSION_MAJOR * 10000 + SATTN_VERSION_MINOR * 100 + SATTN_VERSION_PATCH;
   sattn_context_destroy(context);
   if (failures)
     fprintf(stderr, "%d failures; last error: %s\n", failures, sattn_last_error());

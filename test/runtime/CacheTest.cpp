@@ -96,7 +96,9 @@ TEST_CASE("damaged files are found, replaced and logged once") {
   TestCompiler compiler;
   const std::string &dir = folder.path();
   compiler.add(identified(1), kernelCodeWithId(1));
-  { TestContext(&compiler, dir).kernel(identified(1)); }
+  {
+    TestContext(&compiler, dir).kernel(identified(1));
+  }
   std::string artefact = onlyFile(dir, ".sattn"), code = onlyFile(dir, ".so");
   std::string goodArtefact = readFile(artefact), goodCode = readFile(code);
   int compiled = 1;
@@ -180,7 +182,9 @@ TEST_CASE("a directory that takes no files costs one warning and no kernel") {
   TemporaryFolder folder;
   TestCompiler compiler;
   std::string dir = folder.file("c");
-  { TestContext(&compiler, dir).kernel(axpyManifest()); }
+  {
+    TestContext(&compiler, dir).kernel(axpyManifest());
+  }
   // Every write fails, as on a full disk, for any user: no file may grow. Done in a child, for the limit stays.
   pid_t child = fork();
   if (child == 0) {
@@ -347,7 +351,8 @@ TEST_CASE("list, verify, gc and clear for tools") {
     CHECK(entry.error.empty());
   CHECK_RUN(sattn_cache_verify(context.get(), Shown::visit, &seen, &count));
   CHECK(count == 1);
-  CHECK(seen.entries[0].error + seen.entries[1].error == "[SA0413] section 1 of the artefact is damaged: its hash does not match");
+  CHECK(seen.entries[0].error + seen.entries[1].error ==
+        "[SA0413] section 1 of the artefact is damaged: its hash does not match");
   // Damage in the manifest: both see it.
   bytes[200] ^= 1;
   writeFile(victim, bytes);
@@ -405,7 +410,9 @@ TEST_CASE("no descriptor is left open") {
   TemporaryFolder folder;
   TestCompiler compiler;
   auto open = [] { return filesIn("/proc/self/fd").size(); };
-  { TestContext(&compiler, folder.file("w")).kernel(axpyManifest()); }
+  {
+    TestContext(&compiler, folder.file("w")).kernel(axpyManifest());
+  }
   size_t before = open();
   {
     TestContext context(&compiler, folder.file("c")), memory(&compiler);
@@ -419,7 +426,9 @@ TEST_CASE("no descriptor is left open") {
 TEST_CASE("a process without descriptors to spare destroys nothing") {
   TemporaryFolder folder;
   TestCompiler compiler;
-  { TestContext(&compiler, folder.path()).kernel(axpyManifest()); }
+  {
+    TestContext(&compiler, folder.path()).kernel(axpyManifest());
+  }
   std::vector<std::string> before = filesIn(folder.path());
   TestContext context(&compiler, folder.path());
   rlimit limit, few;

@@ -286,7 +286,8 @@ TEST_CASE("expressions of a plan that fail for a call") {
     call.input("q", q).input("k", k);
     CHECK_ERROR(sattn_run(context.kernel(m), call.get()), SATTN_BAD_CALL, text);
   };
-  expect("/derived/0/value", R"(["floordiv", "s", ["-", "t", 2]])", "[SA0332] 'n' divides by a number that is not positive");
+  expect("/derived/0/value", R"(["floordiv", "s", ["-", "t", 2]])",
+         "[SA0332] 'n' divides by a number that is not positive");
   expect("/derived/0/value", R"(["*", 9223372036854775807, "s"])", "[SA0331] 'n' does not fit into 64 bits");
   expect("/requires/0/check", R"(["mod", "s", 0])", "[SA0332] 'query heads must be");
   expect("/requires/0/check", "0", "[SA0330] query heads must be a multiple of kv heads (never true)");

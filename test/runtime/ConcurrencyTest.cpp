@@ -192,9 +192,9 @@ TEST_CASE("fork() while other threads compile and run") {
     // What the other thread is compiling now must not be waited for in the child: nobody compiles it there. The test
     // compiler has a mutex of its own that the child may find taken, so the child asks for what needs no compiler.
     failures += inChild([&] {
-      alarm(20);
-      return runTotal(kernel, 3) == totalSum && get(context.get(), totalManifest()) == kernel;
-    }) != 0;
+                  alarm(20);
+                  return runTotal(kernel, 3) == totalSum && get(context.get(), totalManifest()) == kernel;
+                }) != 0;
     usleep(1000);
   }
   stop = true;
@@ -205,8 +205,8 @@ TEST_CASE("fork() while other threads compile and run") {
 
 TEST_CASE("processes that miss the same key compile once") {
   TemporaryFolder folder;
-  auto *compiled = static_cast<std::atomic<int> *>(
-      mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  auto *compiled =
+      static_cast<std::atomic<int> *>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   REQUIRE(static_cast<void *>(compiled) != MAP_FAILED);
   constexpr int processes = 8;
   int failures = 0;

@@ -49,7 +49,8 @@ void operator delete(void *memory, size_t, std::align_val_t) noexcept { release(
 
 namespace {
 /// Calls `body` with the first, second, ... allocation failing, until it needs no more. Each failure must be reported
-/// as such and leave nothing allocated, or only what is kept for the next call. Returns the number of injected failures.
+/// as such and leave nothing allocated, or only what is kept for the next call. Returns the number of injected
+/// failures.
 template <typename Body> int failEach(Body body, bool keeps = false) {
   for (int count = 0;; ++count) {
     REQUIRE(count < 2000);
@@ -73,7 +74,9 @@ template <typename Body> int failEach(Body body, bool keeps = false) {
 } // namespace
 
 TEST_CASE("creating a context") {
-  { TestContext first(nullptr); } // what the process keeps for all contexts
+  {
+    TestContext first(nullptr);
+  } // what the process keeps for all contexts
   int count = failEach([&] {
     sattn_options options = {};
     options.struct_size = sizeof(options);

@@ -304,12 +304,10 @@ TEST_CASE("the order of a step is the manifest's") {
   TestContext context(&compiler);
   int number = 0;
   // x is t, y is h, z is B.
-  for (const Case &c : {Case{{}, 12, 1, 3, false, false, false},
-                        Case{{"z", "y", "x"}, 12, 1, 3, false, false, false},
-                        Case{{"x", "y", "z"}, 1, 8, 2, false, false, false},
-                        Case{{"-x", "z", "y"}, 4, 8, 1, false, true, false},
-                        Case{{"y", "-z", "-x"}, 3, 1, 6, true, true, false},
-                        Case{{"-z", "-y", "-x"}, 12, 1, 3, true, true, true}}) {
+  for (const Case &c :
+       {Case{{}, 12, 1, 3, false, false, false}, Case{{"z", "y", "x"}, 12, 1, 3, false, false, false},
+        Case{{"x", "y", "z"}, 1, 8, 2, false, false, false}, Case{{"-x", "z", "y"}, 4, 8, 1, false, true, false},
+        Case{{"y", "-z", "-x"}, 3, 1, 6, true, true, false}, Case{{"-z", "-y", "-x"}, 12, 1, 3, true, true, true}}) {
     if (!c.order.empty())
       step["order"] = c.order;
     m["steps"] = {clear, step};
@@ -336,8 +334,8 @@ TEST_CASE("explain says what will run") {
   CHECK_RUN(sattn_explain(kernel, nullptr, &text));
   std::string plain = text;
   sattn_free(text);
-  for (const char *part : {"pattern   total", "role      k: f32[B, s, g, D]", "steps[1]: loop over wave",
-                           "kernel rowsum", "order -x z y"})
+  for (const char *part :
+       {"pattern   total", "role      k: f32[B, s, g, D]", "steps[1]: loop over wave", "kernel rowsum", "order -x z y"})
     CHECK_MESSAGE(plain.find(part) != std::string::npos, plain);
   Tensor q({1, 4, 2, 4}), k({1, 6, 1, 4});
   q.dl.data = k.dl.data = nullptr; // sizes only

@@ -95,8 +95,8 @@ json totalManifest() {
   rowsum["body"][0]["args"].push_back(sums);
   json total = json::parse(R"({"loop": {"var": "wave", "count": 2}, "body": [{"kernel": "total",
       "grid": ["t", "h", "B"], "order": ["-x", "z", "y"], "args": []}]})");
-  total["body"][0]["args"] = {sums, {{"role", "q"}}, {{"result", "o"}}, {{"result", "lse"}}, {{"per_batch", "kv_len"}},
-                              {{"index", "wave"}}};
+  total["body"][0]["args"] = {
+      sums, {{"role", "q"}}, {{"result", "o"}}, {{"result", "lse"}}, {{"per_batch", "kv_len"}}, {{"index", "wave"}}};
   m["steps"] = {rowsum, total};
   m["kernels"] = json::parse(R"({"rowsum": {"symbol": "rowsum", "scratch": 64},
                                  "total": {"symbol": "total", "scratch": 0}})");

@@ -8,8 +8,8 @@
 
 #include <atomic>
 #include <csignal>
-#include <set>
 #include <mutex>
+#include <set>
 #include <thread>
 
 using namespace sattn::rt;
