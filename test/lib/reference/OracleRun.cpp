@@ -1,10 +1,14 @@
-// Runs one pattern through the oracle on .npy files, for comparisons that are scripted outside:
+// Runs one pattern, or one tile program, in float64 on .npy files, for comparisons that are scripted outside:
 //
 //   oracle_run run PATTERN.mlir --arg NAME[:bf16]=F.npy ... [--param NAME=X ...] [--q-offset N|F.npy]
 //              [--kv-offset N|F.npy] [--kv-len F.npy] [--rows I,J,...] --out NAME=F.npy ...
 //
 // Results are float64. With --lookup FOLDER as the first option, PATTERN may be the name of a file there.
 #include "lib/reference/Interpreter.h"
+#include "lib/reference/TileInterp.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
@@ -79,20 +83,22 @@ int main(int argc, char **argv) {
     path = folder + "/" + path + ".mlir";
   mlir::DialectRegistry registry;
   registerPatternDialect(registry);
+  registerTileDialect(registry);
+  registry
+      .insert<mlir::affine::AffineDialect, mlir::arith::ArithDialect, mlir::math::MathDialect, mlir::scf::SCFDialect>();
   MLIRContext context(registry);
   OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceFile<mlir::ModuleOp>(path, &context);
   if (!module)
     return 1;
   auto patterns = module->getOps<PatternOp>();
-  if (patterns.empty())
-    return fail(path + " holds no pattern");
-  PatternOp pattern = *patterns.begin();
+  auto programs = module->getOps<tile::ProgramOp>();
+  if (patterns.empty() && programs.empty())
+    return fail(path + " holds no pattern and no tile program");
 
   int64_t batch = 1;
-  for (auto role : pattern.getRoles().getAsRange<RoleAttr>())
-    if (auto given = call.roles.find(role.getName());
-        given != call.roles.end() && given->second.shape.size() > role.getAxes().size())
-      batch = given->second.shape[0];
+  for (const auto &role : call.roles) // all but tables of heads have the batch first
+    if (role.second.shape.size() > 2)
+      batch = role.second.shape[0];
   for (auto &[word, value] : offsets) {
     std::vector<int64_t> *into = word == "--q-offset"    ? &call.qOffset
                                  : word == "--kv-offset" ? &call.kvOffset
@@ -104,13 +110,16 @@ int main(int argc, char **argv) {
       return fail(error);
   }
 
-  FailureOr<std::vector<ref::Output>> outputs = ref::interpret(pattern, call, [&] { return pattern.emitError(); });
+  auto emitError = [&] { return mlir::emitError(module->getLoc()); };
+  FailureOr<std::vector<ref::Output>> outputs = patterns.empty()
+                                                    ? ref::interpretProgram(*programs.begin(), call, emitError)
+                                                    : ref::interpret(*patterns.begin(), call, emitError);
   if (failed(outputs))
     return 1;
   for (auto &[name, file] : outs) {
     auto found = llvm::find_if(*outputs, [&](const ref::Output &output) { return output.name == name; });
     if (found == outputs->end())
-      return fail("@" + pattern.getSymName().str() + " has no result " + name);
+      return fail("there is no result " + name);
     if (failed(ref::writeNpy(file, found->value, error)))
       return fail(error);
   }

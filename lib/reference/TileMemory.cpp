@@ -1,0 +1,154 @@
+// Memory ops of a task: slices, loads, stores, listed rows, block means.
+#include "lib/reference/TileTask.h"
+
+namespace sattn::ref {
+using namespace tile;
+
+int64_t View::memoryRow(int64_t position, int64_t g) const {
+  const Memory &memory = *of.memory;
+  int64_t b = of.hasBatch ? batch : 0, head = of.hasHeads ? firstHead + g : 0, p = of.hasPositions ? position : 0;
+  if (b < 0 || b >= memory.batch || head < 0 || head >= memory.heads || p < 0 || p >= std::min(limit, memory.positions))
+    return -1;
+  return memory.row(b, head, p);
+}
+
+void TileTask::readRow(const View &view, int64_t position, int64_t head, Tile &tile, int64_t row) {
+  int64_t from = view.memoryRow(position, head);
+  const Memory &memory = *view.of.memory;
+  for (int64_t c = 0; c < tile.cols; ++c)
+    tile.at(row, c) = from < 0 ? dead() : memory.data[from * memory.inner + c];
+}
+
+void TileTask::writeRow(const View &view, int64_t position, int64_t head, const Tile &tile, int64_t row) {
+  int64_t into = view.memoryRow(position, head);
+  if (into < 0)
+    return;
+  Memory &memory = *view.of.memory;
+  int64_t &writer = memory.writer[into];
+  if (writer >= 0 && writer != number) {
+    errors() << "two tasks of one launch write position " << position << " of '" << memory.name << "'";
+    return;
+  }
+  writer = number;
+  for (int64_t c = 0; c < tile.cols; ++c)
+    memory.data[into * memory.inner + c] = tile.at(row, c);
+}
+
+static Tile blank(TileType type) { return Tile::filled(type.getRows(), type.getCols(), notWritten); }
+
+void TileTask::run(SliceOp op) {
+  View view;
+  view.of = values.get<Operand>(op.getArg());
+  view.batch = values.index(op.getBatch());
+  view.group = op.getView().getType().getGroup();
+  view.outer = op.getView().getType().getOuter();
+  view.firstHead = values.index(op.getHead()) * view.group;
+  view.limit = op.getLimit() ? values.index(op.getLimit()) : view.of.memory->positions;
+  values.set(op.getView(), std::move(view));
+}
+
+void TileTask::run(PrivateOp op) {
+  ViewType type = op.getView().getType();
+  auto memory = std::make_shared<Memory>();
+  memory->name = "private";
+  memory->heads = type.getGroup();
+  memory->positions = op.getPositions();
+  memory->inner = type.getInner();
+  memory->data.assign(memory->heads * memory->positions * memory->inner, notWritten);
+  memory->writer.assign(memory->heads * memory->positions, -1);
+  View view;
+  view.limit = memory->positions;
+  view.of.memory = std::move(memory);
+  view.group = type.getGroup();
+  view.outer = type.getOuter();
+  values.set(op.getView(), std::move(view));
+}
+
+void TileTask::run(LoadOp op) {
+  const View &view = values.get<View>(op.getView());
+  Tile tile = blank(op.getTile().getType());
+  int64_t positions = tile.rows / view.group, first = values.index(op.getPosition());
+  for (int64_t i = 0; i < positions; ++i)
+    for (int64_t g = 0; g < view.group; ++g)
+      readRow(view, first + i, g, tile, view.tileRow(positions, i, g));
+  values.set(op.getTile(), std::move(tile));
+}
+
+void TileTask::run(StoreOp op) {
+  const View &view = values.get<View>(op.getView());
+  const Tile &tile = values.get<Tile>(op.getTile());
+  int64_t positions = tile.rows / view.group, first = values.index(op.getPosition());
+  for (int64_t i = 0; i < positions; ++i)
+    for (int64_t g = 0; g < view.group; ++g)
+      writeRow(view, first + i, g, tile, view.tileRow(positions, i, g));
+}
+
+/// Position that id i of a list names; -1 where there is none.
+static int64_t listed(const Tile &ids, int64_t i, int64_t base) {
+  return ids.at(i) >= 0.0 ? base + static_cast<int64_t>(ids.at(i)) : -1;
+}
+
+void TileTask::run(tile::GatherOp op) {
+  const View &view = values.get<View>(op.getView());
+  const Tile &ids = values.get<Tile>(op.getIds());
+  Tile tile = blank(op.getTile().getType());
+  for (int64_t i = 0; i < ids.rows; ++i)
+    for (int64_t g = 0; g < view.group; ++g)
+      readRow(view, listed(ids, i, values.index(op.getBase())), g, tile, view.tileRow(ids.rows, i, g));
+  values.set(op.getTile(), std::move(tile));
+}
+
+void TileTask::run(tile::ScatterOp op) {
+  const View &view = values.get<View>(op.getView());
+  const Tile &ids = values.get<Tile>(op.getIds());
+  for (int64_t i = 0; i < ids.rows; ++i)
+    for (int64_t g = 0; g < view.group; ++g)
+      writeRow(view, listed(ids, i, values.index(op.getBase())), g, values.get<Tile>(op.getTile()),
+               view.tileRow(ids.rows, i, g));
+}
+
+void TileTask::run(GatherAtOp op) {
+  const View &view = values.get<View>(op.getView());
+  const Tile &ids = values.get<Tile>(op.getIds()), &slots = values.get<Tile>(op.getSlots());
+  Tile tile = blank(op.getTile().getType());
+  for (int64_t i = 0; i < ids.rows; ++i)
+    for (int64_t g = 0; g < view.group; ++g) {
+      int64_t row = view.memoryRow(listed(ids, i, values.index(op.getBase())), g),
+              slot = static_cast<int64_t>(slots.at(i));
+      bool exists = row >= 0 && slot >= 0 && slot < view.of.memory->inner;
+      tile.at(view.tileRow(ids.rows, i, g)) =
+          exists ? view.of.memory->data[row * view.of.memory->inner + slot] : dead();
+    }
+  values.set(op.getTile(), std::move(tile));
+}
+
+void TileTask::run(FillOp op) {
+  Memory &memory = *values.get<View>(op.getView()).of.memory;
+  memory.data.assign(memory.data.size(), values.number(op.getValue()).real);
+}
+
+void TileTask::run(BlockMeanOp op) {
+  const View &view = values.get<View>(op.getView());
+  Tile tile = blank(op.getTile().getType());
+  int64_t length = op.getLength(), stride = op.getStride();
+  for (int64_t c = 0; c < tile.rows; ++c) {
+    Tile sum = Tile::filled(1, tile.cols, 0.0), row = sum;
+    int64_t from = (values.index(op.getFirst()) + c) * stride, count = 0;
+    for (int64_t position = from; position < from + length; ++position) {
+      if (view.memoryRow(position, 0) < 0)
+        continue;
+      readRow(view, position, 0, row, 0);
+      for (int64_t d = 0; d < tile.cols; ++d)
+        sum.at(0, d) += row.at(0, d);
+      ++count;
+    }
+    bool exists = op.getRagged() ? count > 0 : count == length;
+    for (int64_t d = 0; d < tile.cols; ++d)
+      tile.at(c, d) = !exists                   ? 0.0
+                      : op.getReduce() == "sum" ? sum.at(0, d)
+                                                : sum.at(0, d) / static_cast<double>(count);
+  }
+  values.set(op.getTile(), std::move(tile));
+}
+
+} // namespace sattn::ref

@@ -1,0 +1,97 @@
+// Selections of a task: overlap pooling, running top-k, inverted lists.
+#include "lib/reference/Partials.h"
+#include "lib/reference/TileTask.h"
+#include <cmath>
+
+namespace sattn::ref {
+using namespace tile;
+
+void TileTask::run(PoolOp op) {
+  const Tile &x = values.get<Tile>(op.getX()), &halo = values.get<Tile>(op.getHalo());
+  TileType type = op.getY().getType();
+  Tile y = Tile::filled(type.getRows(), type.getCols(), 0.0), next = halo;
+  int64_t stride = op.getStride();
+  auto column = [&](int64_t r, int64_t i) { // of the halo and the tile side by side
+    return i < halo.cols ? halo.at(r, i) : x.at(r, i - halo.cols);
+  };
+  for (int64_t r = 0; r < x.rows; ++r) {
+    for (int64_t j = 0; j < y.cols; ++j)
+      for (auto [i, weight] : llvm::enumerate(op.getWeights()))
+        y.at(r, j) += weight * column(r, stride * j + static_cast<int64_t>(i));
+    for (int64_t c = 0; c < halo.cols; ++c)
+      next.at(r, c) = column(r, x.cols + c);
+  }
+  values.set(op.getY(), std::move(y));
+  values.set(op.getNewHalo(), std::move(next));
+}
+
+bool Top::Entry::operator<(const Entry &other) const {
+  if (forced != other.forced)
+    return forced;
+  return score != other.score ? score > other.score : id < other.id;
+}
+
+void TileTask::run(TopInitOp op) {
+  TopType type = op.getTop().getType();
+  Top top;
+  top.k = type.getK();
+  top.rows.resize(type.getRows());
+  values.set(op.getTop(), std::move(top));
+}
+
+void TileTask::run(TopPushOp op) {
+  Top top = values.get<Top>(op.getTop());
+  const Tile &scores = values.get<Tile>(op.getScores());
+  SmallVector<int64_t> bound = symbols(op.getSymbols());
+  for (int64_t r = 0; r < scores.rows; ++r) {
+    int64_t t = values.index(op.getRow()) + evaluateAffine(op.getRowMap().getResult(0), {r}, {});
+    std::vector<Top::Entry> &best = top.rows[r];
+    for (int64_t c = 0; c < scores.cols; ++c) {
+      int64_t id = values.index(op.getFirst()) + c;
+      double score = scores.at(r, c);
+      if (!std::isnan(score) && score != negativeInfinity)
+        best.push_back({isInSets(op.getForced(), t, id, bound), score, id});
+    }
+    llvm::sort(best);
+    if (static_cast<int64_t>(best.size()) > top.k)
+      best.resize(top.k);
+  }
+  values.set(op.getResult(), std::move(top));
+}
+
+void TileTask::run(TopListOp op) {
+  const Top &top = values.get<Top>(op.getTop());
+  int64_t rows = static_cast<int64_t>(top.rows.size());
+  Tile ids = Tile::filled(rows, top.k, -1.0), scores = Tile::filled(rows, top.k, negativeInfinity);
+  for (int64_t r = 0; r < rows; ++r) {
+    std::vector<Top::Entry> chosen = top.rows[r];
+    llvm::sort(chosen, [](const Top::Entry &a, const Top::Entry &b) { return a.id < b.id; });
+    for (auto [i, entry] : llvm::enumerate(chosen)) {
+      ids.at(r, i) = static_cast<double>(entry.id);
+      scores.at(r, i) = entry.score;
+    }
+  }
+  values.set(op.getIds(), std::move(ids));
+  values.set(op.getScores(), std::move(scores));
+}
+
+void TileTask::run(InvertOp op) {
+  const View &lists = values.get<View>(op.getLists());
+  const Memory &memory = *lists.of.memory;
+  Inverse inverse;
+  for (int64_t member = 0; member < static_cast<int64_t>(op.getCount()); ++member) {
+    int64_t row = lists.memoryRow(values.index(op.getPosition()) + member, 0);
+    for (int64_t slot = 0; row >= 0 && slot < memory.inner; ++slot) {
+      double unit = memory.data[row * memory.inner + slot];
+      if (std::isnan(unit)) {
+        errors() << "list " << member << " of '" << memory.name << "' was not written";
+        return;
+      }
+      if (unit >= 0 && unit < static_cast<double>(values.index(op.getUnits())))
+        inverse[static_cast<int64_t>(unit)].push_back({member, slot});
+    }
+  }
+  values.set(op.getInverse(), std::move(inverse));
+}
+
+} // namespace sattn::ref

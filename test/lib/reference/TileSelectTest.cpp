@@ -1,0 +1,86 @@
+// Selections of the tile interpreter: pooling with halos, running top-k, inverted lists.
+#include <doctest/doctest.h>
+#include "TileTest.h"
+
+using namespace sattn;
+using namespace sattn::ref;
+using Data = std::vector<double>;
+
+TEST_CASE("pool: strided weighted sums over the halo and the tile") {
+  Result r = runKernel(
+      {role("a", "t", 1, 4, {1, 2, 3, 4}), role("b", "t", 1, 1, {10}), result("y", "t", 2), result("z", "t", 1)},
+      " %at = tile.load %av[%c0] : $view<f32, 4> -> $tile<1x4xf32>\n"
+      " %bt = tile.load %bv[%c0] : $view<f32, 1> -> $tile<1x1xf32>\n"
+      " %y, %h = tile.pool %at, %bt weights [1.0, 2.0, 1.0] stride 2 : $tile<1x4xf32>, $tile<1x1xf32> "
+      "-> $tile<1x2xf32>\n"
+      " tile.store %y, %yv[%c0] : $tile<1x2xf32>, $view<f32, 2>\n"
+      " tile.store %h, %zv[%c0] : $tile<1x1xf32>, $view<f32, 1>\n");
+  REQUIRE(r.error == "");
+  CHECK(r["y"].data == Data{10 + 2 * 1 + 2, 2 + 2 * 3 + 4});
+  CHECK(r["z"].data == Data{4});
+}
+
+/// The two best of two rows of scores, pushed as columns 0 to 2 and then once more as 3 to 5.
+static Result best(Data scores, const std::string &forced = "[]", const std::string &symbols = "") {
+  return runKernel({role("a", "t", 2, 3, std::move(scores)), result("i", "t", 2, "i32"), result("s", "t", 2)},
+                   " %at = tile.load %av[%c0] : $view<f32, 3> -> $tile<2x3xf32>\n"
+                   " %t0 = tile.top_init : $top<2x2>\n"
+                   " %t1 = tile.top_push %t0, %at ids(%c0) rows(%c4) symbols(" +
+                       symbols + ") {forced = " + forced +
+                       ", row_map = affine_map<(r) -> (r)>} : $top<2x2>, $tile<2x3xf32>\n"
+                       " %t2 = tile.top_push %t1, %at ids(%c3) rows(%c4) symbols(" +
+                       symbols + ") {forced = " + forced +
+                       ", row_map = affine_map<(r) -> (r)>} : $top<2x2>, $tile<2x3xf32>\n"
+                       " %ids, %sc = tile.top_list %t2 : $top<2x2> -> $tile<2x2xi32>, $tile<2x2xf32>\n"
+                       " tile.store %ids, %iv[%c0] : $tile<2x2xi32>, $view<i32, 2>\n"
+                       " tile.store %sc, %sv[%c0] : $tile<2x2xf32>, $view<f32, 2>\n");
+}
+
+TEST_CASE("running top-k: higher scores, then lower ids; NaN and -inf never enter") {
+  Result r = best({1, 5, 3, -infinite, notANumber, 2});
+  REQUIRE(r.error == "");
+  CHECK(r["i"].data == Data{1, 4, 2, 5});
+  CHECK(r["s"].data == Data{5, 5, 2, 2});
+  CHECK(best({4, 4, 4, 0, 1, 2})["i"].data == Data{0, 1, 2, 5});
+  r = best({-infinite, -infinite, notANumber, notANumber, 7, -infinite});
+  CHECK(r["i"].data == Data{-1, -1, 1, 4});
+  CHECK(r["s"].data[0] == -infinite);
+}
+
+TEST_CASE("forced columns rank above all and count inside k") {
+  // Rows stand at 4 and 5: column t - 4 is forced, and every column from 5 on.
+  Result r =
+      best({1, 5, 3, 1, 5, 3}, "[affine_set<(t, c) : (t - c - 4 == 0)>, affine_set<(t, c)[w] : (c - w >= 0)>]", "%c4");
+  CHECK(r.error != ""); // sets take the same symbols
+  r = best({1, 5, 3, 1, 5, 3}, "[affine_set<(t, c)[w] : (t - c - w == 0)>, affine_set<(t, c)[w] : (c - w - 1 >= 0)>]",
+           "%c4");
+  REQUIRE(r.error == "");
+  CHECK(r["i"].data == Data{0, 5, 1, 5});
+  CHECK(r["s"].data == Data{1, 3, 5, 3});
+}
+
+TEST_CASE("inverted lists: units ascend, members come in groups, with their slots") {
+  // Lists of three positions; private counters sum 100 * unit + 10 * member slot for each member.
+  Result r = runKernel(
+      {role("a", "t", 3, 2, {4, 1, 1, -1, 9, 4}, "i32"), result("y", "t", 1)},
+      " %acc = tile.private 3 : $view<f32, 1>\n"
+      " %zero = arith.constant 0.0 : f32\n"
+      " sattn_tile.fill %zero, %acc : $view<f32, 1>\n"
+      " %nine = arith.constant 9 : index\n"
+      " %inv = tile.invert %av[%c0] count 3 units(%nine) : $view<i32, 2>\n"
+      " sattn_tile.stream_inverse (%u, %members, %slots) in %inv members 2 {\n"
+      "   %old = tile.gather %acc[%c0 + %members] : $view<f32, 1>, $tile<2xi32> -> $tile<2xf32>\n"
+      "   %ui = arith.index_cast %u : index to i32\n"
+      "   %new = tile.map (%o = %old, %s = %slots, %i = %ui) : $tile<2xf32>, $tile<2xi32>, i32 -> $tile<2xf32> {\n"
+      "     %h = arith.constant 100.0 : f32\n     %t = arith.constant 10.0 : f32\n"
+      "     %uf = arith.sitofp %i : i32 to f32\n     %sf = arith.sitofp %s : i32 to f32\n"
+      "     %p = arith.mulf %uf, %h : f32\n     %q = arith.mulf %sf, %t : f32\n"
+      "     %r = arith.addf %p, %q : f32\n     %n = arith.addf %o, %r : f32\n"
+      "     sattn_tile.yield %n : f32\n   }\n"
+      "   sattn_tile.scatter %new, %acc[%c0 + %members] : $tile<2xf32>, $view<f32, 1>, $tile<2xi32>\n"
+      " }\n"
+      " %sum = tile.load %acc[%c0] : $view<f32, 1> -> $tile<3xf32>\n"
+      " tile.store %sum, %yv[%c0] : $tile<3xf32>, $view<f32, 1>\n");
+  REQUIRE(r.error == "");
+  CHECK(r["y"].data == Data{400 + 110, 100, 410}); // unit 9 is beyond the 9 units
+}
