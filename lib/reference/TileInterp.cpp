@@ -113,7 +113,7 @@ private:
   Operand blank(StringRef name, int64_t batch, int64_t heads, int64_t positions, int64_t inner) {
     auto memory = std::make_shared<Memory>(Memory{name.str(), batch, heads, positions, inner, {}, {}});
     memory->data.assign(batch * heads * positions * inner, notWritten);
-    memory->writer.assign(batch * heads * positions, -1);
+    memory->writer.assign(memory->data.size(), -1);
     Operand operand;
     operand.memory = std::move(memory);
     return operand;

@@ -4,34 +4,34 @@
 namespace sattn::ref {
 using namespace tile;
 
-int64_t View::memoryRow(int64_t position, int64_t g) const {
+int64_t View::place(int64_t position, int64_t g) const {
   const Memory &memory = *of.memory;
   int64_t b = of.hasBatch ? batch : 0, head = of.hasHeads ? firstHead + g : 0, p = of.hasPositions ? position : 0;
   if (b < 0 || b >= memory.batch || head < 0 || head >= memory.heads || p < 0 || p >= std::min(limit, memory.positions))
     return -1;
-  return memory.row(b, head, p);
+  return memory.row(b, head, p) * memory.inner + column;
 }
 
 void TileTask::readRow(const View &view, int64_t position, int64_t head, Tile &tile, int64_t row) {
-  int64_t from = view.memoryRow(position, head);
-  const Memory &memory = *view.of.memory;
+  int64_t from = view.place(position, head);
   for (int64_t c = 0; c < tile.cols; ++c)
-    tile.at(row, c) = from < 0 ? dead() : memory.data[from * memory.inner + c];
+    tile.at(row, c) = from < 0 ? dead() : view.of.memory->data[from + c];
 }
 
 void TileTask::writeRow(const View &view, int64_t position, int64_t head, const Tile &tile, int64_t row) {
-  int64_t into = view.memoryRow(position, head);
+  int64_t into = view.place(position, head);
   if (into < 0)
     return;
   Memory &memory = *view.of.memory;
-  int64_t &writer = memory.writer[into];
-  if (writer >= 0 && writer != number) {
-    errors() << "two tasks of one launch write position " << position << " of '" << memory.name << "'";
-    return;
+  for (int64_t c = 0; c < tile.cols; ++c) {
+    int64_t &writer = memory.writer[into + c];
+    if (writer >= 0 && writer != number) {
+      errors() << "two tasks of one launch write position " << position << " of '" << memory.name << "'";
+      return;
+    }
+    writer = number;
+    memory.data[into + c] = tile.at(row, c);
   }
-  writer = number;
-  for (int64_t c = 0; c < tile.cols; ++c)
-    memory.data[into * memory.inner + c] = tile.at(row, c);
 }
 
 static Tile blank(TileType type) { return Tile::filled(type.getRows(), type.getCols(), notWritten); }
@@ -43,6 +43,8 @@ void TileTask::run(SliceOp op) {
   view.group = op.getView().getType().getGroup();
   view.outer = op.getView().getType().getOuter();
   view.firstHead = values.index(op.getHead()) * view.group;
+  view.column = op.getColumn().value_or(0);
+  view.inner = op.getView().getType().getInner();
   view.limit = op.getLimit() ? values.index(op.getLimit()) : view.of.memory->positions;
   values.set(op.getView(), std::move(view));
 }
@@ -55,8 +57,9 @@ void TileTask::run(PrivateOp op) {
   memory->positions = op.getPositions();
   memory->inner = type.getInner();
   memory->data.assign(memory->heads * memory->positions * memory->inner, notWritten);
-  memory->writer.assign(memory->heads * memory->positions, -1);
+  memory->writer.assign(memory->data.size(), -1);
   View view;
+  view.inner = memory->inner;
   view.limit = memory->positions;
   view.of.memory = std::move(memory);
   view.group = type.getGroup();
@@ -111,13 +114,14 @@ void TileTask::run(GatherAtOp op) {
   const View &view = values.get<View>(op.getView());
   const Tile &ids = values.get<Tile>(op.getIds()), &slots = values.get<Tile>(op.getSlots());
   Tile tile = blank(op.getTile().getType());
+  int64_t repeats = tile.rows / (ids.rows * view.group);
   for (int64_t i = 0; i < ids.rows; ++i)
     for (int64_t g = 0; g < view.group; ++g) {
-      int64_t row = view.memoryRow(listed(ids, i, values.index(op.getBase())), g),
+      int64_t place = view.place(listed(ids, i, values.index(op.getBase())), g),
               slot = static_cast<int64_t>(slots.at(i));
-      bool exists = row >= 0 && slot >= 0 && slot < view.of.memory->inner;
-      tile.at(view.tileRow(ids.rows, i, g)) =
-          exists ? view.of.memory->data[row * view.of.memory->inner + slot] : dead();
+      bool exists = place >= 0 && slot >= 0 && slot < view.inner;
+      for (int64_t repeat = 0; repeat < repeats; ++repeat)
+        tile.at(view.tileRow(ids.rows, i, g) * repeats + repeat) = exists ? view.of.memory->data[place + slot] : dead();
     }
   values.set(op.getTile(), std::move(tile));
 }
@@ -135,7 +139,7 @@ void TileTask::run(BlockMeanOp op) {
     Tile sum = Tile::filled(1, tile.cols, 0.0), row = sum;
     int64_t from = (values.index(op.getFirst()) + c) * stride, count = 0;
     for (int64_t position = from; position < from + length; ++position) {
-      if (view.memoryRow(position, 0) < 0)
+      if (view.place(position, 0) < 0)
         continue;
       readRow(view, position, 0, row, 0);
       for (int64_t d = 0; d < tile.cols; ++d)

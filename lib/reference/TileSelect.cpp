@@ -80,9 +80,9 @@ void TileTask::run(InvertOp op) {
   const Memory &memory = *lists.of.memory;
   Inverse inverse;
   for (int64_t member = 0; member < static_cast<int64_t>(op.getCount()); ++member) {
-    int64_t row = lists.memoryRow(values.index(op.getPosition()) + member, 0);
-    for (int64_t slot = 0; row >= 0 && slot < memory.inner; ++slot) {
-      double unit = memory.data[row * memory.inner + slot];
+    int64_t place = lists.place(values.index(op.getPosition()) + member, 0);
+    for (int64_t slot = 0; place >= 0 && slot < lists.inner; ++slot) {
+      double unit = memory.data[place + slot];
       if (std::isnan(unit)) {
         errors() << "list " << member << " of '" << memory.name << "' was not written";
         return;

@@ -45,7 +45,7 @@ struct Memory {
   std::string name;
   int64_t batch = 1, heads = 1, positions = 1, inner = 1;
   std::vector<double> data;
-  /// For each row the task of the current launch that wrote it, -1 for none.
+  /// For each element the task of the current launch that wrote it, -1 for none.
   std::vector<int64_t> writer;
 
   int64_t row(int64_t b, int64_t head, int64_t position) const { return (b * heads + head) * positions + position; }
@@ -57,16 +57,17 @@ struct Operand {
   bool hasBatch = true, hasHeads = true, hasPositions = true;
 };
 
-/// Rows of one batch entry and `group` heads of an operand. Positions outside [0, limit) do not exist.
+/// Rows of one batch entry and `group` heads of an operand, `inner` elements of each from `column` on. Positions
+/// outside [0, limit) do not exist.
 struct View {
   Operand of;
-  int64_t batch = 0, firstHead = 0, limit = 0, group = 1;
+  int64_t batch = 0, firstHead = 0, limit = 0, group = 1, column = 0, inner = 1;
   bool outer = false;
 
   /// Row of a tile that holds `positions` positions: the i-th position, the g-th head of the group.
   int64_t tileRow(int64_t positions, int64_t i, int64_t g) const { return outer ? g * positions + i : i * group + g; }
-  /// Row of the memory, or -1 where it does not exist.
-  int64_t memoryRow(int64_t position, int64_t g) const;
+  /// Place in memory of the first element of a row, or -1 where the row does not exist.
+  int64_t place(int64_t position, int64_t g) const;
 };
 
 using PerBatch = const std::vector<int64_t> *;

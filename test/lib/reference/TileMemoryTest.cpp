@@ -69,6 +69,27 @@ TEST_CASE("gather_at reads one element of each listed row") {
   CHECK(shown(r["y"].data) == Data{6, 1, -99, -99});
 }
 
+TEST_CASE("gather_at repeats a number for heads that share it") {
+  Result r =
+      runKernel({role("a", "t", 2, 2, {1, 2, 3, 4}), role("i", "s", 4, 1, {1, 0, 0, 0}, "i32"), result("y", "s", 1)},
+                " %ids = tile.load %iv[%c0] : $view<i32, 1> -> $tile<2xi32>\n"
+                " %at = tile.gather_at %av[%c0 + %ids, %ids] : $view<f32, 2>, $tile<2xi32>, $tile<2xi32> -> "
+                "$tile<4xf32>\n"
+                " tile.store %at, %yv[%c0] : $tile<4xf32>, $view<f32, 1>\n");
+  REQUIRE(r.error == "");
+  CHECK(r["y"].data == Data{4, 4, 1, 1});
+}
+
+TEST_CASE("a slice of some columns") {
+  Result r = runKernel({role("a", "t", 2, 3, {1, 2, 3, 4, 5, 6}), result("y", "t", 3)},
+                       " %some = tile.slice %ao[%c0, %c0] column 1 : $arg<f32, 3> -> $view<f32, 2>\n"
+                       " %into = tile.slice %yo[%c0, %c0] column 0 : $arg<f32, 3> -> $view<f32, 2>\n"
+                       " %at = tile.load %some[%c0] : $view<f32, 2> -> $tile<2x2xf32>\n"
+                       " tile.store %at, %into[%c0] : $tile<2x2xf32>, $view<f32, 2>\n");
+  REQUIRE(r.error == "");
+  CHECK(shown(r["y"].data) == Data{2, 3, -99, 5, 6, -99});
+}
+
 TEST_CASE("block means and sums, complete or ragged") {
   auto means = [](const std::string &op) {
     return runKernel({role("a", "t", 5, 1, {1, 3, 5, 7, 10}), result("y", "t", 1)},
