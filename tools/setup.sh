@@ -149,7 +149,7 @@ build() {
       if (n[2] > 1 && tenth > shown) { shown = tenth; print "setup: built " n[1] " of " n[2]; fflush() }
       next
     }
-    !/^ninja: no work to do/ { print; fflush() }'
+    !/^(-- |ninja: no work to do)/ { print; fflush() }'
 }
 
 main() {
