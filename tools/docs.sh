@@ -15,3 +15,4 @@ generate() { # PAGE FILE OPTIONS...
 
 generate pattern.md dialects/pattern/Pattern.td -gen-dialect-doc -dialect=sattn
 generate tile.md dialects/tile/TileOps.td -gen-dialect-doc -dialect=sattn_tile
+generate passes.md lib/transforms/Passes.td -gen-pass-doc

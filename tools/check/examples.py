@@ -1,6 +1,7 @@
 """Every ```mlir fence of the documentation is a whole text that sparse-attn-opt parses and verifies: the examples of
-the ops and passes (through docs/generated, which is made from the .td files), the hand-written pages and the README.
-Fragments belong in fences without a language. Every op of the pattern language has such an example.
+the ops (through docs/generated, which is made from the .td files), the hand-written pages and the README. Fragments
+belong in fences without a language; only passes show their Before and After in excerpts, and their tests the whole.
+Every op of the pattern language has such an example.
 """
 
 import re
@@ -13,11 +14,12 @@ FENCE = re.compile(r"^```mlir\n(.*?)^```", re.DOTALL | re.MULTILINE)
 OP = re.compile(r"^### `(sattn\.\w+)`(.*?)(?=^### |^## |\Z)", re.DOTALL | re.MULTILINE)
 TOOL = "build/bin/sparse-attn-opt"
 LANGUAGE = "docs/generated/pattern.md"
+PASSES = "docs/generated/passes.md"
 
 
 def pages(root):
     yield from (path for path in [root / "README.md", root / "CONTRIBUTING.md"] if path.exists())
-    yield from sorted((root / "docs").rglob("*.md"))
+    yield from (path for path in sorted((root / "docs").rglob("*.md")) if path != root / PASSES)
 
 
 def verify(tool, place, text):
@@ -64,6 +66,11 @@ CASES = [
         {TOOL: FAKE, LANGUAGE: "### `sattn.a` (::A)\ntext\n```mlir\ngood\n```\n### `sattn.b` (::B)\ntext\n## Types\n"
                                "```mlir\ngood\n```\n"},
         ["op 'sattn.b' has no example"],
+    ),
+    (
+        "excerpts of passes",
+        {TOOL: FAKE, PASSES: "```mlir\nbad\n```\n", "docs/a.md": "```mlir\ngood\n```\n"},
+        [],
     ),
     ("no example at all", {TOOL: FAKE, "docs/a.md": "text\n"}, ["no example was found"]),
     ("no tool", {"docs/a.md": "```mlir\ngood\n```\n"}, ["run tools/setup.sh first"]),
