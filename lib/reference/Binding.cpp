@@ -22,26 +22,21 @@ double Binding::number(ExprAttr expr, Errors &errors) const {
   scope.heads = &heads;
   FailureOr<Formula> formula = Formula::bind(expr, scope, error);
   if (failed(formula)) {
-    errors() << error;
+    errors.fail() << error;
     return 0.0;
   }
   return formula->value({}, [](int64_t, ArrayRef<int64_t>) { return 0.0; });
 }
 
-int64_t Binding::integer(ExprAttr expr, Errors &errors) const {
-  double value = number(expr, errors);
-  if (std::floor(value) != value)
-    errors() << "'" << toText(expr) << "' is " << value << " but must be an integer";
-  return static_cast<int64_t>(value);
-}
+int64_t Binding::integer(ExprAttr expr, Errors &errors) const { return static_cast<int64_t>(number(expr, errors)); }
 
 Blocks Binding::blocks(AxisAttr axis, Errors &errors) const {
   if (!axis.isBlocks())
     return {};
   Blocks blocks{integer(axis.getLen(), errors), integer(axis.getStride(), errors)};
   if (blocks.stride < 1 || blocks.length < blocks.stride) {
-    errors() << "blocks '" << toText(axis) << "' have length " << blocks.length << " and stride " << blocks.stride
-             << ": need 1 <= stride <= length";
+    errors.fail() << "blocks '" << toText(axis) << "' have length " << blocks.length << " and stride " << blocks.stride
+                  << ": need 1 <= stride <= length";
     return {};
   }
   return blocks;
@@ -78,21 +73,22 @@ private:
     for (auto role : pattern.getRoles().getAsRange<RoleAttr>()) {
       auto found = call.roles.find(role.getName());
       if (found == call.roles.end())
-        return errors() << "role '" << role.getName() << "' is not given", false;
+        return errors.fail() << "role '" << role.getName() << "' is not given", false;
       size_t rank = role.getAxes().size() + hasBatch(role.getAxes());
       if (found->second.shape.size() != rank)
-        return errors() << "role '" << role.getName() << "' has " << found->second.shape.size() << " axes but needs "
-                        << rank << (hasBatch(role.getAxes()) ? ", the first of them the batch" : ""),
+        return errors.fail() << "role '" << role.getName() << "' has " << found->second.shape.size()
+                             << " axes but needs " << rank
+                             << (hasBatch(role.getAxes()) ? ", the first of them the batch" : ""),
                false;
       if (found->second.size() != static_cast<int64_t>(found->second.data.size()))
-        return errors() << "role '" << role.getName() << "' has " << found->second.data.size()
-                        << " elements but its shape needs " << found->second.size(),
+        return errors.fail() << "role '" << role.getName() << "' has " << found->second.data.size()
+                             << " elements but its shape needs " << found->second.size(),
                false;
     }
     for (const auto &given : call.roles)
       if (llvm::none_of(pattern.getRoles().getAsRange<RoleAttr>(),
                         [&](RoleAttr role) { return role.getName() == given.getKey(); }))
-        return errors() << "@" << pattern.getSymName() << " has no role '" << given.getKey() << "'", false;
+        return errors.fail() << "@" << pattern.getSymName() << " has no role '" << given.getKey() << "'", false;
     return true;
   }
 
@@ -100,8 +96,8 @@ private:
   void agree(StringRef what, RoleAttr role, int64_t size) {
     auto [known, added] = seen.try_emplace(what, role.getName().str(), size);
     if (!added && known->second.second != size)
-      errors() << "role '" << known->second.first << "' has " << known->second.second << " of '" << what << "' but '"
-               << role.getName() << "' has " << size << ": axes of one name have one size";
+      errors.fail() << "role '" << known->second.first << "' has " << known->second.second << " of '" << what
+                    << "' but '" << role.getName() << "' has " << size << ": axes of one name have one size";
   }
 
   bool plainAxes() {
@@ -110,8 +106,8 @@ private:
         agree("batch", role, call.roles.find(role.getName())->second.shape[0]);
     forEachAxis([&](RoleAttr role, AxisAttr axis, int64_t size) {
       if (axis.isFixed() ? axis.getSize() != size : axis.isFeature() && size == 0)
-        errors() << "role '" << role.getName() << "' has " << size << " of '" << toText(axis) << "' but needs "
-                 << (axis.isFixed() ? axis.getSize() : 1);
+        errors.fail() << "role '" << role.getName() << "' has " << size << " of '" << toText(axis) << "' but needs "
+                      << (axis.isFixed() ? axis.getSize() : 1);
       if (axis.isFixed() || axis.isBlocks())
         return;
       agree(axis.getName(), role, size);
@@ -129,7 +125,7 @@ private:
     return !errors.occurred();
   }
 
-  /// Value of a param that the specialised pattern fixed, if it did.
+  /// What the specialised pattern is bound to under `name`: a static param or the size of a feature axis.
   std::optional<double> bound(StringRef name) {
     auto bind = pattern.getBind();
     Attribute value = bind ? bind->get(name) : Attribute();
@@ -140,30 +136,40 @@ private:
     return std::nullopt;
   }
 
+  /// Refuses a value other than the one that the pattern is specialised for.
+  bool agreesWithBound(StringRef name, double value) {
+    std::optional<double> fixed = bound(name);
+    if (!fixed || *fixed == value)
+      return true;
+    errors.fail() << "'" << name << "' is " << value << " but the pattern is specialised for " << *fixed;
+    return false;
+  }
+
   bool params() {
+    for (const auto &size : binding.numbers)
+      if (!agreesWithBound(size.getKey(), size.second))
+        return false;
     for (auto param : pattern.getParams().getAsRange<ParamAttr>()) {
       StringRef name = param.getName();
-      std::optional<double> fixed = bound(name), value = fixed;
-      if (auto given = call.params.find(name); given != call.params.end()) {
-        if (fixed && *fixed != given->second)
-          return errors() << "param '" << name << "' is " << given->second << " but the pattern is specialised for "
-                          << *fixed,
-                 false;
+      std::optional<double> value;
+      if (auto given = call.params.find(name); given != call.params.end())
         value = given->second;
-      }
-      if (!value && param.getDefaultValue())
+      else if (param.getDefaultValue())
         value = binding.number(param.getDefaultValue(), errors);
       if (!value)
-        return errors() << "param '" << name << "' has no default: give its value", false;
+        return errors.fail() << "param '" << name << "' has no default: give its value", false;
       if (!param.getIsFloat() && std::floor(*value) != *value)
-        return errors() << "param '" << name << "' is an int but is given " << *value, false;
+        return errors.fail() << "param '" << name << "' is an int but is given " << *value, false;
       binding.numbers[name] = *value;
     }
-    for (const auto &given : call.params)
+    for (const auto &given : call.params) {
+      if (!agreesWithBound(given.getKey(), given.second))
+        return false;
       if (llvm::none_of(pattern.getParams().getAsRange<ParamAttr>(),
                         [&](ParamAttr param) { return param.getName() == given.getKey(); }) &&
           !bound(given.getKey()))
-        return errors() << "@" << pattern.getSymName() << " has no param '" << given.getKey() << "'", false;
+        return errors.fail() << "@" << pattern.getSymName() << " has no param '" << given.getKey() << "'", false;
+    }
     return !errors.occurred();
   }
 
@@ -181,8 +187,8 @@ private:
         positions = std::max(positions, size ? (size - 1) * blocks.stride + blocks.length : 0);
       int64_t all = countBlocks(blocks, true, positions), complete = countBlocks(blocks, false, positions);
       if (size != all && (rows || size != complete)) {
-        auto error = errors() << "role '" << role.getName() << "' has " << size << " of '" << toText(axis) << "' but "
-                              << positions << " positions make " << all;
+        auto error = errors.fail() << "role '" << role.getName() << "' has " << size << " of '" << toText(axis)
+                                   << "' but " << positions << " positions make " << all;
         if (!rows && all != complete)
           error << ", " << complete << " of them complete";
       }
@@ -197,10 +203,10 @@ private:
         query = axis.getValue();
     forEachAxis([&](RoleAttr role, AxisAttr axis, int64_t size) {
       if (axis.isHead() && size == 0)
-        errors() << "role '" << role.getName() << "' has no heads (axis '" << axis.getName() << "')";
+        errors.fail() << "role '" << role.getName() << "' has no heads (axis '" << axis.getName() << "')";
       else if (axis.getName() == "g" && query && query % size)
-        errors() << size << " kv heads do not divide " << query << " query heads (role '" << role.getName()
-                 << "', axis 'g')";
+        errors.fail() << size << " kv heads do not divide " << query << " query heads (role '" << role.getName()
+                      << "', axis 'g')";
     });
     return !errors.occurred();
   }
@@ -209,10 +215,11 @@ private:
                 std::vector<int64_t> &into) {
     into = given.empty() ? std::vector<int64_t>(binding.batch, otherwise) : given;
     if (static_cast<int64_t>(into.size()) != binding.batch)
-      return errors() << "'" << what << "' has " << into.size() << " numbers for a batch of " << binding.batch, false;
+      return errors.fail() << "'" << what << "' has " << into.size() << " numbers for a batch of " << binding.batch,
+             false;
     for (int64_t value : into)
       if (value < 0 || value > most)
-        return errors() << "'" << what << "' is " << value << ", outside 0 to " << most, false;
+        return errors.fail() << "'" << what << "' is " << value << ", outside 0 to " << most, false;
     return true;
   }
 
@@ -229,8 +236,8 @@ private:
       int64_t stride = binding.blocks(axis, errors).stride;
       for (int64_t offset : rows ? binding.qOffset : binding.kvOffset)
         if (offset % stride)
-          errors() << (rows ? "q_offset " : "kv_offset ") << offset << " is not a multiple of the stride " << stride
-                   << " of '" << toText(axis) << "' (role '" << role.getName() << "')";
+          errors.fail() << (rows ? "q_offset " : "kv_offset ") << offset << " is not a multiple of the stride "
+                        << stride << " of '" << toText(axis) << "' (role '" << role.getName() << "')";
     });
     return !errors.occurred();
   }
@@ -238,7 +245,7 @@ private:
   bool rowList() {
     for (int64_t row : call.rows.value_or(SmallVector<int64_t>()))
       if (row < 0 || row >= binding.rows)
-        return errors() << "row " << row << " is outside the " << binding.rows << " query rows", false;
+        return errors.fail() << "row " << row << " is outside the " << binding.rows << " query rows", false;
     return true;
   }
 

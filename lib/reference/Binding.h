@@ -20,6 +20,7 @@ struct Binding {
 
   /// Value of a number over params; reports where it is not known.
   double number(ExprAttr expr, Errors &errors) const;
+  /// The same where the verifier has seen that only integers take part.
   int64_t integer(ExprAttr expr, Errors &errors) const;
   /// Length and stride of an axis; single positions where it is not of blocks.
   Blocks blocks(AxisAttr axis, Errors &errors) const;

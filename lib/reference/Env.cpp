@@ -33,7 +33,7 @@ Env::~Env() = default;
 int64_t Env::firstColumn(Blocks blocks, int64_t b) {
   int64_t offset = bound.kvOffset[b];
   if (offset % blocks.stride)
-    report() << "kv_offset " << offset << " is not a multiple of the stride " << blocks.stride << " of key blocks";
+    report.fail() << "kv_offset " << offset << " is not a multiple of the stride " << blocks.stride << " of key blocks";
   return offset / blocks.stride;
 }
 
@@ -59,7 +59,7 @@ ArrayRef<double> Env::keyFeatures(Value value, int64_t b, int64_t id, Head head)
     return {};
   if (local >= 0 && local < keys.positions())
     return keys.features(b, local, head.in(keys.heads()));
-  report() << "column " << id << " of a score has no values: they have " << keys.positions() << " positions";
+  report.fail() << "column " << id << " of a score has no values: they have " << keys.positions() << " positions";
   return {};
 }
 
@@ -77,8 +77,9 @@ double Env::element(Value table, int64_t b, ArrayRef<int64_t> index) {
   for (auto [axis, at] : llvm::zip_equal(t.axes, index)) {
     int64_t local = at - axisOffset(axis, b), extent = t.data.shape[place.size()];
     if (local < 0 || local >= extent) {
-      report() << "table is read at " << at << " of axis '" << (axis.isFixed() ? StringRef("features") : axis.getName())
-               << "', which holds " << at - local << " to " << at - local + extent - 1;
+      report.fail() << "table is read at " << at << " of axis '"
+                    << (axis.isFixed() ? StringRef("features") : axis.getName()) << "', which holds " << at - local
+                    << " to " << at - local + extent - 1;
       return 0.0;
     }
     place.push_back(local);
@@ -125,7 +126,7 @@ const Formula &Env::formula(Operation *op) {
   std::string error;
   FailureOr<Formula> made = Formula::bind(expr, scope, error);
   if (failed(made))
-    report() << error;
+    report.fail() << error;
   auto kept = std::make_unique<Formula>(succeeded(made) ? std::move(*made) : Formula());
   return *formulas.try_emplace(op, std::move(kept)).first->second;
 }

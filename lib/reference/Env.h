@@ -56,7 +56,7 @@ public:
 
   const Binding &binding() const { return bound; }
   /// Marks the call as failed and reports why; only the first error of a call is shown.
-  InFlightDiagnostic error() { return report(); }
+  InFlightDiagnostic error() { return report.fail(); }
   double number(ExprAttr expr) { return bound.number(expr, report); }
   int64_t integer(ExprAttr expr) { return bound.integer(expr, report); }
 

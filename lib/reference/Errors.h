@@ -11,7 +11,7 @@ public:
   explicit Errors(llvm::function_ref<InFlightDiagnostic()> emit) : emit(emit) {}
 
   /// Marks the call as failed; the diagnostic is live only the first time.
-  InFlightDiagnostic operator()() {
+  InFlightDiagnostic fail() {
     if (any)
       return InFlightDiagnostic();
     any = true;

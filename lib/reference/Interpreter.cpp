@@ -5,9 +5,10 @@
 namespace sattn::ref {
 namespace {
 
-/// Results over single query rows can be sampled; others exist only as a whole.
+/// Results over single query rows can be sampled; others exist only as a whole, and weights of slots not even so.
 bool isOfQueryRows(Env &env, Value value) {
-  return env.isRowWise(value) && env.rowAxis(value).kind() == AxisKind::Rows && !env.facts(value).gatheredAt;
+  return env.isRowWise(value) && !value.getDefiningOp<WeighOp>() && env.rowAxis(value).kind() == AxisKind::Rows &&
+         !env.facts(value).gatheredAt;
 }
 
 /// The asked rows of a whole tensor.
@@ -52,7 +53,7 @@ FailureOr<std::vector<Output>> interpret(PatternOp pattern, const Call &call,
     bool sampled = call.rows && whole.positionAxis >= 0 && whole.axes[whole.positionAxis].kind() == AxisKind::Rows &&
                    !env.facts(value).gatheredAt;
     if (call.rows && !sampled)
-      errors() << "result '" << name.getValue() << "' is not made of query rows: it cannot be sampled by rows";
+      errors.fail() << "result '" << name.getValue() << "' is not made of query rows: it cannot be sampled by rows";
     outputs.back().value = sampled ? sampleRows(env, value, *call.rows) : whole.data;
   }
   if (errors.occurred())

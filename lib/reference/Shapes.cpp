@@ -42,8 +42,8 @@ int64_t Env::width(Value value) {
 bool Env::checkHeads(Value value, int64_t n, int64_t count) {
   if (n > 0 && count % n == 0)
     return true;
-  auto error = report() << "a value with " << n << " heads cannot serve " << count
-                        << " heads: the number of heads must divide";
+  auto error = report.fail() << "a value with " << n << " heads cannot serve " << count
+                             << " heads: the number of heads must divide";
   error.attachNote(value.getLoc()) << "the value is made here";
   return false;
 }
@@ -76,7 +76,7 @@ int64_t Env::rowCount(Value value) {
 bool Env::checkRowBlocks(Blocks blocks) {
   for (int64_t offset : bound.qOffset)
     if (offset % blocks.stride) {
-      report() << "q_offset " << offset << " is not a multiple of the row blocks of " << blocks.stride;
+      report.fail() << "q_offset " << offset << " is not a multiple of the row blocks of " << blocks.stride;
       return false;
     }
   return true;

@@ -45,8 +45,8 @@ Tensor Env::makeRole(mlir::BlockArgument argument) {
   // Features must be what a position and a head hold together.
   for (int i = 0; i < std::max(t.positionAxis, t.headAxis); ++i)
     if (t.axes[i].isFeature())
-      report() << "role '" << role.getName() << "' has axis '" << t.axes[i].getName()
-               << "' before a position or head: features come last";
+      report.fail() << "role '" << role.getName() << "' has axis '" << t.axes[i].getName()
+                    << "' before a position or head: features come last";
   if (!t.blocks.isTokens())
     t.ragged = t.blocks.disjoint() && t.positions() != countBlocks(t.blocks, false, bound.keys);
   return t;
@@ -104,8 +104,8 @@ static void summarizeBlock(SummaryKind how, const Tensor &x, int64_t b, int64_t 
 Tensor Env::make(SummarizeOp op) {
   const Tensor &x = tensor(op.getX());
   if (op.getHow() == SummaryKind::Weighted || op.getHow() == SummaryKind::Linear) {
-    report() << "sattn.summarize " << stringifySummaryKind(op.getHow())
-             << " has no reference: pass its result as a role";
+    report.fail() << "sattn.summarize " << stringifySummaryKind(op.getHow())
+                  << " has no reference: pass its result as a role";
     return x;
   }
   bool rows = x.axes[x.positionAxis].isRow(), ragged = op.getRagged() || rows;
@@ -144,7 +144,7 @@ Tensor Env::make(EncodeOp op) {
   Tensor t = tensor(op.getX());
   if (op.getHow() == CodeKind::Hadamard) {
     if (!llvm::isPowerOf2_64(t.width)) {
-      report() << "sattn.encode hadamard needs a number of features that is a power of 2, but got " << t.width;
+      report.fail() << "sattn.encode hadamard needs a number of features that is a power of 2, but got " << t.width;
       return t;
     }
     for (size_t i = 0; i < t.data.data.size(); i += t.width)
@@ -160,7 +160,7 @@ Tensor Env::make(EncodeOp op) {
       value = static_cast<double>(llvm::count_if(levels, [&](double level) { return value > level; }));
     return t;
   }
-  report() << "sattn.encode " << stringifyCodeKind(op.getHow()) << " has no reference: pass the codes as a role";
+  report.fail() << "sattn.encode " << stringifyCodeKind(op.getHow()) << " has no reference: pass the codes as a role";
   return t;
 }
 
@@ -168,7 +168,7 @@ Tensor Env::make(PrefixOp op) {
   const Tensor &x = tensor(op.getX());
   int64_t width = integer(op.getWidth());
   if (width < 1 || width > x.width) {
-    report() << "sattn.prefix to " << width << " but the operand has " << x.width << " features";
+    report.fail() << "sattn.prefix to " << width << " but the operand has " << x.width << " features";
     return x;
   }
   Tensor t = blank(op.getY(), x.positions());
@@ -191,8 +191,8 @@ Tensor Env::make(GatherOp op) {
       for (auto [slot, position] : llvm::enumerate(rows(op.getRows(), b, head))) {
         int64_t local = position - axisOffset(axis, b);
         if (local < 0 || local >= x.positions()) {
-          report() << "position " << position << " was chosen but the gathered operand holds " << position - local
-                   << " to " << position - local + x.positions() - 1;
+          report.fail() << "position " << position << " was chosen but the gathered operand holds " << position - local
+                        << " to " << position - local + x.positions() - 1;
           return t;
         }
         llvm::copy(x.features(b, local, head), t.place(b, slot, head));
@@ -217,13 +217,13 @@ Tensor Env::make(ScatterOp op) {
 
 Tensor Env::makeRowWise(Value value) {
   if (!rowAxis(value).isRow()) {
-    report() << "sattn.mix of tensors that are not over query rows has no reference";
+    report.fail() << "sattn.mix of tensors that are not over query rows has no reference";
     return blank(value, 0);
   }
   int64_t heads = headCount(value), count = rowCount(value);
   Tensor t = blank(value, count);
   if (value.getDefiningOp<WeighOp>()) {
-    report() << "weights of slots have no reference as a whole: use them in sattn.blend";
+    report.fail() << "weights of slots have no reference as a whole: use them in sattn.blend";
     return t;
   }
   if (!checkRowBlocks(t.blocks))

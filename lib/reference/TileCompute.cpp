@@ -84,7 +84,8 @@ void TileTask::run(MaskOp op) {
         tile.at(r, c) = negativeInfinity;
       } else if (options.poison && !std::isnan(tile.at(r, c))) {
         // Rows and keys that do not exist are NaN; any other score must survive.
-        errors() << "a full tile holds key " << key + c << " that the mask would remove from row " << first + offset;
+        errors.fail() << "a full tile holds key " << key + c << " that the mask would remove from row "
+                      << first + offset;
         return;
       }
     }

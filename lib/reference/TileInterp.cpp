@@ -48,7 +48,7 @@ public:
 
   FailureOr<std::vector<Output>> run() {
     if (call.rows)
-      errors() << "a program computes every row: rows cannot be sampled";
+      errors.fail() << "a program computes every row: rows cannot be sampled";
     if (!readInterfaces("roles", roles) || !readInterfaces("results", results) || !takeRoles() || !makeResults() ||
         !positions())
       return failure();
@@ -66,13 +66,13 @@ private:
   bool readInterfaces(StringRef attribute, std::vector<Interface> &list) {
     auto items = program->getAttrOfType<ArrayAttr>(attribute);
     if (!items)
-      return errors() << "program lacks the attribute '" << attribute << "'", false;
+      return errors.fail() << "program lacks the attribute '" << attribute << "'", false;
     for (Attribute item : items) {
       auto fields = dyn_cast<DictionaryAttr>(item);
       auto name = fields ? fields.getAs<StringAttr>("name") : StringAttr();
       auto axes = fields ? fields.getAs<ArrayAttr>("axes") : ArrayAttr();
       if (!name || !axes)
-        return errors() << "attribute '" << attribute << "' holds an item without name and axes", false;
+        return errors.fail() << "attribute '" << attribute << "' holds an item without name and axes", false;
       list.push_back({name.str(), {}, fields.contains("ragged")});
       for (auto axis : axes.getAsRange<StringAttr>())
         list.back().axes.push_back(axis.str());
@@ -138,12 +138,12 @@ private:
     for (const Interface &role : roles) {
       auto given = call.roles.find(role.name);
       if (given == call.roles.end())
-        return errors() << "role '" << role.name << "' is not given to the program", false;
+        return errors.fail() << "role '" << role.name << "' is not given to the program", false;
       Array array = given->second;
       if (array.shape.size() != role.axes.size() + hasBatchAxis(role))
-        return errors() << "role '" << role.name << "' has " << array.shape.size()
-                        << " axes in the call but the program"
-                        << " has " << role.axes.size() + hasBatchAxis(role),
+        return errors.fail() << "role '" << role.name << "' has " << array.shape.size()
+                             << " axes in the call but the program"
+                             << " has " << role.axes.size() + hasBatchAxis(role),
                false;
       if (hasBatchAxis(role))
         sizes["B"] = array.shape[0];
@@ -182,7 +182,8 @@ private:
       for (StringRef axis : result.axes) {
         std::optional<int64_t> size = sizeOf(axis, result.ragged);
         if (!size)
-          return errors() << "axis '" << axis << "' of result '" << result.name << "' has no size in this call", false;
+          return errors.fail() << "axis '" << axis << "' of result '" << result.name << "' has no size in this call",
+                 false;
         shape.push_back(*size);
       }
       shapes[result.name] = shape;
@@ -243,13 +244,13 @@ private:
     if (auto dim = dyn_cast<DimOp>(op)) {
       auto size = sizes.find(dim.getName());
       if (size == sizes.end())
-        errors() << "the call has no size '" << dim.getName() << "'";
+        errors.fail() << "the call has no size '" << dim.getName() << "'";
       else
         values.setIndex(dim.getValue(), size->second);
     } else if (auto ask = dyn_cast<ParamOp>(op)) {
       std::optional<double> value = param(ask.getName());
       if (!value)
-        errors() << "param '" << ask.getName() << "' has no value";
+        errors.fail() << "param '" << ask.getName() << "' has no value";
       else
         values.set(ask.getValue(), Number::fromTile(*value, ask.getValue().getType()));
     } else if (auto role = dyn_cast<RoleOp>(op)) {
@@ -269,10 +270,10 @@ private:
   void setOperand(mlir::TypedValue<ArgType> value, const std::string &name) {
     auto known = operands.find(name);
     if (known == operands.end())
-      errors() << "the interface of the program has no " << name;
+      errors.fail() << "the interface of the program has no " << name;
     else if (known->second.memory->inner != value.getType().getInner())
-      errors() << name << " has " << known->second.memory->inner << " inner elements but its operand "
-               << value.getType().getInner();
+      errors.fail() << name << " has " << known->second.memory->inner << " inner elements but its operand "
+                    << value.getType().getInner();
     else
       values.set(value, known->second);
   }
@@ -281,7 +282,7 @@ private:
     int64_t batch = values.index(op.getBatch()), heads = values.index(op.getHeads());
     int64_t positions = values.index(op.getPositions());
     if (batch < 0 || heads < 0 || positions < 0) {
-      errors() << "workspace '" << op.getName() << "' has a negative size";
+      errors.fail() << "workspace '" << op.getName() << "' has a negative size";
       return;
     }
     values.set(op.getValue(), blank(op.getName(), batch, heads, positions, op.getValue().getType().getInner()));

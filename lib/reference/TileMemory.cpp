@@ -26,7 +26,7 @@ void TileTask::writeRow(const View &view, int64_t position, int64_t head, const 
   for (int64_t c = 0; c < tile.cols; ++c) {
     int64_t &writer = memory.writer[into + c];
     if (writer >= 0 && writer != number) {
-      errors() << "two tasks of one launch write position " << position << " of '" << memory.name << "'";
+      errors.fail() << "two tasks of one launch write position " << position << " of '" << memory.name << "'";
       return;
     }
     writer = number;

@@ -221,7 +221,7 @@ Number evaluateScalar(Operation *op, ArrayRef<Number> operands, Errors &errors) 
     return Number::ofReal(*value);
   if (std::optional<int64_t> value = integerOp(op, integers))
     return Number::ofInteger(wrapped(*value, op->getResult(0).getType()));
-  errors() << "'" << op->getName() << "' has no float64 interpretation, or divides by 0";
+  errors.fail() << "'" << op->getName() << "' has no float64 interpretation, or divides by 0";
   return {};
 }
 

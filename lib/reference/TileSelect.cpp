@@ -84,7 +84,7 @@ void TileTask::run(InvertOp op) {
     for (int64_t slot = 0; place >= 0 && slot < lists.inner; ++slot) {
       double unit = memory.data[place + slot];
       if (std::isnan(unit)) {
-        errors() << "list " << member << " of '" << memory.name << "' was not written";
+        errors.fail() << "list " << member << " of '" << memory.name << "' was not written";
         return;
       }
       if (unit >= 0 && unit < static_cast<double>(values.index(op.getUnits())))

@@ -44,17 +44,14 @@ void TileTask::run(Operation *op) {
 //===-- Scalars -------------------------------------------------------------------------------------------------===//
 
 void TileTask::runScalar(Operation *op) {
-  SmallVector<Number> operands;
-  for (Value operand : op->getOperands())
-    if (std::holds_alternative<Number>(values[operand]))
-      operands.push_back(values.number(operand));
-  if (operands.size() == op->getNumOperands())
-    return values.set(op->getResult(0), evaluateScalar(op, operands, errors));
-  if (auto select = dyn_cast<mlir::arith::SelectOp>(op)) { // a tile may be chosen by a condition too
+  if (auto select = dyn_cast<mlir::arith::SelectOp>(op)) { // of numbers or of tiles
     Value chosen = values.index(select.getCondition()) ? select.getTrueValue() : select.getFalseValue();
     return values.set(select.getResult(), TileValue(values[chosen]));
   }
-  errors() << "'" << op->getName() << "' on tiles has no float64 interpretation";
+  SmallVector<Number> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(values.number(operand));
+  values.set(op->getResult(0), evaluateScalar(op, operands, errors));
 }
 
 void TileTask::runAffine(Operation *op) {
@@ -86,7 +83,7 @@ void TileTask::runLoop(Operation *op) {
     carried.push_back(values[init]);
   int64_t step = values.index(loop.getStep());
   if (step <= 0) {
-    errors() << "loop has step " << step;
+    errors.fail() << "loop has step " << step;
     return;
   }
   for (int64_t i = values.index(loop.getLowerBound()); i < values.index(loop.getUpperBound()) && !errors.occurred();
@@ -120,7 +117,7 @@ void TileTask::run(OfBatchOp op) {
   const std::vector<int64_t> &list = *values.get<PerBatch>(op.getValues());
   int64_t b = values.index(op.getBatch());
   if (b < 0 || b >= static_cast<int64_t>(list.size())) {
-    errors() << "batch entry " << b << " is read of " << list.size();
+    errors.fail() << "batch entry " << b << " is read of " << list.size();
     return;
   }
   values.setIndex(op.getValue(), list[b]);

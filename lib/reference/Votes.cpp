@@ -30,7 +30,7 @@ Tensor Env::make(SmoothOp op) {
   const Tensor &x = tensor(op.getX());
   int64_t width = integer(op.getWidth());
   if (width < 1 || width % 2 == 0) {
-    report() << "sattn.smooth width(" << width << ") has no centre: the width must be odd";
+    report.fail() << "sattn.smooth width(" << width << ") has no centre: the width must be odd";
     return x;
   }
   Tensor t = blank(op.getY(), x.positions());
@@ -62,8 +62,8 @@ std::vector<Keys> Env::route(RouteOp op) {
   for (int64_t b = 0; b < bound.batch; ++b) {
     int64_t size = axis.isRow() ? bound.rows : bound.kvLen[b], start = axisOffset(axis, b);
     if (axis.isRow() && (start || bound.kvOffset[b] || bound.kvLen[b] != bound.rows))
-      report() << "routing of rows needs the whole sequence: q_offset " << start << ", " << bound.rows << " rows, "
-               << bound.kvLen[b] << " keys";
+      report.fail() << "routing of rows needs the whole sequence: q_offset " << start << ", " << bound.rows << " rows, "
+                    << bound.kvLen[b] << " keys";
     for (int64_t head = 0; head < x.heads(); ++head) {
       Keys positions;
       std::vector<double> scores;

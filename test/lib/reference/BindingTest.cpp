@@ -40,10 +40,50 @@ TEST_CASE("params") {
         "param 'W' has no default: give its value");
 }
 
+TEST_CASE("a specialised pattern holds its static params") {
+  std::string text = "sattn.pattern @p<W: int = 2>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o)\n"
+                     "    bind {D = 1 : i64, Dv = 4 : i64, b = 2 : i64, dtype.k = f32, group = 1 : i64} {\n"
+                     "  %keys = sattn.set (t, s) : t floordiv 2 == s floordiv 2 and t - s < W\n"
+                     "  %z = sattn.score dot %q, %k\n"
+                     "  %acc = sattn.accumulate softmax %z over %keys, %v\n"
+                     "  %o = sattn.finalize %acc\n"
+                     "  sattn.yield %o\n}";
+  Call call = showKeys(4, 4);
+  Result r = run(text, call);
+  REQUIRE(r.error == "");
+  CHECK(seen(r["o"], 3) == std::vector<int64_t>{2, 3});
+  call.params["b"] = 2;
+  CHECK(run(text, call).error == "");
+  call.params["b"] = 3;
+  CHECK(run(text, call).error == "'b' is 3.000000e+00 but the pattern is specialised for 2.000000e+00");
+  call = showKeys(4, 5);
+  CHECK(run(text, call).error == "'Dv' is 5.000000e+00 but the pattern is specialised for 4.000000e+00");
+}
+
 TEST_CASE("offsets and lengths") {
   CHECK(errorOf([](Call &c) { c.qOffset = {1, 2}; }) == "'q_offset' has 2 numbers for a batch of 1");
   CHECK(errorOf([](Call &c) { c.kvLen = {5}; }) == "'kv_len' is 5, outside 0 to 4");
   CHECK(errorOf([](Call &c) { c.rows = SmallVector<int64_t>{4}; }) == "row 4 is outside the 4 query rows");
+}
+
+TEST_CASE("fixed counts") {
+  Call call;
+  call.roles["o"] = Array::zeros({1, 2, 1, 4});
+  call.roles["w"] = Array::zeros({1, 2, 1, 2});
+  Result r = run("sattn.pattern @p(%o: [t, h, D], %w: [t, h, 3]) -> (y) {\n"
+                 "  %y = sattn.mix %w[t, h, 0] * %o\n  sattn.yield %y\n}",
+                 call);
+  CHECK(r.error == "role 'w' has 2 of '3' but needs 3");
+}
+
+TEST_CASE("block lengths and strides") {
+  Call call;
+  call.roles["k"] = Array::zeros({1, 8, 1, 1});
+  call.params["d"] = 5;
+  Result r = run("sattn.pattern @p<static l: int = 4, static d: int = 2>(%k: [s, g, D]) -> (m) {\n"
+                 "  %m = sattn.summarize mean %k blocks(l, d)\n  sattn.yield %m\n}",
+                 call);
+  CHECK(r.error == "blocks 'c(l, d)' have length 4 and stride 5: need 1 <= stride <= length");
 }
 
 TEST_CASE("blocks") {

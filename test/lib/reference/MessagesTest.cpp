@@ -28,6 +28,20 @@ TEST_CASE("a gate that is used whole") {
   CHECK(r.error == "outputs of 3 features and more cannot be mixed");
 }
 
+TEST_CASE("weights as a result") {
+  Call call = showKeys(1, 4);
+  call.roles.erase("v");
+  Result r = run("sattn.pattern @p(%q: [t, h, D], %k: [s, g, D]) -> (w) {\n"
+                 "  %m = sattn.summarize mean %k blocks(2)\n"
+                 "  %a = sattn.score dot %q, %m\n"
+                 "  %all = sattn.set (t, c(2)) : all\n"
+                 "  %sel = sattn.select top(1) %a where %all\n"
+                 "  %w = sattn.weigh softmax %a over %sel\n"
+                 "  sattn.yield %w\n}",
+                 call);
+  CHECK(r.error == "weights of slots have no reference as a whole: use them in sattn.blend");
+}
+
 TEST_CASE("a mix over keys") {
   Call call;
   call.roles["a"] = Array::zeros({1, 1, 1, 4});
