@@ -26,6 +26,7 @@ struct TargetInfo {
   double flopsPerCycle = 64;  ///< float32 multiply-adds count as two, one worker
   double exp2PerCycle = 2;    ///< softmax exponentials, one worker
   double bytesPerCycle = 4;   ///< from main memory, one worker
+  double largeBytesPerCycle = 32; ///< from largeBytes, one worker
   double packReuse = 2;       ///< prepare an operand when at least this many tasks read each of its tiles
   int64_t waveBytes = 64 << 20; ///< workspaces that scale with K and V are bounded to about this by looping
 };

@@ -64,6 +64,38 @@ def SattnNormalizeSets : Pass<"sattn-normalize-sets", "::sattn::PatternOp"> {
   ];
 }
 
+def SattnChooseDataflow : Pass<"sattn-choose-dataflow", "::sattn::PatternOp"> {
+  let summary = "how each accumulation walks its keys, and why";
+  let description = [{
+    Before: a specialised pattern with normal sets. After: every `accumulate` and `select` has a `dataflow` attribute:
+    the kind, the rows of a task, and the reason with its estimate, the alternatives and the length from which it pays.
+    The same text is a remark of category `sattn-choose-dataflow`. The decision uses nothing of a target but the
+    numbers of TargetInfo (lib/analysis/CostModel.h). Changes numbers: no.
+
+    - `range`: the set is a formula; a tile of rows streams the cover of the set.
+    - `inverted`: every row has its own list of blocks; the lists of neighbouring rows are inverted within a task, so
+      that a block is loaded once for all rows that chose it.
+    - `listed`: blocks of rows share a list.
+
+    ```mlir
+    // Before
+    %acc = sattn.accumulate softmax %z over %sel, %v
+    // After
+    %acc = sattn.accumulate softmax %z over %sel, %v {dataflow = {kind = "inverted", rows = 256 : i64, why = "..."}}
+    ```
+  }];
+  let options = [
+    Option<"targetText", "target", "std::string", /*default=*/"",
+           "fields of TargetInfo that differ from the defaults, e.g. rowTile=64,keyLayout=rows:4,waveBytes=67108864">,
+    Option<"keys", "keys", "int64_t", /*default=*/"16384", "number of keys for which the estimates are made">,
+  ];
+  let statistics = [
+    Statistic<"rangesChosen", "ranges-chosen", "accumulations over formulas">,
+    Statistic<"invertedChosen", "inverted-chosen", "accumulations over inverted lists">,
+    Statistic<"listedChosen", "listed-chosen", "accumulations over lists that rows share">,
+  ];
+}
+
 def SattnToTile : Pass<"sattn-to-tile", "::mlir::ModuleOp"> {
   let summary = "a pattern becomes a tile program: kernels and a launch plan";
   let description = [{

@@ -14,6 +14,7 @@ void buildFusedPipeline(mlir::OpPassManager &manager, StringRef bind) {
 
 void buildTilePipeline(mlir::OpPassManager &manager, const TargetInfo &target, StringRef bind) {
   buildFusedPipeline(manager, bind);
+  manager.addNestedPass<PatternOp>(createSattnChooseDataflow({targetText(target)}));
   manager.addPass(createSattnToTile({targetText(target)}));
   manager.addPass(mlir::createCanonicalizerPass());
   manager.addPass(mlir::createCSEPass());
@@ -31,6 +32,7 @@ void registerTilePipeline() {
       "sattn-tile-pipeline", "from a pattern to a tile program",
       [](mlir::OpPassManager &manager, const TilePipelineOptions &options) {
         buildFusedPipeline(manager, options.bind);
+        manager.addNestedPass<PatternOp>(createSattnChooseDataflow({options.target}));
         manager.addPass(createSattnToTile({options.target}));
         manager.addPass(mlir::createCanonicalizerPass());
         manager.addPass(mlir::createCSEPass());

@@ -24,6 +24,7 @@ const Field kFields[] = {
     {"flopsPerCycle", nullptr, &TargetInfo::flopsPerCycle},
     {"exp2PerCycle", nullptr, &TargetInfo::exp2PerCycle},
     {"bytesPerCycle", nullptr, &TargetInfo::bytesPerCycle},
+    {"largeBytesPerCycle", nullptr, &TargetInfo::largeBytesPerCycle},
     {"packReuse", nullptr, &TargetInfo::packReuse},
     {"waveBytes", &TargetInfo::waveBytes},
 };

@@ -142,16 +142,21 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     auto selections = buildSelections(context, preparer);
     if (failed(selections))
       return failure();
-    bool selected = false;
-    for (Operation &op : context.pattern.getBody().front())
-      if (auto accumulate = dyn_cast<AccumulateOp>(op); accumulate && !selections->attentions.contains(op.getResult(0))) {
-        auto parts = partsOf(context, &op, accumulate.getSet());
-        if (failed(parts))
-          return failure();
-        selected |= static_cast<bool>(parts->select);
-      }
-    return selected ? buildInvertedKernel(context, preparer, *selections, 256)
-                    : buildRangeKernel(context, preparer, *selections);
+    int64_t chunk = 0; // of rows, the smallest of all selected accumulations
+    for (Operation &op : context.pattern.getBody().front()) {
+      auto accumulate = dyn_cast<AccumulateOp>(op);
+      if (!accumulate || selections->attentions.contains(accumulate.getResult()))
+        continue;
+      auto dataflow = op.getAttrOfType<mlir::DictionaryAttr>("dataflow");
+      auto kind = dataflow ? dataflow.getAs<mlir::StringAttr>("kind") : mlir::StringAttr();
+      auto rows = dataflow ? dataflow.getAs<mlir::IntegerAttr>("rows") : mlir::IntegerAttr();
+      if (!kind || !rows || rows.getInt() < 1)
+        return op.emitError() << "[SA0204] no dataflow is chosen: run sattn-choose-dataflow first";
+      if (kind != "range")
+        chunk = chunk == 0 ? rows.getInt() : std::min(chunk, rows.getInt());
+    }
+    return chunk == 0 ? buildRangeKernel(context, preparer, *selections)
+                      : buildInvertedKernel(context, preparer, *selections, chunk);
   }
 
   // Summaries that the pattern yields.

@@ -22,8 +22,9 @@ Value attendedTile(Task &task, const Rows &rows, Value local, const Selections &
 /// the cover of its set.
 LogicalResult buildRangeKernel(Context &context, Preparer &preparer, const Selections &selections);
 
-/// Inverted dataflow (sets of selected blocks): a task owns `chunk` neighbouring rows of the query heads that share a
-/// list, keeps their softmax state in private memory, and visits each selected block once, with the rows that chose it.
+/// Inverted dataflow (sets of selected blocks): a task owns neighbouring rows of the query heads that share a list, keeps
+/// their softmax state in private memory, and visits each selected block once, with the rows that chose it. `chunk` is
+/// the number of rows of a task; where blocks of rows share a list (listed dataflow) a task is a part of such a block.
 LogicalResult buildInvertedKernel(Context &context, Preparer &preparer, const Selections &selections, int64_t chunk);
 
 } // namespace sattn::lower

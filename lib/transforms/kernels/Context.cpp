@@ -7,13 +7,8 @@ namespace sattn::lower {
 using namespace mlir;
 
 Context::Context(PatternOp pattern, PatternFacts facts, const TargetInfo &target, ProgramBuilder &program)
-    : pattern(pattern), bound(pattern), target(target), program(program), facts(std::move(facts)) {
-  for (auto role : pattern.getRoles().getAsRange<RoleAttr>())
-    for (AxisAttr axis : role.getAxes())
-      if (axis.isHead() && (!base || axis.getName() == "h"))
-        base = axis;
-  findUnit();
-}
+    : pattern(pattern), bound(pattern), target(target), program(program), facts(std::move(facts)),
+      groups(bound, this->facts) {}
 
 InFlightDiagnostic Context::refuse(Operation *op, const Twine &what) {
   return op->emitError() << "[SA0201] " << what << " is not compiled yet: run the pattern with the reference (--oracle)";
@@ -21,43 +16,20 @@ InFlightDiagnostic Context::refuse(Operation *op, const Twine &what) {
 
 //===-- Heads -------------------------------------------------------------------------------------------===//
 
-std::optional<int64_t> Context::ratio(AxisAttr axis) const {
-  if (!axis || axis.isFixed())
-    return base ? std::nullopt : std::optional<int64_t>(1);
-  return axis.getName() == base.getName() ? 1 : bound.headRatio(axis);
-}
-
-void Context::findUnit() {
-  auto share = [&](AxisAttr axis) {
-    auto heads = ratio(axis);
-    unit = unit && heads ? std::optional(std::max(*unit, *heads)) : std::nullopt;
-  };
-  for (Operation &op : pattern.getBody().front()) {
-    if (auto score = dyn_cast<ScoreOp>(op)) {
-      share(factsOf(score.getQ()).headAxis());
-      share(factsOf(score.getK()).headAxis());
-    } else if (auto accumulate = dyn_cast<AccumulateOp>(op)) {
-      share(factsOf(accumulate.getV()).headAxis());
-    } else if (auto select = dyn_cast<SelectOp>(op)) {
-      share(factsOf(select.getResult()).head);
-    }
-  }
-}
-
 Value Context::headsInUnit(PlanWriter &plan, AxisAttr axis) const {
   auto heads = ratio(axis);
   if (!heads)
     return plan.index.constant(1);
-  if (unit)
-    return plan.index.constant(*unit / *heads);
+  if (unitHeads())
+    return plan.index.constant(*unitHeads() / *heads);
   return plan.dim(axis.getName());
 }
 
 PlanSize Context::tasksInUnit(int64_t heads) const {
   return [this, heads](PlanWriter &plan) {
-    if (unit)
-      return plan.index.constant(*unit / heads);
-    return plan.index.floorDiv(plan.dim(base.getName()), heads);
+    if (unitHeads())
+      return plan.index.constant(*unitHeads() / heads);
+    return plan.index.floorDiv(plan.dim(queryHeads().getName()), heads);
   };
 }
 

@@ -1,15 +1,12 @@
 // What all parts of the lowering share: the specialised pattern with its facts, the target's numbers, the program under
 // construction, how heads are grouped, and the workspaces.
 //
-// Heads. Query heads come in contiguous groups: `ratio(axis)` query heads use one head of another head axis. A *unit*
-// is the smallest group of query heads that shares nothing with other groups, so that one (batch entry, unit) pair can
-// be computed alone: the ratio of the coarsest head axis of keys, values and selections, or all heads of a batch entry
-// where keys have no head axis. Workspaces exist for a wave of pairs at a time.
+// Workspaces exist for a wave of (batch entry, unit of heads) pairs at a time (lib/transforms/Heads.h).
 #pragma once
 #include "dialects/pattern/Facts.h"
 #include "dialects/pattern/KeySet.h"
 #include "lib/support/TargetInfo.h"
-#include "lib/transforms/Bindings.h"
+#include "lib/transforms/Heads.h"
 #include "lib/transforms/kernels/ProgramBuilder.h"
 
 namespace sattn::lower {
@@ -36,12 +33,10 @@ public:
   const Facts &factsOf(Value value) const { return facts.of(value); }
 
   //===-- Heads.
-  /// Query heads for each head of `axis`; nullopt where one head serves all.
-  std::optional<int64_t> ratio(AxisAttr axis) const;
-  /// Query heads of a unit; nullopt: all of the batch entry.
-  std::optional<int64_t> unitHeads() const { return unit; }
-  /// The axis of query heads; null where queries have none.
-  AxisAttr queryHeads() const { return base; }
+  std::optional<int64_t> ratio(AxisAttr axis) const { return groups.ratio(axis); }
+  std::optional<int64_t> unitHeads() const { return groups.unit(); }
+  AxisAttr queryHeads() const { return groups.base(); }
+  int64_t sharedHeads(ArrayRef<AxisAttr> axes) const { return groups.shared(axes); }
   /// Heads of `axis` in a unit, as a plan size.
   Value headsInUnit(PlanWriter &plan, AxisAttr axis) const;
   /// Tasks along y where each task takes `heads` query heads of a unit.
@@ -65,10 +60,8 @@ public:
   ProgramBuilder &program;
 
 private:
-  void findUnit();
   PatternFacts facts;
-  AxisAttr base;
-  std::optional<int64_t> unit = 1;
+  Heads groups;
   llvm::StringMap<int> workspaceNames;
 };
 

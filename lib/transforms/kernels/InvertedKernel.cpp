@@ -1,10 +1,10 @@
 // The inverted kernel: selected blocks are visited once for a task, each with the rows that chose it.
+#include "lib/analysis/CostModel.h"
 #include "lib/transforms/kernels/AttendKernels.h"
 #include "lib/transforms/kernels/Formulas.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include <limits>
-#include <numeric>
 
 namespace sattn::lower {
 using namespace mlir;
@@ -32,12 +32,13 @@ public:
   LogicalResult build() {
     if (failed(collect()) || failed(prepare()))
       return failure();
+    bool perChunk = rowsPerList == 1 || !selections.attentions.empty();
     auto kernel = context.program.kernel("attend");
     KernelBuilder &k = *kernel;
     Task task(context, k, heads);
     local = k.mul(k.gridX(), chunk);
-    first = k.add(k.size("first_row"), local);
-    count = k.min(k.constant(chunk), k.sub(k.size("rows"), local));
+    first = perChunk ? k.add(k.size("first_row"), local) : local;
+    count = k.min(k.constant(chunk), k.sub(k.size(perChunk ? "rows" : "t"), local));
     allocate(task);
     forTiles(task, [&](Value at) { return loadAllQueries(task, at); });
     for (SelectedBranch &branch : branches)
@@ -48,10 +49,12 @@ public:
     if (!ok)
       return failure();
     Launch launch;
-    launch.x = [size = chunk](PlanWriter &plan) { return plan.index.ceilDiv(plan.chunkRows, size); };
+    launch.x = [size = chunk, perChunk](PlanWriter &plan) {
+      return plan.index.ceilDiv(perChunk ? plan.chunkRows : plan.dim("t"), size);
+    };
     launch.y = context.tasksInUnit(heads);
     launch.order = {"z", "-x", "y"};
-    launch.perChunk = true;
+    launch.perChunk = perChunk;
     context.program.finish(std::move(kernel), std::move(launch));
     return success();
   }
@@ -76,6 +79,10 @@ private:
       if (accumulate.getHow() != AccumulateKind::Softmax)
         return context.refuse(accumulate, "'sattn.accumulate linear'");
       branch.lists = selections.lists.at(parts->select.getResult());
+      int64_t rows = branch.lists.row.isBlocks() ? *literalInt(branch.lists.row.getLen()) : 1;
+      if (!branches.empty() && rows != rowsPerList)
+        return context.refuse(accumulate, "attention to lists of single rows beside lists of blocks of rows");
+      rowsPerList = rows;
       if (failed(residual(branch, *parts)) || failed(blendWeights(branch)))
         return failure();
       branches.push_back(std::move(branch));
@@ -135,11 +142,8 @@ private:
   }
 
   LogicalResult prepare() {
-    heads = 0;
-    auto share = [&](AxisAttr axis) {
-      if (auto ratio = context.ratio(axis))
-        heads = heads ? std::gcd(heads, *ratio) : *ratio;
-    };
+    SmallVector<AxisAttr> axes;
+    bool single = false;
     for (SelectedBranch &branch : branches) {
       AccumulateOp op = branch.op;
       auto chain = scoreChain(context, op, op.getZ());
@@ -158,26 +162,42 @@ private:
       branch.queries = *queries;
       branch.keys = *keys;
       branch.values = *values;
-      share(branch.lists.head);
-      share(keys->head);
-      share(values->head);
-      if (branch.residual->mentionsQueryHead())
-        heads = 1;
+      axes.append({branch.lists.head, keys->head, values->head});
+      single |= branch.residual->mentionsQueryHead();
     }
     for (AccumulateOp op : formulas) {
       // Branches share packed keys and values where they can.
       auto branch = prepareRange(context, preparer, op, branches.front().keys.tile);
       if (failed(branch))
         return failure();
-      if (branch->branch.set.mentionsQueryHead())
-        heads = 1;
+      single |= branch->branch.set.mentionsQueryHead();
       ranges.insert({op, *branch});
     }
-    heads = std::max<int64_t>(heads, 1);
-    // Members whose rows fill whole quanta of the target, as near to its row tile as they go.
-    int64_t quantum = context.target.rowQuantum / std::gcd(context.target.rowQuantum, heads);
-    members = quantum * std::max<int64_t>(1, context.target.rowTile / (quantum * heads));
+    heads = single ? 1 : context.sharedHeads(axes);
+    return rowsPerList == 1 ? shapeOfChunk() : shapeOfPart();
+  }
+
+  // Each row has a list: whole groups of members, whose rows fill quanta of the target.
+  LogicalResult shapeOfChunk() {
+    members = cost::membersOf(context.target, heads);
     chunk = std::max<int64_t>(chunk / members, 1) * members;
+    return success();
+  }
+
+  // A block of rows shares a list: a task is a part of the block that a tile holds, of as many heads as fit beside it.
+  LogicalResult shapeOfPart() {
+    int64_t quantum = context.target.rowQuantum, tile = context.target.rowTile;
+    chunk = 0;
+    for (int64_t part = quantum; part <= std::min(tile, rowsPerList); part += quantum)
+      if (rowsPerList % part == 0)
+        chunk = part;
+    if (chunk == 0)
+      return context.refuse(branches.front().op, "a selection for blocks of " + Twine(rowsPerList) + " rows, which tiles of " +
+                                                     Twine(quantum) + " rows do not divide,");
+    members = chunk;
+    int64_t all = heads;
+    for (heads = std::min(all, tile / chunk); all % heads != 0;)
+      --heads;
     return success();
   }
 
@@ -239,16 +259,16 @@ private:
   LogicalResult visitBlocks(Task &task, SelectedBranch &branch) {
     KernelBuilder &k = task.k;
     int64_t block = *literalInt(branch.lists.block.getLen());
-    Value head = task.headInUnit(branch.lists.head);
-    Value lists = task.slice(branch.lists.lists, task.pair, head, 1, false, k.size("rows"));
     Value end = keyCountOf(task, branch.keys);
-    Value inverse = tile::InvertOp::create(k.b, k.loc, tile::InverseType::get(k.b.getContext()), lists, local,
-                                           k.ceilDiv(end, block), k.b.getI64IntegerAttr(chunk));
+    Value inverse = tile::InvertOp::create(k.b, k.loc, tile::InverseType::get(k.b.getContext()),
+                                           listView(task, branch.lists.lists, branch.lists.head), firstList(task),
+                                           k.ceilDiv(end, block), k.b.getI64IntegerAttr(shares() ? 1 : chunk));
     Value keyView = viewOf(task, branch.keys), valueView = viewOf(task, branch.values);
     Predicate predicate = branch.residual->predicate(task, end);
-    auto op = tile::StreamInverseOp::create(k.b, k.loc, inverse, k.b.getI64IntegerAttr(members));
+    int64_t lists = shares() ? 1 : members;
+    auto op = tile::StreamInverseOp::create(k.b, k.loc, inverse, k.b.getI64IntegerAttr(lists));
     Block &body = op.getBody().emplaceBlock();
-    auto ids = k.rowVector(members, k.b.getI32Type());
+    auto ids = k.rowVector(lists, k.b.getI32Type());
     body.addArgument(k.b.getIndexType(), k.loc);
     body.addArgument(ids, k.loc);
     body.addArgument(ids, k.loc);
@@ -261,6 +281,13 @@ private:
     return done;
   }
 
+  /// Blocks of rows share a list, so that a task has one list for all its rows.
+  bool shares() const { return rowsPerList != 1; }
+  Value firstList(Task &task) { return shares() ? task.k.floorDiv(local, rowsPerList) : local; }
+  Value listView(Task &task, const PlanRef &ref, AxisAttr head) {
+    return task.slice(ref, task.pair, task.headInUnit(head), 1, false, shares() ? Value() : task.k.size("rows"));
+  }
+
   struct Unit {
     Value number, ids, slots, keyView, valueView, end;
     Predicate predicate;
@@ -270,10 +297,15 @@ private:
   Value gather(Task &task, Value view, const Unit &unit, int64_t features) {
     KernelBuilder &k = task.k;
     auto type = features == 1 ? k.rowVector(members * heads) : k.tile(members * heads, features);
+    if (shares())
+      return tile::LoadOp::create(k.b, k.loc, type, view, k.constant(0));
     return tile::GatherOp::create(k.b, k.loc, type, view, k.constant(0), unit.ids);
   }
   void scatter(Task &task, Value tile, Value view, const Unit &unit) {
-    tile::ScatterOp::create(task.k.b, task.k.loc, tile, view, task.k.constant(0), unit.ids);
+    if (shares())
+      tile::StoreOp::create(task.k.b, task.k.loc, tile, view, task.k.constant(0));
+    else
+      tile::ScatterOp::create(task.k.b, task.k.loc, tile, view, task.k.constant(0), unit.ids);
   }
 
   // One step of the online softmax of the unit's rows with key tile `j`.
@@ -291,7 +323,8 @@ private:
     RowRange range{task.rowPosition(row, first), k.sub(count, k.constant(1))};
     Value partial = branch.residual->notFull(task, range, tile, j, unit.end);
     AffineMap blockOf = AffineMap::get(1, 0, getAffineDimExpr(0, k.b.getContext()).floorDiv(heads));
-    Value visible = maskTile(task, *scores, range.first, blockOf, at, unit.predicate, partial, unit.ids);
+    Value visible = maskTile(task, *scores, range.first, blockOf, at, unit.predicate, partial,
+                             shares() ? Value() : unit.ids);
     auto next = tile::SoftmaxStepOp::create(k.b, k.loc, state.m.getType(), state.m.getType(), state.m.getType(),
                                             visible.getType(), visible, state.m, state.l);
     Value acc = tile::DotOp::create(k.b, k.loc, state.acc.getType(), "nn", next.getP(), values, state.acc, next.getAlpha());
@@ -337,8 +370,9 @@ private:
     auto state = steps(task, branch, unit, emptyState(task, members * heads, branch.values.features));
     if (failed(state))
       return failure();
-    Value view = task.slice(branch.weights->ref, task.pair, task.headInUnit(branch.weights->head), 1, false, k.size("rows"));
-    Value weights = tile::GatherAtOp::create(k.b, k.loc, k.rowVector(members * heads), view, local, unit.ids, unit.slots);
+    Value view = listView(task, branch.weights->ref, branch.weights->head);
+    Value weights = tile::GatherAtOp::create(k.b, k.loc, k.rowVector(members * heads), view, firstList(task), unit.ids,
+                                             unit.slots);
     Value factor = k.map({weights, state->l}, k.rowVector(members * heads),
                          [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
                            Value zero = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(0.0f));
@@ -402,6 +436,7 @@ private:
   Preparer &preparer;
   const Selections &selections;
   int64_t chunk, heads = 1, members = 1;
+  int64_t rowsPerList = 1; ///< more where blocks of rows share a list
   std::vector<SelectedBranch> branches;
   SmallVector<AccumulateOp> formulas;
   std::map<Operation *, PreparedBranch> ranges;

@@ -1,0 +1,40 @@
+// Cycles of attention dataflows on one worker of a target, from TargetInfo's numbers alone. Pure functions: what they
+// compare is comparable, what they predict is rough. All costs are per query row and query head.
+//
+//   range      a tile of rows streams key tiles of a cover
+//   gathered   each position loads the blocks of its own list; rows are the heads that share the list
+//   inverted   a task of neighbouring positions visits each selected block once, with all positions that chose it;
+//              the softmax state of its rows waits in memory
+//   masked     every key up to the row is computed, unselected ones masked
+#pragma once
+#include "lib/support/TargetInfo.h"
+#include <cstdint>
+
+namespace sattn::cost {
+
+/// Attention over lists of blocks.
+struct SelectedShape {
+  int64_t block = 64;  ///< keys of a block
+  int64_t slots = 1;   ///< blocks of a list
+  int64_t heads = 1;   ///< query heads that share a list and its keys
+  int64_t features = 64, valueFeatures = 64;
+  int64_t keys = 16384; ///< length at which the estimate is made
+};
+
+/// A row against one key: products, exponential.
+double cyclesPerKey(const TargetInfo &target, int64_t features, int64_t valueFeatures);
+/// Positions that are computed together: their rows fill whole quanta and come nearest to the row tile.
+int64_t membersOf(const TargetInfo &target, int64_t heads);
+
+double gatheredCycles(const TargetInfo &target, const SelectedShape &shape);
+/// Task of `chunk` positions whose lists are independent, the worst case for sharing.
+double invertedCycles(const TargetInfo &target, const SelectedShape &shape, int64_t chunk);
+/// Causal attention over all keys of the shape.
+double maskedCycles(const TargetInfo &target, const SelectedShape &shape);
+
+/// The power of two with the least invertedCycles, the smallest of equals; at least membersOf.
+int64_t chooseChunk(const TargetInfo &target, const SelectedShape &shape);
+/// Least number of keys from which inverted lists cost less than masking all keys.
+int64_t breakEvenKeys(const TargetInfo &target, SelectedShape shape, int64_t chunk);
+
+} // namespace sattn::cost

@@ -1,0 +1,157 @@
+// sattn-choose-dataflow: how each accumulation walks its keys, and why. See Passes.td.
+#include "dialects/pattern/KeySet.h"
+#include "lib/analysis/CostModel.h"
+#include "lib/transforms/Heads.h"
+#include "lib/transforms/Passes.h"
+#include "lib/transforms/TargetText.h"
+#include "mlir/IR/Remarks.h"
+
+namespace sattn {
+#define GEN_PASS_DEF_SATTNCHOOSEDATAFLOW
+#include "lib/transforms/Passes.h.inc"
+
+namespace {
+
+std::string cycles(double value) { return std::to_string(static_cast<int64_t>(value + 0.5)); }
+
+class Chooser {
+public:
+  Chooser(PatternOp pattern, const PatternFacts &facts, const TargetInfo &target, int64_t keys)
+      : pattern(pattern), facts(facts), target(target), keys(keys), bound(pattern), heads(bound, facts) {}
+
+  unsigned ranges = 0, inverted = 0, listed = 0;
+
+  void run() {
+    for (Operation &op : pattern.getBody().front()) {
+      if (auto accumulate = dyn_cast<AccumulateOp>(op))
+        choose(accumulate);
+      else if (auto select = dyn_cast<SelectOp>(op))
+        describe(select);
+    }
+  }
+
+private:
+  void annotate(Operation *op, StringRef kind, int64_t rows, const std::string &why) {
+    mlir::Builder b(op->getContext());
+    op->setAttr("dataflow", b.getDictionaryAttr({b.getNamedAttr("kind", b.getStringAttr(kind)),
+                                                 b.getNamedAttr("rows", b.getI64IntegerAttr(rows)),
+                                                 b.getNamedAttr("why", b.getStringAttr(why))}));
+    mlir::remark::passed(op->getLoc(), mlir::remark::RemarkOpts::name(kind).category("sattn-choose-dataflow")) << why;
+  }
+
+  int64_t featuresOf(Value tensor) { return bound.size(facts.of(tensor).feature()); }
+
+  ScoreOp scoreOf(Value z) {
+    while (z && !z.getDefiningOp<ScoreOp>())
+      z = z.getDefiningOp()->getOperand(0);
+    return z.getDefiningOp<ScoreOp>();
+  }
+
+  SelectOp selectionOf(Value set) {
+    if (auto both = set.getDefiningOp<IntersectOp>())
+      for (Value part : both.getSets())
+        if (auto select = part.getDefiningOp<SelectOp>())
+          return select;
+    return set.getDefiningOp<SelectOp>();
+  }
+
+  void choose(AccumulateOp op) {
+    ScoreOp score = scoreOf(op.getZ());
+    int64_t features = featuresOf(score.getQ()), valueFeatures = featuresOf(op.getV());
+    SelectOp select = selectionOf(op.getSet());
+    if (!select) {
+      ++ranges;
+      double perKey = cost::cyclesPerKey(target, features, valueFeatures);
+      annotate(op, "range", target.rowTile,
+               "the set is a formula: " + std::to_string(target.rowTile) + " rows of one head stream tiles of " +
+                   std::to_string(target.keyTile) + " keys over its cover; " + cycles(100 * perKey) +
+                   " cycles for a row and 100 keys");
+      return;
+    }
+    const Facts &selected = facts.of(select.getResult());
+    cost::SelectedShape shape;
+    shape.block = literalInt(selected.key.getLen()).value_or(1);
+    shape.slots = literalInt(select.getTop().value_or(ExprAttr())).value_or(1);
+    shape.features = features;
+    shape.valueFeatures = valueFeatures;
+    shape.keys = keys;
+    shape.heads =
+        heads.shared({selected.head, facts.of(score.getK()).headAxis(), facts.of(op.getV()).headAxis()});
+    if (selected.row.isBlocks())
+      chooseListed(op, select, shape);
+    else
+      chooseInverted(op, shape);
+  }
+
+  std::string compared(const cost::SelectedShape &shape, int64_t chunk) {
+    int64_t breakEven = cost::breakEvenKeys(target, shape, chunk);
+    return "cycles for a row at " + std::to_string(keys) + " keys: gathered by query " +
+           cycles(cost::gatheredCycles(target, shape)) + ", every key masked " +
+           cycles(cost::maskedCycles(target, shape)) + "; selecting pays from " + std::to_string(breakEven) + " keys";
+  }
+
+  void chooseInverted(AccumulateOp op, const cost::SelectedShape &shape) {
+    ++inverted;
+    int64_t chunk = cost::chooseChunk(target, shape);
+    annotate(op, "inverted", chunk,
+             "lists of " + std::to_string(shape.slots) + " blocks of " + std::to_string(shape.block) + " keys, shared by " +
+                 std::to_string(shape.heads) + " heads, are inverted within " + std::to_string(chunk) +
+                 " neighbouring rows: " + cycles(cost::invertedCycles(target, shape, chunk)) + "; " +
+                 compared(shape, chunk));
+  }
+
+  void chooseListed(AccumulateOp op, SelectOp select, const cost::SelectedShape &shape) {
+    ++listed;
+    int64_t rows = literalInt(facts.of(select.getResult()).row.getLen()).value_or(1);
+    double each = static_cast<double>(shape.slots * shape.block) *
+                  cost::cyclesPerKey(target, shape.features, shape.valueFeatures);
+    annotate(op, "listed", rows,
+             "blocks of " + std::to_string(rows) + " rows share a list of " + std::to_string(shape.slots) + " blocks of " +
+                 std::to_string(shape.block) + " keys: " + cycles(each) + "; " + compared(shape, rows));
+  }
+
+  // How many passes a selection takes, for the remark only.
+  void describe(SelectOp op) {
+    bool normalized = false;
+    for (Operation *made = op.getZ().getDefiningOp(); made && !isa<ScoreOp>(made);
+         made = made->getOperand(0).getDefiningOp())
+      normalized |= isa<NormalizeOp>(made);
+    annotate(op, "scored", target.rowTile,
+             normalized ? "probabilities need the sum over all blocks: a pass for the sums, a second one that recomputes "
+                          "the scores and selects"
+                        : "one pass over the scores, which are never stored");
+  }
+
+  PatternOp pattern;
+  const PatternFacts &facts;
+  TargetInfo target;
+  int64_t keys;
+  BoundPattern bound;
+  Heads heads;
+};
+
+struct ChooseDataflowPass : impl::SattnChooseDataflowBase<ChooseDataflowPass> {
+  using SattnChooseDataflowBase::SattnChooseDataflowBase;
+
+  void runOnOperation() override {
+    PatternOp pattern = getOperation();
+    TargetInfo info;
+    std::string error;
+    if (!pattern.getBind() || failed(parseTargetText(targetText, info, error))) {
+      if (error.empty())
+        error = ("@" + pattern.getSymName() + " is not specialised: run sattn-specialize first").str();
+      pattern.emitError() << "[SA0202] " << error;
+      return signalPassFailure();
+    }
+    auto facts = deriveFacts(pattern);
+    if (failed(facts))
+      return signalPassFailure();
+    Chooser chooser(pattern, *facts, info, keys);
+    chooser.run();
+    rangesChosen += chooser.ranges;
+    invertedChosen += chooser.inverted;
+    listedChosen += chooser.listed;
+  }
+};
+} // namespace
+} // namespace sattn

@@ -1,0 +1,81 @@
+// The cost model's formulas: limits that can be said in words, and the choices that follow.
+#include "lib/analysis/CostModel.h"
+#include <cmath>
+#include <doctest/doctest.h>
+
+using namespace sattn;
+using namespace sattn::cost;
+
+static TargetInfo plainTarget() {
+  TargetInfo target;
+  target.rowTile = 64;
+  target.rowQuantum = 16;
+  target.flopsPerCycle = 64;
+  target.exp2PerCycle = 4;
+  target.bytesPerCycle = 4;
+  target.largeBytesPerCycle = 32;
+  target.largeBytes = 1 << 20;
+  return target;
+}
+
+TEST_CASE("a key costs its products and its exponential") {
+  CHECK(cyclesPerKey(plainTarget(), 64, 64) == doctest::Approx(4.0 + 0.25));
+  CHECK(cyclesPerKey(plainTarget(), 128, 64) == doctest::Approx(6.0 + 0.25));
+}
+
+TEST_CASE("members fill whole quanta near the row tile") {
+  TargetInfo target = plainTarget();
+  for (auto [heads, members] : {std::pair{1, 64}, {2, 32}, {3, 16}, {4, 16}, {5, 16}, {6, 8}, {8, 8}, {16, 4}, {64, 1}, {80, 1}}) {
+    CAPTURE(heads);
+    CHECK(membersOf(target, heads) == members);
+    CHECK(membersOf(target, heads) * heads % target.rowQuantum == 0);
+  }
+}
+
+TEST_CASE("gathering wastes the rows that a quantum lacks") {
+  TargetInfo target = plainTarget();
+  SelectedShape shape{64, 1, 16, 64, 64, 16384};
+  double full = gatheredCycles(target, shape);
+  shape.heads = 1;
+  CHECK(gatheredCycles(target, shape) > 15 * full);
+}
+
+TEST_CASE("inverted lists approach the useful work as positions share blocks") {
+  TargetInfo target = plainTarget();
+  target.largeBytesPerCycle = target.bytesPerCycle = 1e9; // compute only
+  SelectedShape shape{64, 64, 4, 64, 64, 4096};           // every block is chosen: sharing is the chunk
+  double useful = 4096 * cyclesPerKey(target, 64, 64);
+  CHECK(invertedCycles(target, shape, 256) == doctest::Approx(useful));
+  shape.slots = 1;
+  // One block of 64: a visited block has few members, nearly all of a group's rows are dead.
+  CHECK(invertedCycles(target, shape, 16) > 10 * useful / 64);
+}
+
+TEST_CASE("state that leaves the large memory is paid at the speed of main memory") {
+  TargetInfo target = plainTarget();
+  SelectedShape shape{64, 64, 4, 64, 64, 4096};
+  double inside = invertedCycles(target, shape, 256);
+  target.largeBytes = 1 << 18;
+  CHECK(invertedCycles(target, shape, 256) > inside);
+}
+
+TEST_CASE("the chunk is the cheapest power of two") {
+  TargetInfo target = plainTarget();
+  for (SelectedShape shape : {SelectedShape{64, 16, 4, 64, 64, 16384}, {64, 3, 1, 64, 64, 16384}, {128, 8, 16, 128, 128, 16384}}) {
+    int64_t chunk = chooseChunk(target, shape);
+    CHECK((chunk & (chunk - 1)) == 0);
+    CHECK(chunk >= membersOf(target, shape.heads));
+    for (int64_t other = 64; other <= 1024; other *= 2)
+      CHECK(invertedCycles(target, shape, chunk) <= invertedCycles(target, shape, other));
+  }
+}
+
+TEST_CASE("selecting pays from a length that grows with what is selected") {
+  TargetInfo target = plainTarget();
+  int64_t few = breakEvenKeys(target, {64, 4, 4, 64, 64, 0}, 256);
+  int64_t many = breakEvenKeys(target, {64, 32, 4, 64, 64, 0}, 256);
+  CHECK(few > 0);
+  CHECK(few < many);
+  SelectedShape at{64, 4, 4, 64, 64, few};
+  CHECK(invertedCycles(target, at, 256) < maskedCycles(target, at));
+}

@@ -1,0 +1,228 @@
+// Every shipped pattern, and some of ours, on many shapes: the tile program says what the pattern says.
+#include "test/lib/transforms/Compare.h"
+#include <doctest/doctest.h>
+
+using namespace sattn;
+
+// The kernels' constants are float32.
+static constexpr double kTolerance = 2e-6;
+
+static void agree(const Case &one) {
+  std::string error;
+  double difference = disagreement(one, error);
+  INFO(one.text());
+  INFO(error);
+  CHECK(difference <= kTolerance);
+}
+
+// Shapes that have ragged ends, offsets, lengths, empty calls, several waves. Query offsets are multiples of `unit`.
+static void agreeOnShapes(Case one, int64_t unit = 1) {
+  agree(one);
+  Case wide = one;
+  wide.batch = 2;
+  wide.kvHeads = 1;
+  wide.group = 3;
+  wide.valueFeatures = 6;
+  agree(wide);
+  Case alone = one;
+  alone.group = 1;
+  agree(alone);
+  Case moved = one;
+  moved.batch = 2;
+  moved.rows = 13;
+  moved.keys = 64;
+  moved.qOffset = {40 / unit * unit, 16};
+  moved.kvLen = {53, 29};
+  agree(moved);
+  Case evicted = moved;
+  evicted.kvOffset = {16, 0};
+  evicted.qOffset = {16 + 40 / unit * unit, 16};
+  agree(evicted);
+  for (int64_t rows : {int64_t(0), unit, int64_t(64)}) {
+    Case other = one;
+    other.rows = rows;
+    other.keys = 64;
+    other.qOffset = {64 - rows};
+    agree(other);
+  }
+  Case empty = one;
+  empty.keys = 0;
+  empty.qOffset = {0};
+  agree(empty);
+  Case none = one;
+  none.batch = 0;
+  agree(none);
+  if (unit % 16 == 0 || unit == 1) {
+    Case large = one;
+    large.target = TargetInfo();
+    agree(large);
+  }
+  Case plain = one;
+  plain.target.keyLayout = plain.target.valueLayout = PanelLayout();
+  plain.target.foldScale = false;
+  agree(plain);
+}
+
+TEST_CASE("dense") { agreeOnShapes(Case("dense")); }
+TEST_CASE("causal") { agreeOnShapes(Case("causal")); }
+TEST_CASE("window") {
+  Case one("window");
+  for (double w : {0, 1, 5, 16, 1000}) {
+    one.params["W"] = w;
+    agreeOnShapes(one);
+  }
+}
+TEST_CASE("window_sinks") {
+  Case one("window_sinks");
+  one.params = {{"W", 6}, {"S", 3}};
+  agreeOnShapes(one);
+  one.params = {{"W", 6}, {"S", 20}};
+  agreeOnShapes(one);
+}
+TEST_CASE("strided") {
+  Case one("strided");
+  one.bind["stride"] = 5;
+  agreeOnShapes(one);
+  one.bind["stride"] = 16;
+  agreeOnShapes(one);
+}
+TEST_CASE("longformer") {
+  Case one("longformer");
+  one.params["W"] = 7;
+  agreeOnShapes(one);
+}
+TEST_CASE("compressed") {
+  Case one("compressed");
+  one.bind = {{"l", 4}, {"d", 2}};
+  agreeOnShapes(one);
+  one.bind = {{"l", 8}, {"d", 8}};
+  agreeOnShapes(one);
+}
+
+TEST_CASE("moba") {
+  Case one("moba");
+  for (auto [block, slots] : {std::pair{4, 3}, {8, 1}, {16, 2}, {8, 20}}) {
+    one.bind = {{"l", block}, {"n", slots}};
+    agreeOnShapes(one);
+  }
+}
+TEST_CASE("topk_blocks") {
+  Case one("topk_blocks");
+  for (auto [block, slots] : {std::pair{4, 3}, {8, 1}, {16, 2}, {8, 20}}) {
+    one.bind = {{"b", block}, {"n", slots}, {"qblock", 1}};
+    agreeOnShapes(one);
+  }
+}
+TEST_CASE("topk_blocks for blocks of rows") {
+  Case one("topk_blocks");
+  for (auto [rows, block] : {std::pair{8, 4}, {16, 8}, {4, 8}, {2, 8}}) {
+    one.bind = {{"b", block}, {"n", 3}, {"qblock", rows}};
+    agreeOnShapes(one, rows);
+  }
+}
+TEST_CASE("nsa") {
+  Case one("nsa");
+  for (auto [l, d, b, n] : {std::tuple{4, 2, 8, 3}, {4, 4, 4, 3}, {8, 4, 16, 2}, {8, 2, 8, 4}}) {
+    one.bind = {{"l", l}, {"d", d}, {"b", b}, {"n", n}};
+    one.params = {{"W", 6}, {"init", 1}, {"local", 2}};
+    agreeOnShapes(one);
+  }
+  one.params = {{"W", 1}, {"init", 0}, {"local", 1}};
+  agreeOnShapes(one);
+}
+TEST_CASE("nsa_ext") {
+  Case one("nsa_ext");
+  one.bind = {{"l", 4}, {"d", 2}, {"b", 8}, {"n", 3}};
+  one.params = {{"W", 6}, {"init", 1}, {"local", 2}};
+  agreeOnShapes(one);
+}
+TEST_CASE("hsa") {
+  for (const char *name : {"hsa", "hsa_stickbreak"}) {
+    Case one(name);
+    one.bind = {{"l", 8}, {"n", 2}};
+    agreeOnShapes(one);
+    one.bind = {{"l", 16}, {"n", 3}};
+    agreeOnShapes(one);
+    one.bind = {{"l", 4}, {"n", 3}, {"group.g2", 4}, {"group", 2}};
+    one.kvHeads = 2;
+    agree(one);
+  }
+}
+
+//===-- Patterns that nobody ships ----------------------------------------------------------------------===//
+
+TEST_CASE("window and selected blocks in one softmax") {
+  Case one(R"(
+sattn.pattern @hybrid<W: int = 6, static b: int = 8, static n: int = 2, scale: float = rsqrt(D)>
+    (%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o, lse) {
+  %m = sattn.summarize mean %k blocks(b) ragged
+  %a = sattn.score dot %q, %m
+  %open = sattn.set (t, c(b)) : first(c) <= t
+  %sel = sattn.select top(n) %a where %open
+  %near = sattn.set (t, s) : t - s < W or s < 2
+  %both = sattn.union %near, %sel
+  %causal = sattn.set (t, s) : s <= t
+  %keys = sattn.intersect %both, %causal
+  %z = sattn.score dot %q, %k scale(scale)
+  %acc = sattn.accumulate softmax %z over %keys, %v
+  %o = sattn.finalize %acc
+  %lse = sattn.lse %acc
+  sattn.yield %o, %lse
+})");
+  agreeOnShapes(one);
+}
+
+TEST_CASE("capped scores, differences of maps, one kv head for all") {
+  Case one(R"(
+sattn.pattern @differential<lam: float = 0.2, cap: float = 3.0, W: int = 9>
+    (%q0: [t, h, D], %q1: [t, h, D], %k: [s, 1, D], %v: [s, 1, Dv], %w: [t, h]) -> (o) {
+  %keys = sattn.set (t, s) : 0 <= t - s < W
+  %all = sattn.set (t, s) : s <= t and (t + s) mod 3 < 2
+  %z0 = sattn.score dot %q0, %k scale(2.0)
+  %z1 = sattn.score dot %q1, %k
+  %y1 = sattn.map %z1 : cap * tanh(z / cap) + relu(z) * 0.5
+  %o0 = sattn.attend %z0 over %keys, %v
+  %o1 = sattn.attend %y1 over %all, %v
+  %o = sattn.mix %o0 - lam * sigmoid(%w[t, h]) * %o1
+  sattn.yield %o
+})");
+  agreeOnShapes(one);
+}
+
+TEST_CASE("sets that know heads and sizes") {
+  Case one(R"(
+sattn.pattern @heads(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t and (t - s) mod 4 == h mod 4
+  %last = sattn.set (t, s) : size(s) - s <= 2 + g and size(t) - t < 30
+  %z = sattn.score dot %q, %k
+  %o0 = sattn.attend %z over %keys, %v
+  %o1 = sattn.attend %z over %last, %v
+  %o = sattn.mix %o0 + %o1
+  sattn.yield %o
+})");
+  agreeOnShapes(one);
+}
+
+TEST_CASE("two selections, maximum over heads, per-head residual") {
+  Case one(R"(
+sattn.pattern @two<static b: int = 8>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %r: [t, g, D]) -> (o) {
+  %m = sattn.summarize mean %k blocks(b) ragged
+  %a = sattn.score dot %q, %m scale(0.5)
+  %am = sattn.reduce max %a over h to g
+  %open = sattn.set (t, c(b)) : first(c) <= t
+  %near = sattn.set (t, c(b)) : first(c) <= t and t - last(c) < 24
+  %sel = sattn.select top(2) %am where %open force(first(1))
+  %ar = sattn.score dot %r, %m
+  %sel2 = sattn.select top(3) %ar where %near force(last(2))
+  %causal = sattn.set (t, s) : s <= t and (t - s < 20 or (s + h) mod 2 == 0)
+  %keys = sattn.intersect %sel, %causal
+  %z = sattn.score dot %q, %k
+  %o1 = sattn.attend %z over %keys, %v
+  %w = sattn.weigh softmax %ar over %sel2
+  %p = sattn.accumulate softmax %z over %sel2, %v per block
+  %o2 = sattn.blend %p by %w
+  %o = sattn.mix %o1 + 0.5 * %o2
+  sattn.yield %o
+})");
+  agreeOnShapes(one);
+}
