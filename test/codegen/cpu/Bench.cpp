@@ -1,9 +1,11 @@
 // Times the attention program beside the machine's FMA peak, measured in the same run and interleaved with it:
 //   codegen-cpu-bench [d=64] [t=2048] [heads=8] [group=1] [window=0] [threads=1] [isa=cpu-avx512] [type=f32] [rounds=15]
+//     [clock=wall|cpu]
 // Useful work is 4 * d * visible pairs; shares are medians of paired ratios.
 #include "test/codegen/cpu/Attend.h"
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -13,7 +15,14 @@
 using namespace sattn::cpu;
 using namespace sattn::cpu::test;
 
-static double now() {
+// Seconds of the wall clock, or those that the threads of this process have run, for machines that others use too.
+static bool useCpuTime = false;
+static double now(int threads = 1) {
+  if (useCpuTime) {
+    timespec spent;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+    return (static_cast<double>(spent.tv_sec) + 1e-9 * static_cast<double>(spent.tv_nsec)) / threads;
+  }
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
@@ -60,10 +69,10 @@ static double peak(Isa isa, int threads) {
   double total = 0;
   std::mutex mutex;
   auto work = [&] {
-    double start = now(), flops = 0, took = 0;
+    double start = now(threads), flops = 0, took = 0;
     while (took < 0.01) {
       flops += chains(isa, 20000) * 20000;
-      took = now() - start;
+      took = now(threads) - start;
     }
     std::lock_guard<std::mutex> lock(mutex);
     total += flops / took;
@@ -85,7 +94,7 @@ static double median(std::vector<double> values) {
 int main(int argc, char **argv) {
   std::map<std::string, std::string> options = {{"d", "64"},      {"dv", "0"},           {"t", "2048"},   {"heads", "8"},
                                                 {"group", "1"},   {"window", "0"},       {"threads", "1"}, {"isa", "cpu-avx512"},
-                                                {"type", "f32"},  {"rounds", "15"},      {"dump", ""}};
+                                                {"type", "f32"},  {"rounds", "15"}, {"clock", "wall"},      {"dump", ""}};
   for (int i = 1; i < argc; ++i) {
     std::string argument = argv[i];
     size_t equals = argument.find('=');
@@ -108,6 +117,7 @@ int main(int argc, char **argv) {
   spec.type = options["type"];
   spec.width = sattn::cpu::targetInfo(*isa).keyLayout.width;
   int threads = static_cast<int>(number("threads"));
+  useCpuTime = options["clock"] == "cpu";
 
   CodegenOptions codegen;
   codegen.keepAssembly = codegen.keepLlvmIr = !options["dump"].empty();
@@ -120,9 +130,11 @@ int main(int argc, char **argv) {
     return 1;
   }
   if (codegen.keepAssembly)
-    for (auto [suffix, text] : {std::pair{".s", &program->code.assembly}, {".ll", &program->code.llvmIr}}) {
+    for (auto [suffix, text] : {std::pair<const char *, std::string>{".s", program->code.assembly},
+                                {".ll", program->code.llvmIr},
+                                {".so", {program->code.object.begin(), program->code.object.end()}}}) {
       FILE *file = std::fopen((options["dump"] + suffix).c_str(), "w");
-      std::fwrite(text->data(), 1, text->size(), file);
+      std::fwrite(text.data(), 1, text.size(), file);
       std::fclose(file);
     }
   std::printf("compiled in %.0f ms, object %zu bytes, scratch of attend %ld\n", compile * 1e3, program->code.object.size(),
@@ -136,11 +148,11 @@ int main(int argc, char **argv) {
   std::vector<double> shares, packShares, speeds, times;
   for (long round = 0; round < number("rounds"); ++round) {
     double before = peak(*isa, threads);
-    double t0 = now();
+    double t0 = now(threads);
     call.pack(*program, threads);
-    double t1 = now();
+    double t1 = now(threads);
     call.attend(*program, threads);
-    double t2 = now();
+    double t2 = now(threads);
     double after = peak(*isa, threads), both = (before + after) / 2;
     shares.push_back(flops / (t2 - t0) * 1e-9 / both);
     packShares.push_back((t1 - t0) / (t2 - t0));
