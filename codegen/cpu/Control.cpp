@@ -71,7 +71,7 @@ LogicalResult Lowering::lower(scf::IfOp op) {
       return unsupported(op, "branches that give anything but tiles and numbers");
     if (isTile(result)) {
       memory.emplace_back();
-      memory.back().panels = newPanels(cast<tile::TileType>(result.getType()));
+      memory.back().panels = newPanels(result);
     } else {
       numberTypes.push_back(result.getType().isIndex() ? Type(c.i64) : result.getType());
     }

@@ -160,7 +160,7 @@ LogicalResult Lowering::lower(tile::DotOp op) {
   if (failed(a))
     return failure();
   bool nt = op.getKind() == "nt";
-  tile::TileType rightType = op.getB().getType(), type = op.getResult().getType();
+  tile::TileType rightType = op.getB().getType();
   TileValue &right = tile(op.getB());
   std::optional<RightOperand> b = nt ? right.keys : right.values;
   if (!b) {
@@ -180,41 +180,37 @@ LogicalResult Lowering::lower(tile::DotOp op) {
   }
 
   // In place on the accumulator, part by part of the inner extent.
-  FailureOr<Panels> to = failure();
-  bool started = false;
-  if (op.getAcc()) {
-    to = takeOrNew(op.getAcc(), op);
+  bool started = static_cast<bool>(op.getAcc());
+  Panels to = started ? takeOrNew(op.getAcc(), op->getOpResult(0)) : newPanels(op.getResult());
+  if (started) {
     auto acc = panelsOf(op.getAcc());
     if (failed(acc))
       return failure();
-    if (acc->base.offset != to->base.offset || acc->base.base != to->base.base)
-      copy(*acc, *to);
-    if (op.getScale() && failed(scaleRows(*to, op.getScale())))
+    if (acc->base.offset != to.base.offset)
+      copy(*acc, to);
+    if (op.getScale() && failed(scaleRows(to, op.getScale())))
       return failure();
-    started = true;
-  } else {
-    to = newPanels(type);
   }
   bool skipZeros = !nt && maskedOperand(op.getA());
   for (int64_t from = 0; from < depth; from += nt ? kInnerPart : depth) {
     int64_t end = nt ? std::min(depth, from + kInnerPart) : depth;
     bool load = started || from != 0;
-    (void)forPanelGroups(to->count(), [&](int64_t panel, int64_t panels) {
-      forColumns(to->cols, columnsAtOnce(panels, column), [&](Value first, int64_t columns) {
+    (void)forPanelGroups(to.count(), [&](int64_t panel, int64_t panels) {
+      forColumns(to.cols, columnsAtOnce(panels, column), [&](Value first, int64_t columns) {
         std::vector<Values> sums(columns);
         for (int64_t i = 0; i < columns; ++i)
           for (int64_t p = 0; p < panels; ++p)
-            sums[i].push_back(load ? c.loadStrip(stripAt(*to, panel + p, first, i)) : c.zero());
+            sums[i].push_back(load ? c.loadStrip(stripAt(to, panel + p, first, i)) : c.zero());
         sums = multiply(*a, panel, panels, *b, inner, column, first, columns, from, end, sums, skipZeros);
         for (int64_t i = 0; i < columns; ++i)
           for (int64_t p = 0; p < panels; ++p)
-            c.storeStrip(sums[i][p], stripAt(*to, panel + p, first, i));
+            c.storeStrip(sums[i][p], stripAt(to, panel + p, first, i));
       });
       return success();
     });
   }
   TileValue value;
-  value.panels = *to;
+  value.panels = to;
   tile(op.getResult()) = value;
   return success();
 }

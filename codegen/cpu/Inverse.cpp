@@ -109,6 +109,38 @@ static void advanceMembers(Code &c, const Inverse &inverse, Ptr members, Ptr slo
   });
 }
 
+// Collects into `members` the tiles of a body whose rows are the stream's members, a row of `heads` for each. False
+// where some op mixes rows, so that all of them must be computed.
+static bool findMemberTiles(tile::StreamInverseOp op, llvm::DenseSet<Value> &members) {
+  Block &body = op.getBody().front();
+  int64_t rows = 0;
+  auto mark = [&](Value value) {
+    auto type = dyn_cast<tile::TileType>(value.getType());
+    if (!type || (rows != 0 && type.getRows() != rows))
+      return false;
+    rows = type.getRows();
+    return members.insert(value), true;
+  };
+  auto rowsOf = [&](Value value) { return members.contains(value); };
+  auto walk = op.getBody().walk([&](Operation *inner) -> WalkResult {
+    if (auto gather = dyn_cast<tile::GatherOp>(inner); gather && gather.getIds() == body.getArgument(1))
+      return success(!gather.getView().getType().getOuter() && mark(gather.getTile()));
+    if (auto pick = dyn_cast<tile::GatherAtOp>(inner); pick && pick.getIds() == body.getArgument(1))
+      return success(!pick.getView().getType().getOuter() && mark(pick.getTile()));
+    bool any = llvm::any_of(inner->getOperands(), rowsOf);
+    if (!any || isa<tile::ScatterOp, tile::YieldOp>(inner))
+      return WalkResult::advance();
+    if (auto dot = dyn_cast<tile::DotOp>(inner))
+      return success(!rowsOf(dot.getB()) && mark(dot.getResult()));
+    bool rowByRow = isa<tile::MapOp, tile::MaskOp, tile::SoftmaxStepOp, tile::SoftmaxFinishOp, tile::MergeOp,
+                        tile::RowScanOp>(inner);
+    if (auto reduce = dyn_cast<tile::ReduceOp>(inner))
+      rowByRow = reduce.getOver() == "cols";
+    return success(rowByRow && llvm::all_of(inner->getResults(), mark));
+  });
+  return !walk.wasInterrupted() && rows % kLanes == 0 && rows > kLanes && rows % static_cast<int64_t>(op.getMembers()) == 0;
+}
+
 LogicalResult Lowering::lower(tile::StreamInverseOp op) {
   const Inverse inverse = inverses[op.getInverse()];
   int64_t members = static_cast<int64_t>(op.getMembers());
@@ -122,6 +154,12 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
   Block &body = op.getBody().front();
   bool outerFull = fullTile, ok = true;
   fullTile = false;
+  llvm::DenseSet<Value> rowTiles;
+  bool byMembers = memberLimit == 0 && findMemberTiles(op, rowTiles);
+  memberTiles = byMembers ? rowTiles : llvm::DenseSet<Value>();
+  int64_t rows = 0;
+  for (Value member : memberTiles)
+    rows = cast<tile::TileType>(member.getType()).getRows();
 
   c.whileLoop(
       [&] {
@@ -139,11 +177,27 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
           for (auto [list, panels] : {std::pair{found, *idsTile.panels}, {slots, *slotsTile.panels}})
             for (int64_t i = 0; i < panels.count(); ++i)
               c.storeStrip(c.load(c.vf, c.atScaled(list, first, 4).plus(i * kLanes * 4), 4), panels.at(i));
-          tile(body.getArgument(1)) = idsTile;
-          tile(body.getArgument(2)) = slotsTile;
-          ok = succeeded(lowerBody(body));
+          auto copyFor = [&](int64_t limit) {
+            memberLimit = limit;
+            tile(body.getArgument(1)) = idsTile;
+            tile(body.getArgument(2)) = slotsTile;
+            ok = ok && succeeded(lowerBody(body));
+            memberLimit = 0;
+          };
+          if (!byMembers)
+            return copyFor(0);
+          // A group that is not full runs the copy for the panels it has: all, half, or one.
+          Value live = c.mul(c.sub(count, first), rows / members);
+          auto smaller = [&](auto &self, int64_t limit) -> void {
+            int64_t half = llvm::alignTo(limit / 2, kLanes);
+            if (limit <= kLanes || half == limit)
+              return copyFor(limit);
+            c.when(c.less(c.int64(half), live), [&] { copyFor(limit); }, [&] { self(self, half); });
+          };
+          smaller(smaller, rows);
         });
       });
   fullTile = outerFull;
+  memberTiles.clear();
   return success(ok);
 }

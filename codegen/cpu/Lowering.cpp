@@ -109,17 +109,28 @@ bool Lowering::mayTake(Value value, Operation *user) {
   return here == 1;
 }
 
-FailureOr<Panels> Lowering::takeOrNew(Value operand, Operation *user) {
-  if (mayTake(operand, user))
-    return *tile(operand).panels;
-  return newPanels(cast<tile::TileType>(operand.getType()));
+Panels Lowering::takeOrNew(Value operand, mlir::OpResult result) {
+  if (!mayTake(operand, result.getOwner()))
+    return newPanels(result);
+  Panels taken = *tile(operand).panels;
+  taken.rows = std::min(taken.rows, liveRows(result));
+  return taken;
+}
+
+int64_t Lowering::liveRows(Value value) {
+  int64_t rows = cast<tile::TileType>(value.getType()).getRows();
+  return memberLimit != 0 && memberTiles.contains(value) ? std::min(rows, memberLimit) : rows;
+}
+
+Panels Lowering::newPanels(Value value) {
+  return newPanels(liveRows(value), cast<tile::TileType>(value.getType()).getCols());
 }
 
 FailureOr<Panels> Lowering::panelsOf(Value value) {
   TileValue &held = tile(value);
   if (held.panels)
     return *held.panels;
-  Panels to = newPanels(cast<tile::TileType>(value.getType()));
+  Panels to = newPanels(value);
   if (held.splat) {
     fill(to, c.strip(*held.splat));
     return to; // not remembered: this may be inside a loop that the value is not
@@ -139,7 +150,8 @@ void Lowering::fill(const Panels &panels, Value strip) {
 }
 
 void Lowering::copy(const Panels &from, const Panels &to) {
-  c.loop(0, to.count() * to.cols, 1, [&](Value i) {
+  // One of the two may have more rows than are live.
+  c.loop(0, std::min(from.count(), to.count()) * to.cols, 1, [&](Value i) {
     c.storeStrip(c.loadStrip(c.atScaled(from.base, i, kLanes * 4)), c.atScaled(to.base, i, kLanes * 4));
   });
 }

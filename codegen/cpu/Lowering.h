@@ -50,13 +50,16 @@ private:
   Value scalar(Value value) { return scalars.lookup(value); }
   TileValue &tile(Value value) { return tiles[value]; }
   Panels newPanels(int64_t rows, int64_t cols);
-  Panels newPanels(tile::TileType type) { return newPanels(type.getRows(), type.getCols()); }
+  /// Memory for a tile value, for as many rows as are live.
+  Panels newPanels(Value value);
+  /// Rows of a tile value that this copy of the code computes: all, or those of the members that a group has.
+  int64_t liveRows(Value value);
   /// The value as panels; computes it first where it is still pending or a splat.
   FailureOr<Panels> panelsOf(Value value);
   /// Whether `user` may overwrite the memory of `value`: it stands in the block that defines it, after all other uses.
   bool mayTake(Value value, Operation *user);
-  /// Memory for a result of `user`: that of `operand` if it may be overwritten, else fresh.
-  FailureOr<Panels> takeOrNew(Value operand, Operation *user);
+  /// Memory for `result`: that of an operand of the same op if it may be overwritten, else fresh.
+  Panels takeOrNew(Value operand, mlir::OpResult result);
   Ptr stripAt(const Panels &panels, int64_t panel, Value column, int64_t i);
   void fill(const Panels &panels, Value strip);
   void copy(const Panels &from, const Panels &to);
@@ -81,6 +84,9 @@ private:
   void packCols(const RowSource &source, Ptr to, int64_t width, int64_t block);
   void unpackRows(const Panels &from, const RowSource &to);
   void moveColumn(const RowSource &source, const Panels &panels, bool toPanels);
+  void storePanels(const Panels &panels, const RowSource &to);
+  /// Between panels and grouped private memory.
+  void moveGroups(const RowSource &source, const Panels &panels, bool toPanels);
   Value loadElements(Ptr pointer, Type element, int64_t count);
   void storeElements(Value strip, Ptr pointer, Type element, int64_t count);
 
@@ -144,6 +150,8 @@ private:
   Value frame, scratchBase;
   Scratch scratch;
   bool fullTile = false; ///< emitting the body of a stream for full tiles
+  int64_t memberLimit = 0; ///< emitting the body of an inverse stream for this many rows; 0: for all
+  llvm::DenseSet<Value> memberTiles; ///< tiles whose rows are members of such a stream
 
   llvm::DenseMap<Value, Value> scalars;
   llvm::DenseMap<Value, TileValue> tiles;

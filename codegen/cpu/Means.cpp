@@ -69,17 +69,18 @@ LogicalResult Lowering::lower(tile::GatherAtOp op) {
   const View &view = views[op.getView()];
   if (!view.type.getElementType().isF32())
     return unsupported(op, "elements of listed rows of an element type other than f32");
-  RowSource source{view, scalar(op.getBase()), *ids, op.getTile().getType().getRows()};
-  Panels to = newPanels(op.getTile().getType());
+  RowSource source{view, scalar(op.getBase()), *ids, liveRows(op.getTile())};
+  Panels to = newPanels(op.getTile());
   Value zeros = c.address(c.zeros(64));
   int64_t group = view.type.getGroup(), listed = ids->rows, inner = view.type.getInner();
+  int64_t step = view.grouped ? group * 4 : 4; // from an element of a row to the next
   c.loop(0, source.rows, 1, [&](Value row) {
     Value index = view.type.getOuter() ? c.mod(row, listed) : c.floorDiv(row, group);
     Value slot = mlir::arith::ExtSIOp::create(c.b, c.i64, c.load(c.i32, c.atScaled(slots->base, index, 4), 4));
     Value pointer = rowPointer(source, row, zeros);
     // A slot that no row has reads as 0, and so does a row that does not exist: its line of zeros is one strip long.
     Value exists = c.andi(c.lessUnsigned(slot, c.int64(inner)), c.differs(pointer, zeros));
-    Value offset = c.select(exists, c.mul(slot, 4), c.int64(0));
+    Value offset = c.select(exists, c.mul(slot, step), c.int64(0));
     Value from = c.select(exists, pointer, zeros);
     c.store(c.load(c.f32, Ptr{c.at(from, offset)}, 4), c.atScaled(to.base, row, 4), 4);
   });

@@ -32,10 +32,13 @@ LogicalResult Lowering::lower(tile::PrivateOp op) {
   if (type.getLayout())
     return unsupported(op, "private memory with a layout");
   rowBytes = type.getInner() * view.elementBytes();
+  // Nobody else sees this memory, so the heads of a position lie as they lie in a strip, if they divide it.
+  view.grouped = !type.getOuter() && type.getGroup() <= kLanes && llvm::isPowerOf2_64(type.getGroup()) &&
+                 view.elementBytes() == 4;
   view.owner = scratch.take(positions * type.getGroup() * rowBytes);
   view.base = {scratchBase, view.owner->offset};
   view.positionBytes = c.int64(rowBytes * type.getGroup());
-  view.headBytes = c.int64(rowBytes);
+  view.headBytes = c.int64(view.grouped ? 4 : rowBytes);
   view.limit = c.int64(positions);
   view.isPrivate = true;
   views[op.getView()] = view;
@@ -71,7 +74,7 @@ LogicalResult Lowering::lower(tile::GatherOp op) {
   if (failed(ids))
     return failure();
   return defineFromRows(op, op.getTile(),
-                        {views[op.getView()], scalar(op.getBase()), *ids, op.getTile().getType().getRows()});
+                        {views[op.getView()], scalar(op.getBase()), *ids, liveRows(op.getTile())});
 }
 
 // Element types that memory may have; all are float32 or int32 in scratch.
@@ -100,9 +103,11 @@ LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSou
   value.rows = tile(result).rows;
   int64_t width = c.atom.panelWidth, rows = type.getRows(), cols = type.getCols();
   // What the panels serve as well need not be packed twice.
-  if (panels || (values && cols % width != 0)) {
-    value.panels = newPanels(type);
-    if (cols == 1)
+  if (panels || (values && cols % width != 0) || source.view.grouped) {
+    value.panels = newPanels(result);
+    if (source.view.grouped)
+      moveGroups(source, *value.panels, /*toPanels=*/true);
+    else if (cols == 1)
       moveColumn(source, *value.panels, /*toPanels=*/true);
     else
       packRows(source, value.panels->base, kLanes);
@@ -150,7 +155,7 @@ LogicalResult Lowering::lower(tile::StoreOp op) {
   if (failed(panels))
     return failure();
   RowSource to{view, position, std::nullopt, type.getRows()};
-  type.getCols() == 1 ? moveColumn(to, *panels, /*toPanels=*/false) : unpackRows(*panels, to);
+  storePanels(*panels, to);
   return success();
 }
 
@@ -163,7 +168,7 @@ LogicalResult Lowering::lower(tile::ScatterOp op) {
   if (failed(ids) || failed(panels))
     return failure();
   RowSource to{view, scalar(op.getBase()), *ids, op.getTile().getType().getRows()};
-  panels->cols == 1 ? moveColumn(to, *panels, /*toPanels=*/false) : unpackRows(*panels, to);
+  storePanels(*panels, to);
   return success();
 }
 

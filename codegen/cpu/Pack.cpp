@@ -204,6 +204,51 @@ void Lowering::unpackRows(const Panels &from, const RowSource &to) {
   });
 }
 
+void Lowering::storePanels(const Panels &panels, const RowSource &to) {
+  if (to.view.grouped)
+    moveGroups(to, panels, /*toPanels=*/false);
+  else if (panels.cols == 1)
+    moveColumn(to, panels, /*toPanels=*/false);
+  else
+    unpackRows(panels, to);
+}
+
+// The heads of a position are a chunk of each strip, so a panel is 16 / heads positions with their chunks transposed.
+void Lowering::moveGroups(const RowSource &source, const Panels &panels, bool toPanels) {
+  int64_t group = source.view.type.getGroup(), positions = kLanes / group, cols = panels.cols;
+  int64_t lineBytes = llvm::alignTo(cols, positions) * group * 4;
+  Owner line = toPanels ? Owner() : scratch.take(lineBytes);
+  Value other = toPanels ? c.address(c.zeros(lineBytes)) : c.address({scratchBase, line->offset});
+  c.loop(0, panels.count(), 1, [&](Value panel) {
+    Value first = c.mul(panel, kLanes);
+    Values pointers;
+    for (int64_t i = 0; i < positions; ++i)
+      pointers.push_back(rowPointer(source, c.add(first, i * group), other));
+    Ptr strips = c.atScaled(panels.base, panel, panels.panelBytes());
+    auto block = [&](Value column, int64_t count) {
+      auto placeOf = [&](Value pointer) { return c.atScaled(Ptr{pointer}, column, group * 4); };
+      auto stripOf = [&](int64_t i) { return c.atScaled(strips.plus(i * kLanes * 4), column, kLanes * 4); };
+      Values vectors;
+      if (toPanels) {
+        for (Value pointer : pointers)
+          vectors.push_back(loadElements(placeOf(pointer), c.f32, count * group));
+        for (auto [i, strip] : llvm::enumerate(transposeChunks(c, vectors, group)))
+          if (static_cast<int64_t>(i) < count)
+            c.storeStrip(strip, stripOf(static_cast<int64_t>(i)));
+        return;
+      }
+      for (int64_t i = 0; i < positions; ++i)
+        vectors.push_back(i < count ? c.loadStrip(stripOf(i)) : c.zero());
+      for (auto [pointer, chunks] : llvm::zip(pointers, transposeChunks(c, vectors, group)))
+        storeElements(chunks, placeOf(pointer), c.f32, count * group);
+    };
+    int64_t whole = cols / positions * positions;
+    c.loop(0, whole, positions, [&](Value column) { block(column, positions); });
+    if (whole != cols)
+      block(c.int64(whole), cols - whole);
+  });
+}
+
 // Row vectors: one element of each row, one at a time.
 void Lowering::moveColumn(const RowSource &source, const Panels &panels, bool toPanels) {
   Type element = source.view.type.getElementType();

@@ -18,7 +18,7 @@ LogicalResult Lowering::lower(tile::ReduceOp op) {
 
 FailureOr<Panels> Lowering::reduceColumns(tile::ReduceOp op, bool isMax) {
   TileValue source = tile(op.getTile());
-  Panels to = newPanels(op.getResult().getType());
+  Panels to = newPanels(op.getResult());
   LogicalResult status = forPanelGroups(to.count(), [&](int64_t panel, int64_t panels) -> LogicalResult {
     Values start(panels, isMax ? c.minusInf() : c.zero());
     auto total = forStrips(source, op.getTile().getType().getCols(), panel, panels, start,
@@ -57,7 +57,7 @@ FailureOr<Panels> Lowering::reduceHeads(tile::ReduceOp op, bool isMax) {
   int64_t group = static_cast<int64_t>(*op.getGroup());
   tile::TileType type = op.getResult().getType();
   int64_t positions = type.getRows(), inPanels = from->count();
-  Panels to = newPanels(type);
+  Panels to = newPanels(op.getResult());
 
   // Heads slowest: whole panels are combined.
   if (op.getOuter() && positions % kLanes == 0) {
@@ -117,18 +117,18 @@ FailureOr<Panels> Lowering::reduceHeads(tile::ReduceOp op, bool isMax) {
 
 LogicalResult Lowering::lower(tile::RowScanOp op) {
   auto from = panelsOf(op.getTile());
-  auto to = takeOrNew(op.getTile(), op);
-  if (failed(from) || failed(to))
+  if (failed(from))
     return failure();
+  Panels to = takeOrNew(op.getTile(), op->getOpResult(0));
   int64_t cols = from->cols;
   for (int64_t panel = 0; panel < from->count(); ++panel)
     c.loop(0, cols, 1, {c.zero()}, [&](Value i, ValueRange carried) -> Values {
       Value col = op.getReverse() ? c.sub(c.int64(cols - 1), i) : i;
       Value sum = c.addf(carried[0], c.loadStrip(stripAt(*from, panel, col, 0)));
-      c.storeStrip(sum, stripAt(*to, panel, col, 0));
+      c.storeStrip(sum, stripAt(to, panel, col, 0));
       return {sum};
     });
   tile(op.getResult()) = {};
-  tile(op.getResult()).panels = *to;
+  tile(op.getResult()).panels = to;
   return success();
 }

@@ -19,10 +19,10 @@ LogicalResult Lowering::lower(tile::PoolOp op) {
   auto x = panelsOf(op.getX()), halo = panelsOf(op.getHalo());
   if (failed(x) || failed(halo))
     return failure();
-  auto newHalo = takeOrNew(op.getHalo(), op);
+  Panels newHalo = takeOrNew(op.getHalo(), op->getOpResult(1));
   int64_t haloCols = halo->cols, stride = static_cast<int64_t>(op.getStride());
   ArrayRef<float> weights = op.getWeights();
-  Panels y = newPanels(op.getY().getType());
+  Panels y = newPanels(op.getY());
   // y[j] from the columns q*j + i of halo and tile together; those before `haloCols` are the halo's.
   int64_t inHalo = std::min<int64_t>(y.cols, llvm::divideCeil(haloCols, stride));
   for (int64_t panel = 0; panel < x->count(); ++panel) {
@@ -48,13 +48,13 @@ LogicalResult Lowering::lower(tile::PoolOp op) {
     for (int64_t col = 0; col < haloCols; ++col) {
       int64_t from = x->cols + col;
       c.storeStrip(c.loadStrip(from < haloCols ? halo->at(panel, from) : x->at(panel, from - haloCols)),
-                   newHalo->at(panel, col));
+                   newHalo.at(panel, col));
     }
   }
   tile(op.getY()) = {};
   tile(op.getY()).panels = y;
   tile(op.getNewHalo()) = {};
-  tile(op.getNewHalo()).panels = *newHalo;
+  tile(op.getNewHalo()).panels = newHalo;
   return success();
 }
 

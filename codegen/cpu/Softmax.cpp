@@ -16,13 +16,13 @@ static Value finiteOrZero(Code &c, Value m) {
 
 LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
   auto oldM = panelsOf(op.getM()), oldL = panelsOf(op.getL());
-  auto m = takeOrNew(op.getM(), op), l = takeOrNew(op.getL(), op);
-  if (failed(oldM) || failed(oldL) || failed(m) || failed(l))
+  if (failed(oldM) || failed(oldL))
     return failure();
+  Panels m = takeOrNew(op.getM(), op->getOpResult(0)), l = takeOrNew(op.getL(), op->getOpResult(1));
   // The pending score tile is read here for the last time; p is written over a tile in memory if it may be.
   TileValue scores = tile(op.getS());
-  Panels p = mayTake(op.getS(), op) ? *scores.panels : newPanels(op.getP().getType());
-  Panels alpha = newPanels(op.getAlpha().getType());
+  Panels p = mayTake(op.getS(), op) ? *scores.panels : newPanels(op.getP());
+  Panels alpha = newPanels(op.getAlpha());
   bool onlyScales = llvm::all_of(op.getAlpha().getUses(), [](mlir::OpOperand &use) {
     auto dot = dyn_cast<tile::DotOp>(use.getOwner());
     return dot && dot.getScale() == use.get();
@@ -56,7 +56,7 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
     Value old = c.loadStrip(oldM->at(panel));
     grew.push_back(c.compare(CmpFPredicate::OGT, maxima[panel], c.addf(old, c.strip(kSlack))));
     newM.push_back(c.select(grew.back(), maxima[panel], old));
-    c.storeStrip(newM.back(), m->at(panel));
+    c.storeStrip(newM.back(), m.at(panel));
     factors.push_back(old);
     newM.back() = finiteOrZero(c, newM.back());
     anyGrew = anyGrew ? c.ori(anyGrew, grew.back()) : grew.back();
@@ -66,15 +66,15 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
     for (int64_t panel = 0; panel < p.count(); ++panel) {
       Value factor = c.select(grew[panel], c.exp2(c.subf(factors[panel], newM[panel])), c.strip(1.0f));
       c.storeStrip(factor, alpha.at(panel));
-      c.storeStrip(c.mulf(c.loadStrip(oldL->at(panel)), factor), l->at(panel));
+      c.storeStrip(c.mulf(c.loadStrip(oldL->at(panel)), factor), l.at(panel));
     }
   };
   auto keep = [&] {
     for (int64_t panel = 0; panel < p.count(); ++panel) {
       if (!onlyScales)
         c.storeStrip(c.strip(1.0f), alpha.at(panel));
-      if (l->base.offset != oldL->base.offset)
-        c.storeStrip(c.loadStrip(oldL->at(panel)), l->at(panel));
+      if (l.base.offset != oldL->base.offset)
+        c.storeStrip(c.loadStrip(oldL->at(panel)), l.at(panel));
     }
   };
   c.when(changed, rescale, keep);
@@ -85,7 +85,7 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
   status = forPanelGroups(p.count(), [&](int64_t panel, int64_t panels) -> LogicalResult {
     Values sums;
     for (int64_t q = 0; q < panels; ++q)
-      sums.push_back(c.loadStrip(l->at(panel + q)));
+      sums.push_back(c.loadStrip(l.at(panel + q)));
     sums = c.loop(0, p.cols, 1, sums, [&](Value column, ValueRange carried) {
       Values next;
       for (int64_t q = 0; q < panels; ++q) {
@@ -97,11 +97,11 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
       return next;
     });
     for (int64_t q = 0; q < panels; ++q)
-      c.storeStrip(sums[q], l->at(panel + q));
+      c.storeStrip(sums[q], l.at(panel + q));
     return success();
   });
 
-  for (auto [result, panels] : {std::pair<Value, Panels>{op.getNewM(), *m}, {op.getNewL(), *l}, {op.getAlpha(), alpha},
+  for (auto [result, panels] : {std::pair<Value, Panels>{op.getNewM(), m}, {op.getNewL(), l}, {op.getAlpha(), alpha},
                                 {op.getP(), p}}) {
     tile(result) = {};
     tile(result).panels = panels;
@@ -114,13 +114,13 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
 // lse = (m + log2 l) ln 2; where l = 0 it is -inf and o = 0.
 LogicalResult Lowering::lower(tile::SoftmaxFinishOp op) {
   auto m = panelsOf(op.getM()), l = panelsOf(op.getL()), acc = panelsOf(op.getAcc());
-  auto o = takeOrNew(op.getAcc(), op);
   FailureOr<Panels> sink = op.getSink() ? panelsOf(op.getSink()) : FailureOr<Panels>(Panels());
-  if (failed(m) || failed(l) || failed(acc) || failed(o) || failed(sink))
+  if (failed(m) || failed(l) || failed(acc) || failed(sink))
     return failure();
-  Panels lse = newPanels(op.getLse().getType());
+  Panels o = takeOrNew(op.getAcc(), op->getOpResult(0));
+  Panels lse = newPanels(op.getLse());
   constexpr float log2e = 1.44269504f, ln2 = 0.693147181f;
-  for (int64_t panel = 0; panel < acc->count(); ++panel) {
+  for (int64_t panel = 0; panel < lse.count(); ++panel) {
     Value rowM = c.loadStrip(m->at(panel)), rowL = c.loadStrip(l->at(panel));
     Value empty = c.compare(CmpFPredicate::OEQ, rowL, c.zero()), total = rowL;
     if (op.getSink()) {
@@ -129,13 +129,13 @@ LogicalResult Lowering::lower(tile::SoftmaxFinishOp op) {
     }
     Value inverse = c.select(empty, c.zero(), c.divf(c.strip(1.0f), total));
     c.loop(0, acc->cols, 1, [&](Value col) {
-      c.storeStrip(c.mulf(c.loadStrip(stripAt(*acc, panel, col, 0)), inverse), stripAt(*o, panel, col, 0));
+      c.storeStrip(c.mulf(c.loadStrip(stripAt(*acc, panel, col, 0)), inverse), stripAt(o, panel, col, 0));
     });
     Value natural = c.mulf(c.addf(rowM, c.log2(rowL)), c.strip(ln2));
     c.storeStrip(c.select(empty, c.minusInf(), natural), lse.at(panel));
   }
   tile(op.getO()) = {};
-  tile(op.getO()).panels = *o;
+  tile(op.getO()).panels = o;
   tile(op.getLse()) = {};
   tile(op.getLse()).panels = lse;
   return success();
@@ -148,22 +148,21 @@ LogicalResult Lowering::lower(tile::MergeOp op) {
   for (auto [held, operand] : llvm::zip(in, operands))
     if (failed(held = panelsOf(operand)))
       return failure();
-  auto m = takeOrNew(op.getM0(), op), l = takeOrNew(op.getL0(), op), acc = takeOrNew(op.getAcc0(), op);
-  if (failed(m) || failed(l) || failed(acc))
-    return failure();
-  for (int64_t panel = 0; panel < acc->count(); ++panel) {
+  Panels m = takeOrNew(op.getM0(), op->getOpResult(0)), l = takeOrNew(op.getL0(), op->getOpResult(1));
+  Panels acc = takeOrNew(op.getAcc0(), op->getOpResult(2));
+  for (int64_t panel = 0; panel < acc.count(); ++panel) {
     Value m0 = c.loadStrip(in[0]->at(panel)), m1 = c.loadStrip(in[3]->at(panel));
     Value best = c.maxKeep(m1, m0), base = finiteOrZero(c, best);
     Value f0 = c.exp2(c.subf(m0, base)), f1 = c.exp2(c.subf(m1, base));
     Value total = c.fma(c.loadStrip(in[4]->at(panel)), f1, c.mulf(c.loadStrip(in[1]->at(panel)), f0));
-    c.loop(0, acc->cols, 1, [&](Value col) {
+    c.loop(0, acc.cols, 1, [&](Value col) {
       Value a0 = c.mulf(c.loadStrip(stripAt(*in[2], panel, col, 0)), f0);
-      c.storeStrip(c.fma(c.loadStrip(stripAt(*in[5], panel, col, 0)), f1, a0), stripAt(*acc, panel, col, 0));
+      c.storeStrip(c.fma(c.loadStrip(stripAt(*in[5], panel, col, 0)), f1, a0), stripAt(acc, panel, col, 0));
     });
-    c.storeStrip(best, m->at(panel));
-    c.storeStrip(total, l->at(panel));
+    c.storeStrip(best, m.at(panel));
+    c.storeStrip(total, l.at(panel));
   }
-  for (auto [result, panels] : {std::pair<Value, Panels>{op.getM(), *m}, {op.getL(), *l}, {op.getAcc(), *acc}}) {
+  for (auto [result, panels] : {std::pair<Value, Panels>{op.getM(), m}, {op.getL(), l}, {op.getAcc(), acc}}) {
     tile(result) = {};
     tile(result).panels = panels;
   }

@@ -124,15 +124,14 @@ FailureOr<TileValue> Lowering::startCarry(Operation *op, Value init) {
     memory.top = *top;
     return memory;
   }
-  auto type = dyn_cast<tile::TileType>(init.getType());
-  if (!type)
+  if (!isa<tile::TileType>(init.getType()))
     return unsupported(op, "carried values that are not tiles");
   TileValue &held = tile(init);
   if (mayTake(init, op)) {
     memory.panels = *held.panels;
     return memory;
   }
-  memory.panels = newPanels(type);
+  memory.panels = newPanels(init);
   if (held.panels)
     copy(*held.panels, *memory.panels);
   else if (held.splat && !held.pending)

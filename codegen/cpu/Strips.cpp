@@ -126,7 +126,7 @@ LogicalResult Lowering::deferOrCompute(Operation *op, Value input) {
     tile(result) = *value;
     return success();
   }
-  Panels to = inPlace ? *tile(input).panels : newPanels(cast<tile::TileType>(result.getType()));
+  Panels to = inPlace ? *tile(input).panels : newPanels(result);
   if (failed(materialise(*value, to)))
     return failure();
   tile(result) = {};
