@@ -1,5 +1,6 @@
 // The call of Attend.h.
 #include "test/codegen/cpu/Attend.h"
+#include <algorithm>
 #include <cmath>
 
 using namespace sattn::cpu;
@@ -32,25 +33,72 @@ static float *aligned(std::vector<float> &values) {
   return reinterpret_cast<float *>((reinterpret_cast<uintptr_t>(values.data()) + 63) / 64 * 64);
 }
 
+Frame &AttendCall::packed(Frame &frame, std::vector<float> &memory, int64_t inner) const {
+  int64_t rows = (k.positions + spec.keys - 1) / spec.keys * spec.keys;
+  return frame.view(aligned(memory), {k.batch, k.positions, k.heads}, {k.heads * rows * inner, inner, rows * inner});
+}
+
 void AttendCall::pack(Program &program, int threads) {
-  int64_t blocks = (k.positions + spec.keys - 1) / spec.keys, rows = blocks * spec.keys, heads = k.heads;
+  int64_t blocks = (k.positions + spec.keys - 1) / spec.keys;
   Frame fk, fv;
-  k.in(fk).view(aligned(packedK), {k.batch, k.positions, heads}, {heads * rows * spec.d, spec.d, rows * spec.d});
-  v.in(fv).view(aligned(packedV), {k.batch, k.positions, heads}, {heads * rows * spec.dv, spec.dv, rows * spec.dv});
-  program.run("pack_k", fk, blocks, heads, k.batch, threads);
-  program.run("pack_v", fv, blocks, heads, k.batch, threads);
+  packed(k.in(fk), packedK, spec.d);
+  packed(v.in(fv), packedV, spec.dv);
+  program.run("pack_k", fk, blocks, k.heads, k.batch, threads);
+  program.run("pack_v", fv, blocks, k.heads, k.batch, threads);
 }
 
 void AttendCall::attend(Program &program, int threads) {
-  int64_t rows = (k.positions + spec.keys - 1) / spec.keys * spec.keys, heads = k.heads;
   Frame frame;
-  q.in(frame);
-  frame.view(aligned(packedK), {k.batch, k.positions, heads}, {heads * rows * spec.d, spec.d, rows * spec.d});
-  frame.view(aligned(packedV), {k.batch, k.positions, heads}, {heads * rows * spec.dv, spec.dv, rows * spec.dv});
-  o.in(frame);
-  lse.in(frame);
-  frame.perBatch(qOffset.data()).perBatch(kvLength.data()).index(window).number(scale * 1.44269504f);
+  packed(packed(q.in(frame), packedK, spec.d), packedV, spec.dv);
+  lse.in(o.in(frame)).perBatch(qOffset.data()).perBatch(kvLength.data()).index(window).number(scale * 1.44269504f);
   program.run("attend", frame, (q.positions + spec.rows - 1) / spec.rows, q.heads, q.batch, threads);
+}
+
+static AttendSpec attendSpec(const SelectedSpec &spec) {
+  AttendSpec attend;
+  attend.d = attend.dv = spec.d;
+  attend.group = spec.group;
+  attend.width = spec.width;
+  return attend;
+}
+
+SelectedCall::SelectedCall(const SelectedSpec &spec, int64_t length, int64_t heads)
+    : spec(spec), base(attendSpec(spec), 1, length, length, heads),
+      lists(Tensor::I32, 1, length, heads / spec.group, spec.count) {
+  std::mt19937 random(9);
+  for (int64_t t = 0; t < length; ++t)
+    for (int64_t h = 0; h < lists.heads; ++h) {
+      std::vector<int64_t> blocks = {t / 64};
+      while (static_cast<int64_t>(blocks.size()) < std::min(spec.count, t / 64 + 1)) {
+        auto block = static_cast<int64_t>(random() % static_cast<unsigned>(t / 64 + 1));
+        if (std::find(blocks.begin(), blocks.end(), block) == blocks.end())
+          blocks.push_back(block);
+      }
+      std::sort(blocks.begin(), blocks.end());
+      blocks.resize(static_cast<size_t>(spec.count), -1);
+      for (int64_t i = 0; i < spec.count; ++i)
+        lists.set(0, t, h, i, static_cast<double>(blocks[static_cast<size_t>(i)]));
+    }
+  base.visible = [this](int64_t t, int64_t s) {
+    for (int64_t i = 0; i < this->spec.count; ++i)
+      if (lists.get(0, t, base.visibleHead / this->spec.group, i) == static_cast<double>(s / 64))
+        return s <= t;
+    return false;
+  };
+}
+
+void SelectedCall::run(Program &program, int threads) {
+  Frame frame;
+  base.packed(base.packed(base.q.in(frame), base.packedK, spec.d), base.packedV, spec.d);
+  base.lse.in(base.o.in(lists.in(frame))).number(base.scale * 1.44269504f);
+  program.run("selected", frame, (base.q.positions + spec.chunk - 1) / spec.chunk, lists.heads, 1, threads);
+}
+
+double SelectedCall::pairs() const {
+  double count = 0;
+  for (int64_t t = 0; t < base.q.positions; ++t)
+    count += static_cast<double>((std::min(spec.count, t / 64 + 1) - 1) * 64 + t % 64 + 1);
+  return count;
 }
 
 double AttendCall::pairs() const {
@@ -72,6 +120,7 @@ double AttendCall::error(int64_t stride) const {
     int64_t h = row % q.heads, p = row / q.heads % q.positions, b = row / q.heads / q.positions;
     int64_t hk = h / spec.group, length = std::min(kvLength[static_cast<size_t>(b)], k.positions);
     int64_t t = p + qOffset[static_cast<size_t>(b)];
+    visibleHead = h;
     std::vector<std::pair<int64_t, double>> scores;
     double best = -INFINITY, sum = 0;
     for (int64_t s = 0; s < length; ++s) {

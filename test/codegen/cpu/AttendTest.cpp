@@ -112,3 +112,19 @@ TEST_CASE("results are the same bits for any number of threads, and compiling ag
     CHECK(std::memcmp(one.lse.data(), two.lse.data(), 4 * 150 * 3) == 0);
   }
 }
+
+TEST_CASE("selected blocks over inverse lists agree with float64") {
+  for (Isa isa : levels())
+    for (auto [group, count, chunk, d] : {std::tuple<int64_t, int64_t, int64_t, int64_t>{4, 3, 64, 64}, {16, 4, 32, 40}, {1, 3, 64, 16}, {2, 5, 96, 64}}) {
+      SelectedSpec spec;
+      spec.group = group, spec.count = count, spec.chunk = chunk, spec.d = d, spec.width = targetInfo(isa).keyLayout.width;
+      std::string error;
+      auto program = Program::compile(selectedProgram(spec), isa, error);
+      REQUIRE_MESSAGE(program, error);
+      SelectedCall call(spec, 300, 2 * group);
+      call.base.pack(*program, 1);
+      call.run(*program, 2);
+      INFO(targetName(isa).str(), " group ", group, " count ", count);
+      CHECK(call.base.error() < 2e-6);
+    }
+}

@@ -1,5 +1,6 @@
 // Times the attention program beside the machine's FMA peak, measured in the same run and interleaved with it:
 //   codegen-cpu-bench [d=64] [t=2048] [heads=8] [group=1] [window=0] [threads=1] [isa=cpu-avx512] [type=f32] [rounds=15]
+//     [select=0] [chunk=64]
 //     [clock=wall|cpu]
 // Useful work is 4 * d * visible pairs; shares are medians of paired ratios.
 #include "test/codegen/cpu/Attend.h"
@@ -94,7 +95,7 @@ static double median(std::vector<double> values) {
 int main(int argc, char **argv) {
   std::map<std::string, std::string> options = {{"d", "64"},      {"dv", "0"},           {"t", "2048"},   {"heads", "8"},
                                                 {"group", "1"},   {"window", "0"},       {"threads", "1"}, {"isa", "cpu-avx512"},
-                                                {"type", "f32"},  {"rounds", "15"}, {"clock", "wall"},      {"dump", ""}};
+                                                {"type", "f32"},    {"select", "0"},         {"chunk", "64"},  {"rounds", "15"}, {"clock", "wall"},      {"dump", ""}};
   for (int i = 1; i < argc; ++i) {
     std::string argument = argv[i];
     size_t equals = argument.find('=');
@@ -123,7 +124,9 @@ int main(int argc, char **argv) {
   codegen.keepAssembly = codegen.keepLlvmIr = !options["dump"].empty();
   std::string error;
   double start = now();
-  auto program = Program::compile(attendProgram(spec), *isa, error, codegen);
+  SelectedSpec selectedSpec{spec.d, spec.group, number("select"), number("chunk"), spec.width};
+  bool isSelected = selectedSpec.count != 0;
+  auto program = Program::compile(isSelected ? selectedProgram(selectedSpec) : attendProgram(spec), *isa, error, codegen);
   double compile = now() - start;
   if (!program) {
     std::fprintf(stderr, "%s\n", error.c_str());
@@ -144,14 +147,22 @@ int main(int argc, char **argv) {
   if (number("window"))
     call.window = number("window");
   double flops = 2.0 * static_cast<double>(spec.d + spec.dv) * call.pairs() * static_cast<double>(call.q.heads);
-  call.run(*program, threads);
+  std::unique_ptr<SelectedCall> selected;
+  if (isSelected) {
+    selected = std::make_unique<SelectedCall>(selectedSpec, number("t"), number("heads"));
+    flops = 4.0 * static_cast<double>(spec.d) * selected->pairs() * static_cast<double>(call.q.heads);
+  }
+  AttendCall &operands = selected ? selected->base : call;
+  auto attend = [&] { selected ? selected->run(*program, threads) : call.attend(*program, threads); };
+  operands.pack(*program, threads);
+  attend();
   std::vector<double> shares, packShares, speeds, times;
   for (long round = 0; round < number("rounds"); ++round) {
     double before = peak(*isa, threads);
     double t0 = now(threads);
-    call.pack(*program, threads);
+    operands.pack(*program, threads);
     double t1 = now(threads);
-    call.attend(*program, threads);
+    attend();
     double t2 = now(threads);
     double after = peak(*isa, threads), both = (before + after) / 2;
     shares.push_back(flops / (t2 - t0) * 1e-9 / both);
@@ -164,5 +175,5 @@ int main(int argc, char **argv) {
               options["isa"].c_str(), spec.type.c_str(), static_cast<long>(spec.d), static_cast<long>(call.q.positions),
               static_cast<long>(call.q.heads), static_cast<long>(number("window")), threads, median(shares),
               median(shares) / (1 - median(packShares)), *std::max_element(shares.begin(), shares.end()), median(times),
-              100 * median(packShares), median(speeds), call.error(997));
+              100 * median(packShares), median(speeds), operands.error(997));
 }

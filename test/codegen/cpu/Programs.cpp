@@ -141,3 +141,102 @@ sattn_tile.program @window {
       names.push_back(pair);
   return expand(text, names);
 }
+
+std::string sattn::cpu::test::selectedProgram(const SelectedSpec &spec) {
+  AttendSpec pack;
+  pack.d = pack.dv = spec.d;
+  pack.width = spec.width;
+  std::string text = attendProgram(pack);
+  const char *kernel = R"(
+  sattn_tile.kernel @selected(%q: $AQ$, %kp: $AK$, %vp: $AV$, %sel: $AS$, %o: $AQ$, %lse: $AL$, %scale: f32) grid(%i, %h, %b) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %cq = arith.constant $CQ$ : index
+    %m64 = arith.constant $MEMBERS$ : index
+    %steps = arith.constant $STEPS$ : index
+    %p = arith.muli %i, %cq : index
+    %qv = sattn_tile.slice %q[%b, %h] : $AQ$ -> $VQ$
+    %ov = sattn_tile.slice %o[%b, %h] : $AQ$ -> $VQ$
+    %lv = sattn_tile.slice %lse[%b, %h] : $AL$ -> $VL$
+    %kv = sattn_tile.slice %kp[%b, %h] : $AK$ -> $VK$
+    %vv = sattn_tile.slice %vp[%b, %h] : $AV$ -> $VV$
+    %sv = sattn_tile.slice %sel[%b, %h] : $AS$ -> $VS$
+    %keys = sattn_tile.count positions of %kp : $AK$
+    %units = arith.ceildivsi %keys, %c64 : index
+    %qp = sattn_tile.private $CQ$ : $VQ$
+    %ap = sattn_tile.private $CQ$ : $VQ$
+    %mp = sattn_tile.private $CQ$ : $VL$
+    %lp = sattn_tile.private $CQ$ : $VL$
+    %zero = arith.constant 0.0 : f32
+    %inf = arith.constant 0xFF800000 : f32
+    sattn_tile.fill %zero, %ap : $VQ$
+    sattn_tile.fill %zero, %lp : $VL$
+    sattn_tile.fill %inf, %mp : $VL$
+    scf.for %u = %c0 to %steps step %c1 {
+      %at = arith.muli %u, %m64 : index
+      %from = arith.addi %p, %at : index
+      %t = sattn_tile.load %qv[%from] : $VQ$ -> $TQ$
+      %ts = sattn_tile.map (%e = %t, %c = %scale) : $TQ$, f32 -> $TQ$ {
+        %y = arith.mulf %e, %c : f32
+        sattn_tile.yield %y : f32
+      }
+      sattn_tile.store %ts, %qp[%at] : $TQ$, $VQ$
+    }
+    %inv = sattn_tile.invert %sv[%p] count $CQ$ units(%units) : $VS$
+    sattn_tile.stream_inverse (%j, %ids, %slots) in %inv members $MEMBERS$ {
+      %s0 = arith.muli %j, %c64 : index
+      %s1 = arith.addi %s0, %c64 : index
+      %edge = arith.cmpi sgt, %s1, %p : index
+      %kt = sattn_tile.load %kv[%s0] : $VK$ -> $TK$
+      %vt = sattn_tile.load %vv[%s0] : $VV$ -> $TK$
+      %qt = sattn_tile.gather %qp[%c0 + %ids] : $VQ$, $TI$ -> $TQ$
+      %m = sattn_tile.gather %mp[%c0 + %ids] : $VL$, $TI$ -> $TR$
+      %l = sattn_tile.gather %lp[%c0 + %ids] : $VL$, $TI$ -> $TR$
+      %a = sattn_tile.gather %ap[%c0 + %ids] : $VQ$, $TI$ -> $TQ$
+      %s = sattn_tile.dot nt %qt, %kt : $TQ$, $TK$ -> $TS$
+      %sm = sattn_tile.mask %s rows(%p + %ids : $TI$) cols(%s0) symbols(%keys) when %edge {row_map = affine_map<(r) -> (r)>, sets = [affine_set<(t, s)[n] : (t - s >= 0, n - 1 - s >= 0)>]} : $TS$
+      %m1, %l1, %al, %pt = sattn_tile.softmax_step %sm, %m, %l : $TS$, $TR$
+      %a1 = sattn_tile.dot nn %pt, %vt add %a scaled %al : $TS$, $TK$, $TQ$, $TR$ -> $TQ$
+      sattn_tile.scatter %m1, %mp[%c0 + %ids] : $TR$, $VL$, $TI$
+      sattn_tile.scatter %l1, %lp[%c0 + %ids] : $TR$, $VL$, $TI$
+      sattn_tile.scatter %a1, %ap[%c0 + %ids] : $TQ$, $VQ$, $TI$
+    }
+    scf.for %u = %c0 to %steps step %c1 {
+      %at = arith.muli %u, %m64 : index
+      %to = arith.addi %p, %at : index
+      %m = sattn_tile.load %mp[%at] : $VL$ -> $TR$
+      %l = sattn_tile.load %lp[%at] : $VL$ -> $TR$
+      %a = sattn_tile.load %ap[%at] : $VQ$ -> $TQ$
+      %ot, %lt = sattn_tile.softmax_finish %m, %l, %a : $TR$, $TQ$
+      sattn_tile.store %ot, %ov[%to] : $TQ$, $VQ$
+      sattn_tile.store %lt, %lv[%to] : $TR$, $VL$
+    }
+    sattn_tile.return
+  }
+  sattn_tile.plan {})";
+  text.replace(text.rfind("sattn_tile.plan {}"), std::string("sattn_tile.plan {}").size(), kernel);
+  auto n = [](int64_t value) { return std::to_string(value); };
+  int64_t members = 64 / spec.group;
+  std::string d = n(spec.d), group = ", group = " + n(spec.group), arg = "!sattn_tile.arg<", view = "!sattn_tile.view<",
+              tile = "!sattn_tile.tile<", k = "f32, " + d + ", <block = 64, rows by " + n(spec.width) + ">>",
+              v = "f32, " + d + ", <block = 64, cols by " + n(spec.width) + ">>";
+  return expand(text, {{"AQ", arg + "f32, " + d + ">"},
+                       {"VQ", view + "f32, " + d + group + ">"},
+                       {"AL", arg + "f32, 1>"},
+                       {"VL", view + "f32, 1" + group + ">"},
+                       {"AS", arg + "i32, " + n(spec.count) + ">"},
+                       {"VS", view + "i32, " + n(spec.count) + ">"},
+                       {"AK", arg + k},
+                       {"VK", view + k},
+                       {"AV", arg + v},
+                       {"VV", view + v},
+                       {"TQ", tile + "64x" + d + "xf32>"},
+                       {"TK", tile + "64x" + d + "xf32>"},
+                       {"TS", tile + "64x64xf32>"},
+                       {"TR", tile + "64xf32>"},
+                       {"TI", tile + n(members) + "xi32>"},
+                       {"CQ", n(spec.chunk)},
+                       {"MEMBERS", n(members)},
+                       {"STEPS", n(spec.chunk / members)}});
+}

@@ -17,6 +17,14 @@ struct AttendSpec {
 };
 std::string attendProgram(const AttendSpec &spec);
 
+/// Attention of selected blocks of 64 keys: kernels pack_k, pack_v, and selected, whose tasks turn the lists of `chunk`
+/// neighbouring queries around and serve 64 / group members at a time.
+struct SelectedSpec {
+  int64_t d = 64, group = 4, count = 8, chunk = 64;
+  int64_t width = 4;
+};
+std::string selectedProgram(const SelectedSpec &spec);
+
 /// A program of one kernel @k. In `args` and `body` `A<`, `V<` and `T<` stand for the operand, view and tile types and `@`
 /// before an op name for the dialect; `$name$` is replaced by its value.
 std::string oneKernel(const std::string &args, const std::string &body,
