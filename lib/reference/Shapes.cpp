@@ -42,6 +42,8 @@ int64_t Env::width(Value value) {
 bool Env::checkHeads(Value value, int64_t n, int64_t count) {
   if (n > 0 && count % n == 0)
     return true;
+  if (report.occurred())
+    return false; // a silent diagnostic takes no note
   auto error = report.fail() << "a value with " << n << " heads cannot serve " << count
                              << " heads: the number of heads must divide";
   error.attachNote(value.getLoc()) << "the value is made here";

@@ -145,6 +145,10 @@ private:
                              << " axes in the call but the program"
                              << " has " << role.axes.size() + hasBatchAxis(role),
                false;
+      if (array.size() != static_cast<int64_t>(array.data.size()))
+        return errors.fail() << "role '" << role.name << "' has " << array.data.size()
+                             << " elements but its shape needs " << array.size(),
+               false;
       if (hasBatchAxis(role))
         sizes["B"] = array.shape[0];
       for (auto [i, axis] : llvm::enumerate(role.axes))

@@ -205,6 +205,8 @@ TEST_CASE("calls that do not fit the program") {
   CHECK(runProgram(windowProgram, call).error == "role 'v' is not given to the program");
   call.roles["v"] = Array::zeros({2, 21});
   CHECK(runProgram(windowProgram, call).error == "role 'v' has 2 axes in the call but the program has 4");
+  call.roles["v"].shape = {2, 21, 2, 3};
+  CHECK(runProgram(windowProgram, call).error == "role 'v' has 42 elements but its shape needs 252");
   call = window();
   call.roles["v"] = Array::zeros({2, 21, 2, 4});
   CHECK(runProgram(windowProgram, call).error == "role v has 4 inner elements but its operand 3");
