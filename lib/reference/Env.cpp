@@ -12,15 +12,15 @@ static int64_t offsetOf(const Tensor &tensor, int64_t b, int64_t local, int64_t 
     index.push_back(b);
   for (int axis = 0; axis < static_cast<int>(tensor.axes.size()); ++axis)
     index.push_back(axis == tensor.positionAxis ? local : axis == tensor.headAxis ? head : 0);
-  return tensor.data.offset(index);
+  return tensor.data().offset(index);
 }
 
 ArrayRef<double> Tensor::features(int64_t b, int64_t local, int64_t head) const {
-  return ArrayRef<double>(data.data).slice(offsetOf(*this, b, local, head), width);
+  return ArrayRef<double>(data().data).slice(offsetOf(*this, b, local, head), width);
 }
 
 double *Tensor::place(int64_t b, int64_t local, int64_t head) {
-  return data.data.data() + offsetOf(*this, b, local, head);
+  return own.data.data() + offsetOf(*this, b, local, head);
 }
 
 //===-- Env -----------------------------------------------------------------------------------------------------===//
@@ -75,7 +75,7 @@ double Env::element(Value table, int64_t b, ArrayRef<int64_t> index) {
   if (t.batched)
     place.push_back(b);
   for (auto [axis, at] : llvm::zip_equal(t.axes, index)) {
-    int64_t local = at - axisOffset(axis, b), extent = t.data.shape[place.size()];
+    int64_t local = at - axisOffset(axis, b), extent = t.data().shape[place.size()];
     if (local < 0 || local >= extent) {
       report.fail() << "table is read at " << at << " of axis '"
                     << (axis.isFixed() ? StringRef("features") : axis.getName()) << "', which holds " << at - local
@@ -84,7 +84,7 @@ double Env::element(Value table, int64_t b, ArrayRef<int64_t> index) {
     }
     place.push_back(local);
   }
-  return t.data.at(place);
+  return t.data().at(place);
 }
 
 const Formula &Env::formula(Operation *op) {

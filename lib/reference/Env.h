@@ -22,7 +22,10 @@ using Keys = std::vector<int64_t>;
 
 /// A tensor that exists as a whole.
 struct Tensor {
-  Array data;
+  /// The numbers: those of the call for a role, which may be large, else own ones.
+  const Array &data() const { return role ? *role : own; }
+  const Array *role = nullptr;
+  Array own;
   SmallVector<AxisAttr> axes; // without the batch axis
   bool batched = false;
   /// Axes along which `Env::features` walks: the first position axis and the head axis; -1 where there is none.
@@ -35,10 +38,10 @@ struct Tensor {
 
   /// Features of the position stored at `local`, head `head` of its heads.
   ArrayRef<double> features(int64_t b, int64_t local, int64_t head) const;
-  /// The same, to be written.
+  /// The same, to be written; not of a role.
   double *place(int64_t b, int64_t local, int64_t head);
-  int64_t heads() const { return headAxis < 0 ? 1 : data.shape[headAxis + batched]; }
-  int64_t positions() const { return positionAxis < 0 ? 1 : data.shape[positionAxis + batched]; }
+  int64_t heads() const { return headAxis < 0 ? 1 : data().shape[headAxis + batched]; }
+  int64_t positions() const { return positionAxis < 0 ? 1 : data().shape[positionAxis + batched]; }
 };
 
 /// Columns of a score: their blocks, and whether an incomplete last block is one of them.

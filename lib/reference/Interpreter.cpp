@@ -15,15 +15,15 @@ bool isOfQueryRows(Env &env, Value value) {
 Array sampleRows(Env &env, Value value, ArrayRef<int64_t> rows) {
   const Tensor &whole = env.tensor(value);
   Array sampled;
-  sampled.shape = whole.data.shape;
+  sampled.shape = whole.data().shape;
   sampled.shape[whole.positionAxis + whole.batched] = rows.size();
   int64_t inner = 1;
   for (int64_t extent : ArrayRef<int64_t>(sampled.shape).drop_front(whole.positionAxis + whole.batched + 1))
     inner *= extent;
   int64_t span = whole.positions() * inner;
-  for (int64_t outer = 0, n = whole.data.size() / std::max<int64_t>(span, 1); outer < n; ++outer)
+  for (int64_t outer = 0, n = whole.data().size() / std::max<int64_t>(span, 1); outer < n; ++outer)
     for (int64_t row : rows)
-      llvm::append_range(sampled.data, ArrayRef<double>(whole.data.data).slice(outer * span + row * inner, inner));
+      llvm::append_range(sampled.data, ArrayRef<double>(whole.data().data).slice(outer * span + row * inner, inner));
   return sampled;
 }
 
@@ -54,7 +54,7 @@ FailureOr<std::vector<Output>> interpret(PatternOp pattern, const Call &call,
                    !env.facts(value).gatheredAt;
     if (call.rows && !sampled)
       errors.fail() << "result '" << name.getValue() << "' is not made of query rows: it cannot be sampled by rows";
-    outputs.back().value = sampled ? sampleRows(env, value, *call.rows) : whole.data;
+    outputs.back().value = sampled ? sampleRows(env, value, *call.rows) : whole.data();
   }
   if (errors.occurred())
     return failure();

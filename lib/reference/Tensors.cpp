@@ -20,7 +20,7 @@ static void describe(Tensor &t, const Binding &binding, Errors &errors) {
       t.headAxis = i;
       t.width = 1;
     } else {
-      t.width *= t.data.shape[i + t.batched];
+      t.width *= t.data().shape[i + t.batched];
     }
   }
 }
@@ -38,7 +38,7 @@ Tensor Env::make(Value value) {
 Tensor Env::makeRole(mlir::BlockArgument argument) {
   auto role = cast<RoleAttr>(pattern.getRoles()[argument.getArgNumber()]);
   Tensor t;
-  t.data = call.roles.find(role.getName())->second;
+  t.role = &call.roles.find(role.getName())->second;
   t.axes = SmallVector<AxisAttr>(role.getAxes());
   t.batched = hasBatch(t.axes);
   describe(t, bound, report);
@@ -63,7 +63,7 @@ Tensor Env::blank(Value value, int64_t positions) {
     shape.push_back(axis.isPosition() ? positions : extent(axis));
   if (facts(value).minmax)
     shape.back() *= 2;
-  t.data = Array::zeros(shape);
+  t.own = Array::zeros(shape);
   describe(t, bound, report);
   return t;
 }
@@ -142,13 +142,15 @@ static void hadamard(llvm::MutableArrayRef<double> x) {
 
 Tensor Env::make(EncodeOp op) {
   Tensor t = tensor(op.getX());
+  t.own = t.data();
+  t.role = nullptr;
   if (op.getHow() == CodeKind::Hadamard) {
     if (!llvm::isPowerOf2_64(t.width)) {
       report.fail() << "sattn.encode hadamard needs a number of features that is a power of 2, but got " << t.width;
       return t;
     }
-    for (size_t i = 0; i < t.data.data.size(); i += t.width)
-      hadamard(llvm::MutableArrayRef<double>(t.data.data).slice(i, t.width));
+    for (size_t i = 0; i < t.own.data.size(); i += t.width)
+      hadamard(llvm::MutableArrayRef<double>(t.own.data).slice(i, t.width));
     return t;
   }
   if (op.getHow() == CodeKind::Buckets) {
@@ -156,7 +158,7 @@ Tensor Env::make(EncodeOp op) {
     for (auto level : op.getLevelsAttr().getAsRange<ExprAttr>())
       levels.push_back(number(level));
     // A value at a level belongs to the lower bucket.
-    for (double &value : t.data.data)
+    for (double &value : t.own.data)
       value = static_cast<double>(llvm::count_if(levels, [&](double level) { return value > level; }));
     return t;
   }
