@@ -12,12 +12,16 @@ void buildFusedPipeline(mlir::OpPassManager &manager, StringRef bind) {
   manager.addNestedPass<PatternOp>(mlir::createCSEPass());
 }
 
-void buildTilePipeline(mlir::OpPassManager &manager, const TargetInfo &target, StringRef bind) {
-  buildFusedPipeline(manager, bind);
-  manager.addNestedPass<PatternOp>(createSattnChooseDataflow({targetText(target)}));
-  manager.addPass(createSattnToTile({targetText(target)}));
+void buildTilePasses(mlir::OpPassManager &manager, StringRef target) {
+  manager.addNestedPass<PatternOp>(createSattnChooseDataflow({target.str()}));
+  manager.addPass(createSattnToTile({target.str()}));
   manager.addPass(mlir::createCanonicalizerPass());
   manager.addPass(mlir::createCSEPass());
+}
+
+void buildTilePipeline(mlir::OpPassManager &manager, const TargetInfo &target, StringRef bind) {
+  buildFusedPipeline(manager, bind);
+  buildTilePasses(manager, targetText(target));
 }
 
 namespace {
@@ -32,10 +36,7 @@ void registerTilePipeline() {
       "sattn-tile-pipeline", "from a pattern to a tile program",
       [](mlir::OpPassManager &manager, const TilePipelineOptions &options) {
         buildFusedPipeline(manager, options.bind);
-        manager.addNestedPass<PatternOp>(createSattnChooseDataflow({options.target}));
-        manager.addPass(createSattnToTile({options.target}));
-        manager.addPass(mlir::createCanonicalizerPass());
-        manager.addPass(mlir::createCSEPass());
+        buildTilePasses(manager, options.target);
       });
 }
 

@@ -14,7 +14,7 @@ EMITTERS = re.compile(r"\b(emitOpError|emitError|emitWarning|createStringError|e
                       r"\b\*?(error|message|why)\s*=(?!=)")
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 ERROR = re.compile(r"^SATTN_ERROR\((\d+),\s*\w+,\s*(\w+)", re.MULTILINE)
-TESTS = (".mlir", ".test", ".cpp", ".h", ".py", ".txt", ".inc")
+TESTS = (".mlir", ".test", ".c", ".cpp", ".h", ".py", ".txt", ".inc")
 # A shorter literal would be found anywhere: such a message is searched as a whole, gaps included.
 TELLING = 12
 

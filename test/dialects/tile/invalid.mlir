@@ -395,7 +395,7 @@ sattn_tile.program @p {
     %b = sattn_tile.splat 0.0 : !sattn_tile.tile<16x8xf32>
     %r = sattn_tile.splat 0.0 : !sattn_tile.tile<4xf32>
     %c = sattn_tile.splat 0.0 : !sattn_tile.tile<4x16xf32>
-    // expected-error@+1 {{extents do not fit}}
+    // expected-error@+1 {{extents do not fit: '!sattn_tile.tile<4x8xf32>' nn '!sattn_tile.tile<16x8xf32>' gives 4x8, not '!sattn_tile.tile<4x16xf32>'}}
     %d = sattn_tile.dot nn %a, %b : !sattn_tile.tile<4x8xf32>, !sattn_tile.tile<16x8xf32> -> !sattn_tile.tile<4x16xf32>
     sattn_tile.return
   }
@@ -410,7 +410,7 @@ sattn_tile.program @p {
     %b = sattn_tile.splat 0.0 : !sattn_tile.tile<16x8xf32>
     %r = sattn_tile.splat 0.0 : !sattn_tile.tile<4xf32>
     %c = sattn_tile.splat 0.0 : !sattn_tile.tile<4x16xf32>
-    // expected-error@+1 {{expected a float32 sum of products of floats}}
+    // expected-error@+1 {{expected a float32 sum of products of floats, but got}}
     %d = sattn_tile.dot nt %a, %b : !sattn_tile.tile<4x8xf32>, !sattn_tile.tile<16x8xf32> -> !sattn_tile.tile<4x16xf16>
     sattn_tile.return
   }
@@ -758,7 +758,7 @@ sattn_tile.program @p {
     %b = sattn_tile.splat 0.0 : !sattn_tile.tile<16x8xf32>
     %r = sattn_tile.splat 0.0 : !sattn_tile.tile<4xf32>
     %c = sattn_tile.splat 0.0 : !sattn_tile.tile<4x16xf32>
-    // expected-error@+1 {{expected a partial result: one maximum and one sum in f32 for each row}}
+    // expected-error@+1 {{expected a partial result: one maximum and one sum in f32 for each row, but got}}
     %o, %l = sattn_tile.softmax_finish %r, %r, %b : !sattn_tile.tile<4xf32>, !sattn_tile.tile<16x8xf32>
     sattn_tile.return
   }
@@ -788,7 +788,7 @@ sattn_tile.program @p {
     %b = sattn_tile.splat 0.0 : !sattn_tile.tile<16x8xf32>
     %r = sattn_tile.splat 0.0 : !sattn_tile.tile<4xf32>
     %c = sattn_tile.splat 0.0 : !sattn_tile.tile<4x16xf32>
-    // expected-error@+1 {{expected a partial result: one maximum and one sum in f32 for each row}}
+    // expected-error@+1 {{expected a partial result: one maximum and one sum in f32 for each row, but got}}
     %o:3 = sattn_tile.merge (%r, %r, %b), (%r, %r, %b) : !sattn_tile.tile<4xf32>, !sattn_tile.tile<16x8xf32>
     sattn_tile.return
   }
@@ -917,7 +917,7 @@ sattn_tile.program @p {
 sattn_tile.program @p {
   sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
     %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>
-    // expected-error@+1 {{expected lists of i32 ids of one head in plain rows}}
+    // expected-error@+1 {{expected lists of i32 ids of one head in plain rows, but got}}
     %i = sattn_tile.invert %v[%x] count 4 units(%y) : !sattn_tile.view<f32, 4>
     sattn_tile.return
   }

@@ -1,0 +1,255 @@
+// The whole compiler on one page: the stages in their order, each with its name.
+//
+//   text -> 0-pattern -> 1-fused -> 2-tile -> 3-cpu.ll, 4-cpu.s -> 5-artefact
+#include "codegen/cpu/CpuCodegen.h"
+#include "dialects/pattern/Pattern.h"
+#include "dialects/pattern/SourceLimits.h"
+#include "dialects/tile/Tile.h"
+#include "lib/pipeline/Compiler.h"
+#include "lib/pipeline/Describe.h"
+#include "lib/pipeline/PlanToManifest.h"
+#include "lib/support/DiagnosticLog.h"
+#include "lib/transforms/Passes.h"
+#include "lib/transforms/TargetText.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "runtime/ArtefactWriter.h"
+#include "runtime/Isa.h"
+#include "runtime/Key.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/thread.h"
+#include <chrono>
+
+using namespace sattn;
+using Module = mlir::OwningOpRef<mlir::ModuleOp>;
+
+// Parser, passes and instruction selection recurse; the limits on texts keep them far below this.
+static constexpr std::optional<unsigned> stackBytes = 64u << 20;
+
+static constexpr StringRef stageNames[] = {"0-pattern", "1-fused", "2-tile", "3-cpu.ll", "4-cpu.s", "5-artefact"};
+
+StringRef sattn::stageName(Stage stage) { return stageNames[static_cast<int>(stage)]; }
+
+std::optional<Stage> sattn::parseStage(StringRef name) {
+  const StringRef *found = llvm::find(stageNames, name);
+  return found == std::end(stageNames) ? std::nullopt : std::optional(static_cast<Stage>(found - stageNames));
+}
+
+// One registry for all contexts; a dialect is loaded when a text or a pass needs it.
+static const mlir::DialectRegistry &registry() {
+  static const mlir::DialectRegistry shared = [] {
+    mlir::DialectRegistry made;
+    registerPatternDialect(made);
+    registerTileDialect(made);
+    made.insert<mlir::affine::AffineDialect, mlir::arith::ArithDialect, mlir::math::MathDialect, mlir::scf::SCFDialect>();
+    return made;
+  }();
+  return shared;
+}
+
+namespace {
+class Compilation {
+public:
+  explicit Compilation(const CompileRequest &request)
+      : request(request), context(registry(), MLIRContext::Threading::DISABLED),
+        log(context, request.fileName, request.text) {}
+
+  CompileResult run() {
+    result.ok = succeeded(stages()) && !log.hasErrors();
+    result.diagnostics = log.text();
+    if (!result.ok)
+      result.output.clear();
+    return std::move(result);
+  }
+
+  DescribeResult describe() {
+    DescribeResult described;
+    if (succeeded(parse(request.text, request.fileName)))
+      for (PatternOp pattern : module->getOps<PatternOp>()) {
+        std::string error;
+        FailureOr<std::string> json = describePattern(pattern, request.bind, "not claimed", error);
+        described.ok = succeeded(json);
+        if (described.ok)
+          described.json = std::move(*json);
+        else if (!error.empty())
+          (void)fail(error);
+      }
+    described.diagnostics = log.text();
+    return described;
+  }
+
+private:
+  LogicalResult stages() {
+    if (failed(resolve()) || failed(parse(request.text, request.fileName)))
+      return failure();
+    bool isProgram = !module->getOps<tile::ProgramOp>().empty();
+    if (!isProgram) {
+      if (failed(reached(Stage::Pattern)) || done)
+        return success(done);
+      if (failed(passes([&](mlir::PassManager &manager) { buildFusedPipeline(manager, bind); })) ||
+          failed(reached(Stage::Fused)) || done)
+        return success(done);
+      if (failed(passes([&](mlir::PassManager &manager) { buildTilePasses(manager, targetText(cpu::targetInfo(isa))); })))
+        return failure();
+    }
+    if (failed(reached(Stage::Tile)) || done)
+      return success(done);
+    return generate();
+  }
+
+  // Target and bind of the request, as the key has them.
+  LogicalResult resolve() {
+    std::string name = request.target.empty() || request.target == "cpu" ? rt::targetName(rt::detectIsa()) : request.target;
+    FailureOr<cpu::Isa> level = cpu::parseTarget(name);
+    if (failed(level))
+      return fail("[SA0251] unknown target '" + Twine(request.target) +
+                  "': targets are cpu, cpu-baseline, cpu-avx2, cpu-avx512, cpu-avx512-bf16, cpu-amx");
+    isa = *level;
+    rt::Status status = rt::canonicalBind(request.bind, bind);
+    return status.failed() ? fail(status.text()) : success();
+  }
+
+  LogicalResult parse(StringRef text, StringRef fileName) {
+    Timer timer(result, "parse");
+    if (failed(checkSourceLimits(&context, text, fileName)))
+      return failure();
+    module = mlir::parseSourceString<mlir::ModuleOp>(text, mlir::ParserConfig(&context), fileName);
+    if (!module)
+      return failure();
+    size_t count = llvm::range_size(module->getOps<PatternOp>()) + llvm::range_size(module->getOps<tile::ProgramOp>());
+    if (count != 1)
+      return fail("[SA0250] expected one sattn.pattern in the text, but got " + Twine(count));
+    return success();
+  }
+
+  template <typename Build>
+  LogicalResult passes(Build build, StringRef name = "passes") {
+    Timer timer(result, name);
+    mlir::PassManager manager(&context);
+    build(manager);
+    if (request.configure)
+      request.configure(manager);
+    return manager.run(*module);
+  }
+
+  // The end of a stage: dump, override, stop.
+  LogicalResult reached(Stage stage) {
+    if (request.overrideStage == stage && failed(parse(request.overrideText, (stageName(stage) + " override").str())))
+      return failure();
+    if (request.dumpDir.empty() && request.stopAfter != stage)
+      return success();
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    module->print(stream);
+    return emit(stage, std::move(text) + "\n");
+  }
+
+  LogicalResult emit(Stage stage, std::string text) {
+    if (!request.dumpDir.empty() && failed(dump(stage, text)))
+      return failure();
+    if (request.stopAfter == stage || stage == Stage::Artefact) {
+      result.output = std::move(text);
+      done = true;
+    }
+    return success();
+  }
+
+  LogicalResult dump(Stage stage, StringRef text) {
+    llvm::SmallString<128> path(request.dumpDir);
+    llvm::sys::path::append(path, stageName(stage) + (stage <= Stage::Tile ? ".mlir" : ""));
+    std::error_code error;
+    llvm::raw_fd_ostream file(path, error);
+    if (!error) {
+      file << text;
+      file.close();
+      error = file.error();
+      file.clear_error();
+    }
+    return error ? fail("[SA0252] cannot write '" + Twine(path) + "': " + error.message()) : success();
+  }
+
+  LogicalResult generate() {
+    auto program = *module->getOps<tile::ProgramOp>().begin();
+    bool keep = !request.dumpDir.empty();
+    cpu::CodegenOptions options;
+    options.keepLlvmIr = keep || request.stopAfter == Stage::LlvmIr;
+    options.keepAssembly = keep || request.stopAfter == Stage::Assembly;
+    FailureOr<cpu::CompiledCode> code = [&] {
+      Timer timer(result, "codegen");
+      return cpu::compileProgram(program, isa, options);
+    }();
+    if (failed(code))
+      return failure();
+    if ((options.keepLlvmIr && failed(emit(Stage::LlvmIr, code->llvmIr))) ||
+        (options.keepAssembly && failed(emit(Stage::Assembly, code->assembly))) || done)
+      return success(done);
+    return assemble(program, *code);
+  }
+
+  LogicalResult assemble(tile::ProgramOp program, const cpu::CompiledCode &code) {
+    ManifestFacts facts{buildId(), cpu::targetName(isa).str(), request.text, bind, {}, {}};
+    for (const cpu::CompiledKernel &kernel : code.kernels)
+      facts.kernels.push_back({kernel.name, kernel.symbol, kernel.scratchBytes});
+    if (!log.remarks().empty())
+      facts.explain.push_back({"remarks", std::vector<std::string>(log.remarks())});
+    FailureOr<std::string> manifest = planToManifest(program, facts);
+    if (failed(manifest))
+      return failure();
+    result.manifest = std::move(*manifest);
+    return emit(Stage::Artefact, rt::writeArtefact(result.manifest, {code.object.data(), code.object.size()}));
+  }
+
+  LogicalResult fail(const Twine &message) {
+    emitError(mlir::FileLineColLoc::get(&context, request.fileName, 1, 1)) << message;
+    return failure();
+  }
+
+  struct Timer {
+    Timer(CompileResult &result, StringRef name)
+        : result(result), name(name), start(std::chrono::steady_clock::now()) {}
+    ~Timer() {
+      std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
+      result.timings.push_back({name.str(), elapsed.count()});
+    }
+    CompileResult &result;
+    StringRef name;
+    std::chrono::steady_clock::time_point start;
+  };
+
+  const CompileRequest &request;
+  MLIRContext context;
+  DiagnosticLog log;
+  Module module;
+  cpu::Isa isa = cpu::Isa::Baseline;
+  std::string bind;
+  CompileResult result;
+  bool done = false; ///< stopped after the stage that was asked for
+};
+} // namespace
+
+CompileResult sattn::compile(const CompileRequest &request) {
+  CompileResult result;
+  llvm::thread worker(stackBytes, [&] { result = Compilation(request).run(); });
+  worker.join();
+  return result;
+}
+
+//===-- Describing --------------------------------------------------------------------------------------===//
+
+DescribeResult sattn::describe(StringRef text, StringRef fileName, StringRef bind) {
+  DescribeResult result;
+  llvm::thread worker(stackBytes, [&] {
+    CompileRequest request;
+    request.text = text.str();
+    request.fileName = fileName.str();
+    request.bind = bind.str();
+    result = Compilation(request).describe();
+  });
+  worker.join();
+  return result;
+}

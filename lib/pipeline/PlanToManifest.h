@@ -1,0 +1,37 @@
+// The launch plan of a tile program as the manifest of docs/artefact.md. Index arithmetic of the plan becomes
+// expressions over the names of the call; what several places use becomes a derived value, so that the manifest grows
+// with the plan and not with the paths through it.
+#pragma once
+#include "lib/support/LLVM.h"
+#include <string>
+#include <vector>
+
+namespace sattn {
+namespace tile {
+class ProgramOp;
+}
+
+/// Code of one kernel, as the code generator names it.
+struct ManifestKernel {
+  std::string name;   ///< symbol of the kernel op
+  std::string symbol; ///< symbol in the object
+  int64_t scratch = 0;
+};
+
+/// What a manifest says beyond the program itself.
+struct ManifestFacts {
+  std::string build;   ///< the compiler
+  std::string target;  ///< "cpu-avx512"
+  std::string pattern; ///< the pattern's text, byte for byte
+  std::string bind;    ///< sorted
+  std::vector<ManifestKernel> kernels;
+  /// Facts for people, printed by explain: name and text, in this order.
+  std::vector<std::pair<std::string, std::vector<std::string>>> explain;
+};
+
+/// The manifest of `program`, one line of JSON; byte-equal for equal input. The program's attributes `roles`,
+/// `results`, `params` and (optional) `requires` hold the fields that the manifest has under these names. An op of the plan that has no form
+/// in a manifest is a diagnostic at the op.
+FailureOr<std::string> planToManifest(tile::ProgramOp program, const ManifestFacts &facts);
+
+} // namespace sattn

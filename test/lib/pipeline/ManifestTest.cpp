@@ -1,0 +1,216 @@
+// planToManifest: what the runtime reads from it is what the plan said. Programs are text; each case is the plan of one.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "dialects/tile/Tile.h"
+#include "lib/pipeline/PlanToManifest.h"
+#include "lib/support/DiagnosticLog.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Parser/Parser.h"
+#include "runtime/Manifest.h"
+#include <doctest/doctest.h>
+
+using namespace sattn;
+
+namespace {
+
+constexpr const char *interface = R"mlir(attributes {
+  roles = [{name = "q", axes = ["t", "h", "D"], inner = 64 : i64, dtype = "f16"},
+           {name = "k", axes = ["s", "g", "D"], inner = 64 : i64, dtype = "f16"},
+           {name = "m", axes = ["c(32, 16)", "g", "D"], inner = 64 : i64, dtype = "f32"}],
+  results = [{name = "o", axes = ["t", "h", "D"], inner = 64 : i64, dtype = "f16"},
+             {name = "kc", axes = ["c(8)", "g", "D"], inner = 64 : i64, dtype = "f32"}],
+  params = [{name = "W", type = "int", default = 512 : i64}, {name = "scale", type = "float", default = 0.125 : f64},
+            {name = "n", type = "int"}],
+  requires = [{check = ["==", "h", ["*", "g", 4 : i64]], message = "four heads"}]})mlir";
+
+constexpr const char *kernels = R"mlir(
+  sattn_tile.kernel @pack(%k: !sattn_tile.arg<f16, 64>, %p: !sattn_tile.arg<f32, 64, <block = 64, rows by 4>>) grid(%x, %y, %z) {
+    %c = arith.constant 64 : index
+    %r = arith.muli %x, %c : index
+    %v = sattn_tile.slice %k[%z, %y] : !sattn_tile.arg<f16, 64> -> !sattn_tile.view<f16, 64>
+    %t = sattn_tile.load %v[%r] : !sattn_tile.view<f16, 64> -> !sattn_tile.tile<64x64xf32>
+    %w = sattn_tile.slice %p[%z, %y] : !sattn_tile.arg<f32, 64, <block = 64, rows by 4>> -> !sattn_tile.view<f32, 64, <block = 64, rows by 4>>
+    sattn_tile.store %t, %w[%r] : !sattn_tile.tile<64x64xf32>, !sattn_tile.view<f32, 64, <block = 64, rows by 4>>
+    sattn_tile.return
+  }
+  sattn_tile.kernel @use(%p: !sattn_tile.arg<f32, 64, <block = 64, rows by 4>>, %o: !sattn_tile.arg<f16, 64>, %n: index, %c: f32, %d: f32, %b: !sattn_tile.per_batch) grid(%x, %y, %z) {
+    sattn_tile.return
+  }
+)mlir";
+
+class Program {
+public:
+  explicit Program(const std::string &plan, const char *attributes = interface)
+      : text("sattn_tile.program @test " + std::string(attributes) + " {" + kernels + "sattn_tile.plan {\n" + plan + "\n} }"),
+        log(context, "test", text) {
+    mlir::DialectRegistry registry;
+    registerTileDialect(registry);
+    context.appendDialectRegistry(registry);
+    module = mlir::parseSourceString<mlir::ModuleOp>(text, mlir::ParserConfig(&context), "test");
+    if (module)
+      for (auto program : module->getOps<tile::ProgramOp>()) {
+        ManifestFacts facts{"build 1", "cpu-avx2", "sattn.pattern @test", "D=64,dtype=f16", {}, {{"remarks", {"a", "b"}}}};
+        facts.kernels = {{"pack", "pack_symbol", 4096}, {"use", "use", 0}};
+        FailureOr<std::string> made = planToManifest(program, facts);
+        if (succeeded(made))
+          manifest = *made;
+        FailureOr<std::string> again = planToManifest(program, facts);
+        CHECK((failed(made) || *made == *again));
+      }
+  }
+
+  rt::Manifest read() const {
+    std::vector<rt::Manifest> list;
+    rt::Status status = rt::parseManifests(manifest, list);
+    INFO(status.text(), "\n", manifest, log.text());
+    REQUIRE(!status.failed());
+    return list.front();
+  }
+
+  std::string text, manifest;
+  MLIRContext context;
+  DiagnosticLog log;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+
+bool holds(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
+
+constexpr const char *plan = R"mlir(
+  %B = sattn_tile.dim "B"
+  %s = sattn_tile.dim "s"
+  %t = sattn_tile.dim "t"
+  %g = sattn_tile.dim "g"
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %blocks = arith.ceildivsi %s, %c64 : index
+  %k = sattn_tile.role "k" : !sattn_tile.arg<f16, 64>
+  %o = sattn_tile.result "o" : !sattn_tile.arg<f16, 64>
+  %W = sattn_tile.param "W" : index
+  %w1 = arith.addi %W, %c1 : index
+  %scale = sattn_tile.param "scale" : f32
+  %half = arith.constant 5.000000e-01 : f32
+  %off = sattn_tile.offsets "q_offset"
+  %p = sattn_tile.workspace "packed"[%B, %s, %g] : !sattn_tile.arg<f32, 64, <block = 64, rows by 4>>
+  %waves = arith.ceildivsi %g, %c64 : index
+  sattn_tile.loop %i to %waves {
+    %h = arith.muli %i, %c64 : index
+    %left = arith.subi %g, %h : index
+    %n = arith.minsi %left, %c64 : index
+    sattn_tile.launch @pack grid(%blocks, %n, %B) args(%k, %p : !sattn_tile.arg<f16, 64>, !sattn_tile.arg<f32, 64, <block = 64, rows by 4>>)
+  }
+  sattn_tile.launch @use grid(%blocks, %t, %B) args(%p, %o, %w1, %scale, %half, %off : !sattn_tile.arg<f32, 64, <block = 64, rows by 4>>, !sattn_tile.arg<f16, 64>, index, f32, f32, !sattn_tile.per_batch) {order = ["-x", "z", "y"]}
+)mlir";
+
+} // namespace
+
+TEST_CASE("the runtime reads what the plan says") {
+  Program program(plan);
+  rt::Manifest manifest = program.read();
+  CHECK(manifest.name == "test");
+  CHECK(manifest.build == "build 1");
+  CHECK(manifest.request.bind == "D=64,dtype=f16");
+  CHECK(manifest.roles.size() == 3);
+  CHECK(manifest.roles[0].dtype == rt::Dtype::F16);
+  CHECK(manifest.results.size() == 2);
+  REQUIRE(manifest.params.size() == 3);
+  CHECK(manifest.params[0].intDefault == 512);
+  CHECK(manifest.params[1].floatDefault == 0.125);
+  CHECK(!manifest.params[2].hasDefault);
+  REQUIRE(manifest.steps.size() == 2);
+  CHECK(manifest.steps[0].kind == rt::Step::Kind::Loop);
+  CHECK(manifest.steps[0].body.size() == 1);
+  const rt::Step &use = manifest.steps[1];
+  CHECK(use.order[0].axis == 0);
+  CHECK(use.order[0].reversed);
+  REQUIRE(use.args.size() == 6);
+  CHECK(use.args[0].kind == rt::KernelArg::Kind::Workspace);
+  CHECK(use.args[1].kind == rt::KernelArg::Kind::Result);
+  CHECK(use.args[2].kind == rt::KernelArg::Kind::Index);
+  CHECK(use.args[3].kind == rt::KernelArg::Kind::FloatParam);
+  CHECK(use.args[4].constant == 0.5f);
+  CHECK(use.args[5].kind == rt::KernelArg::Kind::PerBatch);
+  REQUIRE(manifest.workspaces.size() == 1);
+  CHECK(manifest.workspaces[0].first == 0);
+  CHECK(manifest.workspaces[0].last == 1);
+  CHECK(manifest.kernels.size() == 2);
+}
+
+TEST_CASE("workspaces hold whole blocks of their layout") {
+  Program program(plan);
+  const std::string &text = program.manifest;
+  // Positions are counted as they are and laid out in blocks of 64 rows of 64 float32.
+  CHECK(holds(text, R"json("bytes":["*",["*",["*","B","g"],["*",["ceildiv","s",64],64]],256])json"));
+  CHECK(holds(text, R"json("counts":["B","s","g"])json"));
+  CHECK(holds(text, R"json("strides":[["*","g",["*",["*",["ceildiv","s",64],64],64]],64,["*",["*",["ceildiv","s",64],64],64]])json"));
+}
+
+TEST_CASE("shared values are derived once, values of a loop are written out") {
+  Program program(plan);
+  const std::string &text = program.manifest;
+  CHECK(holds(text, R"json({"name":"e0","value":["ceildiv","s",64]})json"));
+  CHECK(holds(text, R"json({"loop":{"var":"i0","count":["ceildiv","g",64]})json"));
+  CHECK(holds(text, R"json("grid":["e0",["min",["-","g",["*","i0",64]],64],"B"])json"));
+  CHECK(holds(text, R"json({"index":["+","$W",1]})json"));
+}
+
+TEST_CASE("axes that no role has are derived; roles over blocks are checked") {
+  Program program(plan);
+  const std::string &text = program.manifest;
+  CHECK(holds(text, R"json({"name":"c(8)","value":["max",0,["+",["floordiv",["-","s",8],8],1]]})json"));
+  CHECK(holds(text, R"json({"check":["==","h",["*","g",4]],"message":"four heads"})json"));
+  CHECK(holds(text, R"json({"check":["==","c(32, 16)",["max",0,["+",["floordiv",["-","s",32],16],1]]])json"));
+  CHECK(holds(text, R"json("explain":{"remarks":["a","b"]})json"));
+}
+
+TEST_CASE("what a manifest cannot say is refused at its op") {
+  struct {
+    const char *plan, *text;
+  } cases[] = {
+      {"%s = sattn_tile.dim \"s\"\n%c = arith.constant 2 : index\n%x = arith.divsi %s, %c : index",
+       "test:25:6: error: has no form in a launch plan: plans compute with addi, subi, muli, ceildivsi, floordivsi, remsi, "
+       "minsi, maxsi, andi, ori and signed cmpi on index"},
+      {"%s = sattn_tile.dim \"s\"\n%x = arith.cmpi ult, %s, %s : index", "has no form in a launch plan"},
+      {"%c = arith.constant 1 : index\n%q = sattn_tile.dim \"t\"\n%b = arith.constant dense<1> : vector<2xi32>",
+       "has no form in a launch plan"},
+  };
+  for (const auto &[plan, text] : cases) {
+    Program program(plan);
+    INFO(program.log.text());
+    CHECK(program.manifest.empty());
+    CHECK(holds(program.log.text(), text));
+  }
+}
+
+TEST_CASE("an expression of a loop does not explode") {
+  std::string plan = "%c = arith.constant 5 : index\nsattn_tile.loop %i to %c {\n  %x0 = arith.addi %i, %i : index\n";
+  for (int i = 0; i < 20; ++i)
+    plan += "%x" + std::to_string(i + 1) + " = arith.muli %x" + std::to_string(i) + ", %x" + std::to_string(i) + " : index\n";
+  Program loop(plan + "}");
+  CHECK(holds(loop.log.text(), "depends on a loop and is written out more than 4096 times: compute it outside the loop"));
+  // Outside a loop every shared value gets a name.
+  std::string flat = "%i = sattn_tile.dim \"s\"\n%x0 = arith.addi %i, %i : index\n";
+  for (int i = 0; i < 200; ++i)
+    flat += "%x" + std::to_string(i + 1) + " = arith.minsi %x" + std::to_string(i) + ", %x" + std::to_string(i) + " : index\n";
+  Program named(flat);
+  CHECK(named.log.text().empty());
+  CHECK(named.manifest.size() < 20000);
+}
+
+TEST_CASE("a program without its interface is refused") {
+  struct {
+    const char *attributes, *text;
+  } cases[] = {
+      {"", "lacks the attribute 'roles' that the manifest repeats"},
+      {"attributes {roles = [], results = []}", "lacks the attribute 'params' that the manifest repeats"},
+      {"attributes {roles = [{name = \"q\"}], results = [], params = []}",
+       "attribute 'roles' holds an item without name, axes, inner and dtype"},
+      {"attributes {roles = [], results = [], params = [3 : i64]}", "attribute 'params' holds an item without name and type"},
+      {"attributes {roles = [], results = [], params = [], requires = [{check = 1.0 : f32}]}",
+       "attribute 'requires' holds an item that is no check with a message"},
+  };
+  for (const auto &[attributes, text] : cases) {
+    Program program("", attributes);
+    INFO(program.log.text());
+    CHECK(program.manifest.empty());
+    CHECK(holds(program.log.text(), text));
+  }
+}

@@ -1,0 +1,122 @@
+// Context, compile hook with the file's name, and the call struct.
+#include "tools/sparse-attn/Engine.h"
+#include "tools/sparse-attn/ToolError.h"
+
+#include <sattn/compiler.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace sattn::tool {
+
+void check(sattn_status status) {
+  if (status != SATTN_OK)
+    throw ToolError(*sattn_last_error() ? sattn_last_error() : sattn_status_name(status));
+}
+
+/// The compile hook; `user` is the name of the pattern's file.
+static sattn_status compile(void *user, const sattn_spec *spec, void **bytes, size_t *size, char **error) {
+  sattn_compile_options options{};
+  options.struct_size = sizeof options;
+  options.file_name = static_cast<const std::string *>(user)->c_str();
+  return sattn_compiler_compile(spec, &options, bytes, size, error);
+}
+
+Engine::Engine(const EngineOptions &options, const std::string &file) : file(file) {
+  sattn_options raw{};
+  raw.struct_size = sizeof raw;
+  raw.threads = options.threads;
+  raw.memory_only = options.memoryOnly;
+  check(sattn_context_create(&raw, &handle));
+  check(sattn_set_compile_hook(handle, compile, &this->file, sattn_compiler_build()));
+}
+
+Engine::~Engine() {
+  for (sattn_kernel *kernel : kernels)
+    sattn_kernel_release(kernel);
+  sattn_context_destroy(handle);
+}
+
+sattn_kernel *Engine::get(const std::string &text, const std::string &bind, const std::string &target) {
+  sattn_spec spec{};
+  spec.struct_size = sizeof spec;
+  spec.pattern = text.c_str();
+  spec.pattern_size = text.size();
+  spec.bind = bind.c_str();
+  spec.target = target.c_str();
+  sattn_kernel *kernel = nullptr;
+  check(sattn_get(handle, &spec, &kernel));
+  kernels.push_back(kernel);
+  return kernel;
+}
+
+sattn_stats_data Engine::stats() const {
+  sattn_stats_data data{};
+  data.struct_size = sizeof data;
+  check(sattn_stats(handle, &data));
+  return data;
+}
+
+std::string checkTarget(const std::string &target) {
+  static const char *known[] = {"cpu", "cpu-baseline", "cpu-avx2", "cpu-avx512", "cpu-avx512-bf16", "cpu-amx"};
+  if (target.empty())
+    return "cpu";
+  if (std::find(std::begin(known), std::end(known), target) != std::end(known))
+    return target;
+  if (target == "cuda" || target == "ptx-sim" || target.rfind("sm_", 0) == 0)
+    fail(Err::UnsupportedTarget, target);
+  fail(Err::UnknownTarget, target);
+}
+
+const Tensor &Results::of(const std::string &name) const {
+  size_t at = std::find(names.begin(), names.end(), name) - names.begin();
+  return tensors[at];
+}
+
+DLTensor &BoundCall::view(const Tensor &tensor) {
+  static const uint8_t codes[] = {kDLFloat, kDLFloat, kDLBfloat, kDLInt, kDLInt};
+  DLTensor &raw = *views.emplace_back(std::make_unique<DLTensor>());
+  raw.data = tensor.data.get();
+  raw.device = {kDLCPU, 0};
+  raw.ndim = static_cast<int32_t>(tensor.shape.size());
+  raw.dtype = {codes[static_cast<int>(tensor.dtype)], static_cast<uint8_t>(8 * dtypeBytes(tensor.dtype)), 1};
+  raw.shape = const_cast<int64_t *>(tensor.shape.data()); // only read
+  raw.strides = nullptr;
+  raw.byte_offset = 0;
+  return raw;
+}
+
+static sattn_per_batch perBatch(const std::vector<int64_t> &values) {
+  return {values.data(), static_cast<int64_t>(values.size())};
+}
+
+BoundCall::BoundCall(const Invocation &call, const std::vector<std::string> &names, int threads) {
+  for (const ResultInfo &result : call.info.results)
+    if (names.empty() || std::find(names.begin(), names.end(), result.name) != names.end()) {
+      made.names.push_back(result.name);
+      made.tensors.push_back(Tensor::allocate(call.resultDtype(result), call.resultShape(result), result.name));
+    }
+  for (const Operand &operand : call.operands)
+    inputs.push_back({operand.name.c_str(), &view(operand.tensor)});
+  for (size_t i = 0; i < made.names.size(); ++i)
+    outputs.push_back({made.names[i].c_str(), &view(made.tensors[i])});
+  for (const ParamValue &param : call.params)
+    params.push_back({param.name.c_str(), param.isFloat ? SATTN_PARAM_FLOAT : SATTN_PARAM_INT, 0, param.integer, param.number});
+  raw.struct_size = sizeof raw;
+  raw.inputs = inputs.data();
+  raw.input_count = inputs.size();
+  raw.outputs = outputs.data();
+  raw.output_count = outputs.size();
+  raw.params = params.data();
+  raw.param_count = params.size();
+  raw.q_offset = perBatch(call.qOffset);
+  raw.kv_offset = perBatch(call.kvOffset);
+  raw.kv_len = perBatch(call.kvLen);
+  raw.cu_q = perBatch(call.cuQ);
+  raw.cu_kv = perBatch(call.cuKv);
+  raw.page_table = call.pageTable.data ? &view(call.pageTable) : nullptr;
+  raw.page_size = call.pageSize;
+  raw.threads = threads;
+}
+
+} // namespace sattn::tool

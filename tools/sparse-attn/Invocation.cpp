@@ -1,0 +1,452 @@
+// From the words of the command line to checked operands, params and offsets.
+#include "tools/sparse-attn/Invocation.h"
+#include "tools/sparse-attn/Npy.h"
+#include "tools/sparse-attn/Random.h"
+#include "tools/sparse-attn/ToolError.h"
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <cmath>
+#include <thread>
+
+namespace sattn::tool {
+
+static constexpr int64_t maxOffset = int64_t(1) << 62;
+
+//===-- Words -------------------------------------------------------------------------------------------===//
+
+bool parseInteger(const std::string &text, int64_t &value) {
+  const char *end = text.data() + text.size();
+  auto [stop, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc() && stop == end && !text.empty();
+}
+
+static bool parseNumber(const std::string &text, double &value) {
+  const char *end = text.data() + text.size();
+  auto [stop, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc() && stop == end && !text.empty();
+}
+
+/// NAME=VALUE at the first '='.
+static std::pair<std::string, std::string> splitPair(const std::string &word, const char *option, const char *form) {
+  size_t equals = word.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
+    fail(Err::OptionSyntax, option, word, form);
+  return {word.substr(0, equals), word.substr(equals + 1)};
+}
+
+static void takeParam(Invocation &call, const std::string &word) {
+  auto [name, value] = splitPair(word, "--param", "NAME=NUMBER");
+  const ParamInfo *param = call.info.param(name);
+  if (!param)
+    fail(Err::UnknownParam, name, paramList(call.info));
+  bool isGiven = call.statics.count(name) ||
+                 std::any_of(call.params.begin(), call.params.end(), [&](const ParamValue &p) { return p.name == name; });
+  if (isGiven)
+    fail(Err::GivenTwice, name);
+  ParamValue given{name, param->isFloat, 0, 0};
+  if (param->isFloat) {
+    if (!parseNumber(value, given.number) || !std::isfinite(static_cast<float>(given.number)))
+      fail(Err::ParamNotFloat, name, value);
+  } else if (!parseInteger(value, given.integer)) {
+    fail(Err::ParamNotInt, name, value);
+  }
+  if (param->isStatic)
+    call.statics[name] = given.integer;
+  else
+    call.params.push_back(given);
+}
+
+static std::string staticBind(const Invocation &call) {
+  std::string bind;
+  for (const auto &[name, value] : call.statics)
+    bind += fmt::format("{}{}={}", bind.empty() ? "" : ",", name, value);
+  return bind;
+}
+
+Invocation openPattern(const CallOptions &options) {
+  Invocation call;
+  call.file = findPattern(options.pattern);
+  call.info = describe(call.file, "");
+  for (const std::string &word : options.params)
+    takeParam(call, word);
+  for (const ParamInfo &param : call.info.params) {
+    bool isGiven = call.statics.count(param.name) || std::any_of(call.params.begin(), call.params.end(),
+                                                                 [&](const ParamValue &p) { return p.name == param.name; });
+    if (param.text.empty() && !isGiven)
+      fail(Err::MissingParam, param.name, param.name);
+  }
+  // Block lengths of the axes follow from the static params.
+  if (!call.statics.empty())
+    call.info = describe(call.file, staticBind(call));
+  return call;
+}
+
+//===-- Sizes -------------------------------------------------------------------------------------------===//
+
+const Operand *Invocation::operand(const std::string &name) const {
+  for (const Operand &operand : operands)
+    if (operand.name == name)
+      return &operand;
+  return nullptr;
+}
+
+int64_t Invocation::size(const std::string &axis, int64_t otherwise) const {
+  auto found = sizes.find(axis);
+  return found == sizes.end() ? otherwise : found->second;
+}
+
+Dtype Invocation::inputDtype() const {
+  for (const RoleInfo &role : info.roles)
+    if (const Operand *given = role.isInt ? nullptr : operand(role.name))
+      return given->tensor.dtype;
+  return Dtype::F32;
+}
+
+Dtype Invocation::resultDtype(const ResultInfo &result) const { return result.float32 ? Dtype::F32 : inputDtype(); }
+
+std::string Invocation::bind() const {
+  std::map<std::string, std::string> items;
+  Dtype main = inputDtype();
+  items["dtype"] = dtypeName(main);
+  for (const RoleInfo &role : info.roles) {
+    const Operand *given = operand(role.name);
+    if (given && !role.isInt && given->tensor.dtype != main)
+      items["dtype." + role.name] = dtypeName(given->tensor.dtype);
+  }
+  for (const auto &[axis, size] : sizes) {
+    if (axis[0] == 'D')
+      items[axis] = std::to_string(size);
+    // Query heads for each head of an axis that serves them.
+    if (axis[0] == 'g' && sizes.count("h"))
+      items[axis == "g" ? "group" : "group." + axis] = std::to_string(size == 0 ? 1 : std::max<int64_t>(1, sizes.at("h") / size));
+  }
+  for (const auto &[name, value] : statics)
+    items[name] = std::to_string(value);
+  std::string text;
+  for (const auto &[name, value] : items)
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", name, value);
+  return text;
+}
+
+Shape Invocation::resultShape(const ResultInfo &result) const {
+  Shape shape;
+  if (result.batched())
+    shape.push_back(size("B"));
+  for (const std::string &axis : result.axes)
+    if (isFixedAxis(axis))
+      shape.push_back(std::stoll(axis));
+    else if (std::optional<BlockAxis> blocks = sizes.count(axis) ? std::nullopt : blockAxis(axis))
+      shape.push_back(blocks->count(size(blocks->ofKeys ? "s" : "t", 0), result.ragged));
+    else
+      shape.push_back(size(axis));
+  return shape;
+}
+
+int Invocation::rowDimension(const ResultInfo &result) const {
+  for (size_t i = 0; i < result.axes.size(); ++i)
+    if (result.axes[i] == "t")
+      return static_cast<int>(i) + result.batched();
+  return -1;
+}
+
+std::vector<int64_t> Invocation::perBatch(const std::vector<int64_t> &given, int64_t otherwise) const {
+  int64_t batch = size("B");
+  if (given.empty())
+    return std::vector<int64_t>(batch, otherwise);
+  return given.size() == 1 ? std::vector<int64_t>(batch, given[0]) : given;
+}
+
+namespace {
+/// Gives each axis its size and refuses a second one.
+class SizeTable {
+public:
+  explicit SizeTable(Invocation &call) : call(call) {}
+
+  void add(const RoleInfo &role, const Operand &operand) {
+    const Shape &shape = operand.tensor.shape;
+    size_t expected = role.axes.size() + role.batched();
+    if (shape.size() != expected)
+      fail(Err::WrongRank, role.name, shape.size(), expected, fmt::format("{}{}", role.batched() ? "B, " : "", fmt::join(role.axes, ", ")),
+           operand.source, shapeText(shape));
+    size_t at = 0;
+    if (role.batched())
+      set("B", shape[at++], role, operand);
+    for (const std::string &axis : role.axes) {
+      int64_t extent = shape[at++];
+      if (!isFixedAxis(axis))
+        set(axis, extent, role, operand);
+      else if (extent != std::stoll(axis))
+        fail(Err::FixedAxis, role.name, extent, axis, operand.source, shapeText(shape));
+    }
+  }
+
+private:
+  void set(const std::string &axis, int64_t extent, const RoleInfo &role, const Operand &operand) {
+    auto [place, isNew] = call.sizes.try_emplace(axis, extent);
+    if (isNew)
+      first[axis] = role.name;
+    else if (place->second != extent)
+      fail(Err::AxisMismatch, role.name, axis, extent, first[axis], axis, place->second, operand.source,
+           shapeText(operand.tensor.shape));
+  }
+
+  Invocation &call;
+  std::map<std::string, std::string> first;
+};
+} // namespace
+
+static void checkHeads(const Invocation &call) {
+  auto queries = call.sizes.find("h");
+  for (const RoleInfo &role : call.info.roles)
+    for (const std::string &axis : role.axes) {
+      if (axis[0] != 'g' || queries == call.sizes.end())
+        continue;
+      int64_t heads = call.size(axis);
+      if (heads == 0 ? queries->second != 0 : queries->second % heads != 0)
+        fail(Err::HeadsDivide, heads, queries->second, role.name, axis);
+    }
+}
+
+//===-- Operands from files -----------------------------------------------------------------------------===//
+
+static Operand readOperand(const Invocation &call, const std::string &word) {
+  auto [name, path] = splitPair(word, "--arg", "NAME[:TYPE]=FILE.npy");
+  std::string type;
+  if (size_t colon = name.find(':'); colon != std::string::npos) {
+    type = name.substr(colon + 1);
+    name.resize(colon);
+  }
+  const RoleInfo *role = call.info.role(name);
+  if (!role)
+    fail(Err::UnknownOperand, name, roleList(call.info));
+  Dtype stated = Dtype::F32;
+  if (!type.empty() && (!parseDtype(type, stated) || stated == Dtype::I64))
+    fail(Err::OptionSyntax, "--arg", word, "NAME[:TYPE]=FILE.npy with TYPE f32, f16, bf16 or i32");
+  Operand operand{name, readNpy(path, name, type == "bf16"), path};
+  bool isInt = operand.tensor.dtype == Dtype::I32;
+  const char *expected = role->isInt ? "i32" : "f32, f16 or bf16";
+  if (isInt != role->isInt || (!type.empty() && operand.tensor.dtype != stated))
+    fail(Err::WrongDtype, name, dtypeName(operand.tensor.dtype), isInt != role->isInt ? expected : type.c_str(), path);
+  return operand;
+}
+
+static std::vector<int64_t> readNumbers(const std::string &word, const char *option) {
+  int64_t number = 0;
+  if (word.empty())
+    return {};
+  if (parseInteger(word, number))
+    return {number};
+  if (word.size() > 4 && word.compare(word.size() - 4, 4, ".npy") == 0)
+    return readNpyIntegers(word, option);
+  fail(Err::BadNumber, option, word, "an integer or a .npy file of integers");
+}
+
+static void readOffsets(Invocation &call, const CallOptions &options) {
+  call.qOffset = readNumbers(options.qOffset, "--q-offset");
+  call.kvOffset = readNumbers(options.kvOffset, "--kv-offset");
+  call.kvLen = readNumbers(options.kvLen, "--kv-len");
+  call.cuQ = readNumbers(options.cuQ, "--cu-q");
+  call.cuKv = readNumbers(options.cuKv, "--cu-kv");
+  call.pageSize = options.pageSize;
+  if (!options.pageTable.empty())
+    call.pageTable = readNpy(options.pageTable, "--page-table");
+}
+
+static void sampleRows(Invocation &call, const std::string &word) {
+  if (word.empty())
+    return;
+  size_t comma = word.find(',');
+  int64_t count = 0, seed = 0;
+  if (!parseInteger(word.substr(0, comma), count) || count < 1 ||
+      (comma != std::string::npos && !parseInteger(word.substr(comma + 1), seed)))
+    fail(Err::BadNumber, "--rows", word, "a positive number of rows, optionally with a seed: N[,SEED]");
+  call.rows = sampleWithoutReplacement(call.size("t", 0), count, static_cast<uint64_t>(seed));
+}
+
+/// Offsets and sizes agree; t != s needs an offset or a length that says where the queries stand.
+static void checkPositions(const Invocation &call) {
+  int64_t batch = call.size("B"), t = call.size("t", -1), s = call.size("s", -1);
+  struct {
+    const char *option;
+    const std::vector<int64_t> &values;
+  } lists[] = {{"--q-offset", call.qOffset}, {"--kv-offset", call.kvOffset}, {"--kv-len", call.kvLen}};
+  for (const auto &[option, values] : lists) {
+    int64_t count = static_cast<int64_t>(values.size());
+    if (count > 1 && count != batch)
+      fail(Err::PerBatchCount, option, count, batch, batch);
+    for (int64_t i = 0; i < count; ++i)
+      if (values[i] < 0 || values[i] > maxOffset)
+        fail(Err::OffsetRange, option, i, values[i]);
+  }
+  for (size_t i = 0; i < call.kvLen.size(); ++i)
+    if (s >= 0 && call.kvLen[i] > s)
+      fail(Err::LengthRange, i, call.kvLen[i], s);
+  if (t > 0 && s > 0 && t != s && call.qOffset.empty() && call.kvLen.empty())
+    fail(Err::NoPositions, t, s, s - t);
+}
+
+static void takePositions(Invocation &call, const CallOptions &options) {
+  checkHeads(call);
+  readOffsets(call, options);
+  checkPositions(call);
+  sampleRows(call, options.rows);
+}
+
+void readOperands(Invocation &call, const CallOptions &options) {
+  for (const std::string &word : options.args) {
+    Operand operand = readOperand(call, word);
+    if (call.operand(operand.name))
+      fail(Err::GivenTwice, operand.name);
+    call.operands.push_back(std::move(operand));
+  }
+  std::vector<Operand> ordered;
+  SizeTable table(call);
+  for (const RoleInfo &role : call.info.roles) {
+    const Operand *given = call.operand(role.name);
+    if (!given)
+      fail(Err::MissingOperand, role.name, fmt::format("{}{}", role.batched() ? "B, " : "", fmt::join(role.axes, ", ")), role.name);
+    table.add(role, *given);
+    ordered.push_back(*given);
+  }
+  call.operands = std::move(ordered);
+  takePositions(call, options);
+}
+
+//===-- Generated operands ------------------------------------------------------------------------------===//
+
+namespace {
+/// The sizes that --shape gives, by the names of the pattern's axes.
+class ShapeTable {
+public:
+  ShapeTable(const Invocation &call, const std::string &text) : call(call) {
+    std::string rest = text;
+    while (!rest.empty()) {
+      size_t comma = rest.find(',');
+      auto [name, value] = splitPair(rest.substr(0, comma), "--shape", "NAME=SIZE");
+      rest = comma == std::string::npos ? "" : rest.substr(comma + 1);
+      int64_t size = 0;
+      if (!parseInteger(value, size) || size < 0 || size > maxOffset)
+        fail(Err::BadNumber, name, value, "a size, 0 or more");
+      if (!isKnown(name))
+        fail(Err::UnknownDim, name, axisNames());
+      if (!given.emplace(name, size).second)
+        fail(Err::GivenTwice, name);
+    }
+  }
+
+  int64_t of(const std::string &axis) const {
+    if (isFixedAxis(axis))
+      return std::stoll(axis);
+    if (auto own = given.find(axis); own != given.end())
+      return own->second;
+    if (std::optional<BlockAxis> blocks = blockAxis(axis))
+      return blocks->count(of(blocks->ofKeys ? "s" : "t"), false);
+    if (axis == "B")
+      return 1;
+    if (axis == "t")
+      return first({"Tq", "T", "S"}, 512);
+    if (axis == "s")
+      return first({"S", "T", "Tq"}, 512);
+    if (axis == "h")
+      return first({"Hq", "Hkv"}, 4);
+    if (axis == "g")
+      return first({"Hkv", "Hq"}, 4);
+    if (axis[0] == 'h')
+      return of("h");
+    if (axis[0] == 'g')
+      return of("g");
+    return first({"D"}, 64);
+  }
+
+private:
+  int64_t first(std::initializer_list<const char *> names, int64_t otherwise) const {
+    for (const char *name : names)
+      if (auto found = given.find(name); found != given.end())
+        return found->second;
+    return otherwise;
+  }
+  std::vector<std::string> axes() const {
+    std::vector<std::string> names;
+    for (const RoleInfo &role : call.info.roles)
+      for (const std::string &axis : role.axes)
+        if (!isFixedAxis(axis) && std::find(names.begin(), names.end(), axis) == names.end())
+          names.push_back(axis);
+    return names;
+  }
+  std::string axisNames() const { return fmt::format("{}", fmt::join(axes(), ", ")); }
+  bool isKnown(const std::string &name) const {
+    static const char *general[] = {"B", "T", "S", "Tq", "Hq", "Hkv", "D", "Dv"};
+    std::vector<std::string> own = axes();
+    return std::find(std::begin(general), std::end(general), name) != std::end(general) ||
+           std::find(own.begin(), own.end(), name) != own.end();
+  }
+
+  const Invocation &call;
+  std::map<std::string, int64_t> given;
+};
+} // namespace
+
+/// Fills elements [begin, end): small ids for int operands, numbers for the others.
+static void fillRange(Tensor &tensor, const ShapeOptions &options, uint64_t stream, int64_t begin, int64_t end) {
+  Random random((options.seed * 1000003 + stream) * 0x9E3779B97F4A7C15ull + static_cast<uint64_t>(begin));
+  for (int64_t i = begin; i < end; ++i) {
+    if (tensor.dtype == Dtype::I32)
+      tensor.as<int32_t>()[i] = static_cast<int32_t>(random.below(64));
+    else
+      tensor.set(i, options.exact ? (static_cast<double>(random.below(33)) - 16) / 8 : random.normal());
+  }
+}
+
+/// Chunks have seeds of their own, so that the numbers do not depend on the number of threads.
+static void fillOperand(Tensor &tensor, const ShapeOptions &options, uint64_t stream) {
+  constexpr int64_t chunk = int64_t(1) << 16;
+  int64_t size = tensor.size();
+  std::atomic<int64_t> next{0};
+  auto work = [&] {
+    for (int64_t begin; (begin = next.fetch_add(chunk)) < size;)
+      fillRange(tensor, options, stream, begin, std::min(begin + chunk, size));
+  };
+  std::vector<std::thread> helpers;
+  for (unsigned i = 1; i < std::thread::hardware_concurrency() && static_cast<int64_t>(i) * chunk < size; ++i)
+    helpers.emplace_back(work);
+  work();
+  for (std::thread &helper : helpers)
+    helper.join();
+}
+
+Dtype parseOperandDtype(const std::string &name) {
+  Dtype dtype;
+  if (!parseDtype(name, dtype) || dtype == Dtype::I32 || dtype == Dtype::I64)
+    fail(Err::BadNumber, "--dtype", name, "f32, f16 or bf16");
+  return dtype;
+}
+
+void generateOperands(Invocation &call, const ShapeOptions &options, const CallOptions &callOptions) {
+  ShapeTable shapes(call, options.shape);
+  SizeTable table(call);
+  uint64_t stream = 0;
+  for (const RoleInfo &role : call.info.roles) {
+    Shape shape;
+    if (role.batched())
+      shape.push_back(shapes.of("B"));
+    for (const std::string &axis : role.axes)
+      shape.push_back(shapes.of(axis));
+    // Gates, sinks and tables without features of their own stay float32 beside 16-bit operands.
+    bool isNarrow = !role.axes.empty() && role.axes.back()[0] == 'D';
+    Operand operand{role.name, Tensor::allocate(role.isInt ? Dtype::I32 : isNarrow ? options.dtype : Dtype::F32, shape, role.name),
+                    "generated"};
+    if (options.fill)
+      fillOperand(operand.tensor, options, ++stream);
+    table.add(role, operand);
+    call.operands.push_back(std::move(operand));
+  }
+  CallOptions positions = callOptions;
+  int64_t t = call.size("t", 0), s = call.size("s", 0);
+  if (t != s && positions.qOffset.empty() && positions.kvLen.empty())
+    positions.qOffset = std::to_string(std::max<int64_t>(0, s - t));
+  takePositions(call, positions);
+}
+
+} // namespace sattn::tool

@@ -1,0 +1,73 @@
+// The bound of Tolerance.h, from the operands of a call.
+#include "tools/sparse-attn/Tolerance.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sattn::tool {
+
+static double unitRoundoff(Dtype dtype) { return dtype == Dtype::BF16 ? 0x1p-8 : dtype == Dtype::F16 ? 0x1p-11 : 0x1p-24; }
+
+/// The largest Euclidean norm of a row of features, over at most some thousand rows spread over the operand.
+static double largestNorm(const Tensor &tensor) {
+  int64_t width = tensor.shape.empty() ? 1 : tensor.shape.back();
+  int64_t rows = width == 0 ? 0 : tensor.size() / width;
+  int64_t step = std::max<int64_t>(1, rows / 8192);
+  double largest = 0;
+  for (int64_t row = 0; row < rows; row += step) {
+    double sum = 0;
+    for (int64_t i = 0; i < width; ++i)
+      sum += tensor.get(row * width + i) * tensor.get(row * width + i);
+    if (std::isfinite(sum))
+      largest = std::max(largest, sum);
+  }
+  return std::sqrt(largest);
+}
+
+/// Bounds the scaled score of the first pair of operands over rows and keys that share features.
+static double scoreBound(const Invocation &call) {
+  auto find = [&](char kind, const std::string &feature) -> const Operand * {
+    for (const RoleInfo &role : call.info.roles)
+      if (role.axes.size() > 1 && role.axes[0][0] == kind && role.axes.back()[0] == 'D' &&
+          (feature.empty() || role.axes.back() == feature))
+        return call.operand(role.name);
+    return nullptr;
+  };
+  const Operand *queries = find('t', "");
+  if (!queries)
+    return 1;
+  std::string feature = call.info.role(queries->name)->axes.back();
+  const Operand *keys = find('s', feature);
+  if (!keys)
+    return 1;
+  double scale = 1 / std::sqrt(std::max<double>(1, static_cast<double>(call.size(feature))));
+  for (const ParamValue &param : call.params)
+    if (param.name == "scale")
+      scale = std::abs(param.number);
+  return std::max(1.0, largestNorm(queries->tensor) * largestNorm(keys->tensor) * scale);
+}
+
+double errorBound(const Invocation &call, Dtype resultDtype, double largest) {
+  constexpr double u = 0x1p-24;
+  double keys = static_cast<double>(std::max<int64_t>(1, call.size("s")));
+  double plain = unitRoundoff(resultDtype) + u * (4 * scoreBound(call) + std::sqrt(keys) + 16);
+  return 2 * plain * largest + 0x1p-126;
+}
+
+Difference compare(const Tensor &got, const std::vector<double> &expected) {
+  Difference difference;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    double want = expected[i], have = got.get(static_cast<int64_t>(i));
+    if (std::isfinite(want))
+      difference.largest = std::max(difference.largest, std::abs(want));
+    bool agree = want == have || (std::isnan(want) && std::isnan(have));
+    double error = agree ? 0 : std::isfinite(want) && std::isfinite(have) ? std::abs(want - have) : INFINITY;
+    if (error > difference.error) {
+      difference.error = error;
+      difference.at = i;
+    }
+  }
+  return difference;
+}
+
+} // namespace sattn::tool

@@ -1,0 +1,26 @@
+// How far a compiled kernel may be from the float64 oracle: the one place where tolerances are derived.
+//
+// The rule is twice the error of a plain evaluation of the same formula in float32 with the results rounded to their
+// type, plus a floor. That error is bounded from the operation counts:
+//   a score is a sum of D products: about S * 2 * u, where S bounds |score| (Cauchy-Schwarz) and u = 2^-24;
+//   an error e of a score changes its weight by the factor 1 + e, and the weights of a row are normalised: 2 e;
+//   a sum of n weighted values adds sqrt(n) * u by random rounding, exponential and division a few more;
+//   rounding to the result's type adds half a unit in the last place.
+#pragma once
+#include "tools/sparse-attn/Invocation.h"
+
+namespace sattn::tool {
+
+/// Bound on |result - oracle| where the largest finite |oracle| is `largest`.
+double errorBound(const Invocation &call, Dtype resultDtype, double largest);
+
+/// The largest error of `got` against `expected` (same order of elements). Equal infinities and two NaNs agree; a NaN or
+/// an infinity against anything else is an infinite error.
+struct Difference {
+  double error = 0;
+  double largest = 0; ///< of the finite expected values
+  size_t at = 0;      ///< element of the largest error
+};
+Difference compare(const Tensor &got, const std::vector<double> &expected);
+
+} // namespace sattn::tool

@@ -1,0 +1,43 @@
+// The verbs of sparse-attn. Each takes its options as Main.cpp reads them, prints its report (text for people, or one
+// JSON object) and returns the exit status; errors of the user are thrown as ToolError.
+#pragma once
+#include "tools/sparse-attn/Invocation.h"
+
+#include <string>
+#include <vector>
+
+namespace sattn::tool {
+
+struct RunOptions : CallOptions {
+  std::vector<std::string> outs; ///< NAME=FILE.npy
+  bool oracle = false;
+  bool json = false;
+};
+int run(const RunOptions &options);
+
+/// Without `args`, operands are generated for `shape`.
+struct CompareOptions : CallOptions {
+  std::string shape, dtype = "f32";
+  uint64_t seed = 1;
+  int repeat = 0; ///< bench: timed runs; 0 chooses by their length
+  bool json = false;
+};
+int verify(const CompareOptions &options);
+int bench(const CompareOptions &options);
+int explain(const CompareOptions &options);
+
+struct CacheOptions {
+  int64_t maxBytes = 0; ///< gc: 0 for the context's bound
+  bool json = false;
+};
+int cacheList(const CacheOptions &options);
+int cacheVerify(const CacheOptions &options);
+int cacheGc(const CacheOptions &options);
+int cacheClear(const CacheOptions &options);
+
+int doctor(bool json);
+
+/// Writes NAME.mlir, a pattern to start from.
+int newPattern(const std::string &name);
+
+} // namespace sattn::tool

@@ -1,0 +1,81 @@
+// sparse-attn verify: a compiled kernel against the float64 oracle on the same operands.
+#include "tools/sparse-attn/Engine.h"
+#include "tools/sparse-attn/Oracle.h"
+#include "tools/sparse-attn/Tolerance.h"
+#include "tools/sparse-attn/ToolError.h"
+#include "tools/sparse-attn/Verbs.h"
+
+#include <nlohmann/json.hpp>
+
+namespace sattn::tool {
+
+// What is compared where the command line says nothing: long enough for selections to leave blocks out.
+static constexpr const char *defaultShape = "T=2000,Hq=4,Hkv=2,D=64";
+static constexpr const char *defaultRows = "128,1";
+
+namespace {
+struct Comparison {
+  std::string name;
+  Difference difference;
+  double bound;
+  bool holds() const { return difference.error <= bound; }
+};
+} // namespace
+
+static std::vector<Comparison> compareResults(const Invocation &call, const CompareOptions &options, sattn_kernel *kernel) {
+  BoundCall bound(call, {}, options.threads);
+  bound.run(kernel);
+  std::vector<Comparison> comparisons;
+  for (const OracleResult &expected : runOracle(call)) {
+    const ResultInfo &result = *call.info.result(expected.name);
+    const Tensor &full = bound.results().of(expected.name);
+    Tensor got = call.rows.empty() ? full : takeRows(full, call.rowDimension(result), call.rows, result.name);
+    Comparison comparison{expected.name, compare(got, expected.values), 0};
+    comparison.bound = errorBound(call, got.dtype, comparison.difference.largest);
+    comparisons.push_back(comparison);
+  }
+  return comparisons;
+}
+
+int verify(const CompareOptions &options) {
+  Invocation call = openPattern(options);
+  if (options.args.empty()) {
+    CallOptions generated = options;
+    if (options.rows.empty() && options.shape.empty())
+      generated.rows = defaultRows;
+    std::string shape = options.shape.empty() ? defaultShape : options.shape;
+    generateOperands(call, {shape, parseOperandDtype(options.dtype), options.seed, /*exact=*/true}, generated);
+  } else {
+    readOperands(call, options);
+  }
+  Engine engine({options.threads, false}, call.file.path);
+  sattn_kernel *kernel = engine.get(call.file.text, call.bind(), checkTarget(options.target));
+  std::vector<Comparison> comparisons = compareResults(call, options, kernel);
+
+  const Comparison *worst = &comparisons.front();
+  bool holds = true;
+  for (const Comparison &comparison : comparisons) {
+    holds &= comparison.holds();
+    if (comparison.difference.error * worst->bound > worst->difference.error * comparison.bound)
+      worst = &comparison;
+  }
+  int64_t rows = call.rows.empty() ? call.size("t", 0) : static_cast<int64_t>(call.rows.size());
+  if (options.json) {
+    nlohmann::ordered_json report = {{"pattern", call.info.name}, {"target", sattn_kernel_target(kernel)},
+                                     {"bind", call.bind()},       {"rows", rows},
+                                     {"max_error", worst->difference.error}, {"bound", worst->bound},
+                                     {"agrees", holds},           {"causal", call.info.causal}};
+    for (const Comparison &comparison : comparisons)
+      report["results"][comparison.name] = {{"max_error", comparison.difference.error}, {"bound", comparison.bound}};
+    fmt::print("{}\n", report.dump());
+    return holds ? 0 : 1;
+  }
+  fmt::print("{} on {}, {}: {} rows against the float64 oracle\n", call.info.name, sattn_kernel_target(kernel), call.bind(), rows);
+  for (const Comparison &comparison : comparisons)
+    fmt::print("  {:8} max error {:.2e}, bound {:.2e}: {}\n", comparison.name, comparison.difference.error, comparison.bound,
+               comparison.holds() ? "agrees" : "DIFFERS");
+  fmt::print("  causal: {}\n", call.info.causal);
+  return holds ? 0 : 1;
+}
+
+} // namespace sattn::tool
