@@ -73,7 +73,8 @@ def SoftmaxStepOp : Tile_Op<"softmax_step", [Pure, AllTypesMatch<["m", "l", "new
   let summary = "one step of the online softmax in base 2";
   let description = [{
     m' = max(m, max_c s[.,c]); alpha = exp2(m - m'); p = exp2(s - m'); l' = alpha*l + sum_c p. Where m' = -inf: p = 0 and
-    alpha = 1. The scores come multiplied by log2(e).
+    alpha = 1. The scores come multiplied by log2(e). A target may let a row keep m' = m while its maximum exceeds m by
+    less than 2^8 in p, as long as m', l' and alpha agree: the partial result that they stand for is the same.
   }];
   let arguments = (ins AnyTile:$s, AnyTile:$m, AnyTile:$l);
   let results = (outs AnyTile:$newM, AnyTile:$newL, AnyTile:$alpha, AnyTile:$p);

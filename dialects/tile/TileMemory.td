@@ -26,6 +26,8 @@ def LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
   let summary = "a tile of consecutive positions from a view; rows outside the view read as 0";
   let description = [{
     The element type of the tile may be wider than that of the view. A tile of a row vector reads a view of inner extent 1.
+    A view with a layout is read at positions of whole blocks; its rows past a `limit` hold what was stored there, so
+    they must be masked.
   }];
   let arguments = (ins AnyView:$view, Index:$position);
   let results = (outs AnyTile:$tile);
