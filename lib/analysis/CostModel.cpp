@@ -41,7 +41,7 @@ double invertedCycles(const TargetInfo &target, const SelectedShape &shape, int6
   double visited = 1.0 - std::pow(1.0 - share, static_cast<double>(chunk));
   double sharing = static_cast<double>(chunk) * share / visited;
   double members = static_cast<double>(membersOf(target, shape.heads));
-  double executed = std::ceil(sharing / members) * members;
+  double executed = std::max(1.0, std::ceil(sharing / members - 0.01)) * members;
   double compute = cyclesPerKey(target, shape.features, shape.valueFeatures) * static_cast<double>(shape.block) *
                    executed / sharing;
   // Queries, statistics and accumulator in, statistics and accumulator out.

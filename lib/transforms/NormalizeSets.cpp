@@ -192,20 +192,20 @@ private:
 
   //===-- Consumers.
 
-  Value materialize(Operation *before, const Term &term) {
+  Value materialize(Operation *before, Location loc, const Term &term) {
     mlir::OpBuilder builder(before);
     Value residual;
     if (term.residual) {
       Value &known = made[term.residual];
       if (!known)
-        known = SetOp::create(builder, before->getLoc(), SetType::get(context), term.residual, ValueRange()).getResult();
+        known = SetOp::create(builder, loc, SetType::get(context), term.residual, ValueRange()).getResult();
       residual = known;
     }
     if (!term.selection || !residual)
       return term.selection ? term.selection : residual;
     Value &known = cut[{term.selection, term.residual}];
     if (!known)
-      known = IntersectOp::create(builder, before->getLoc(), SetType::get(context), ValueRange{term.selection, residual})
+      known = IntersectOp::create(builder, loc, SetType::get(context), ValueRange{term.selection, residual})
                   .getResult();
     return known;
   }
@@ -213,7 +213,7 @@ private:
   LogicalResult rewrite(Operation *op, mlir::OpOperand &operand) {
     const Terms &set = terms[operand.get()];
     if (set.size() == 1) {
-      operand.set(materialize(op, set.front()));
+      operand.set(materialize(op, operand.get().getLoc(), set.front()));
       return success();
     }
     auto accumulate = dyn_cast<AccumulateOp>(op);
@@ -245,7 +245,7 @@ private:
     SmallVector<Value, 2> parts;
     for (const Term &term : {fixed, apart})
       parts.push_back(AccumulateOp::create(builder, op.getLoc(), PartialType::get(context), AccumulateKind::Softmax,
-                                           op.getZ(), materialize(op, term), op.getV())
+                                           op.getZ(), materialize(op, op.getSet().getLoc(), term), op.getV())
                           .getResult());
     auto merged = MergeOp::create(builder, op.getLoc(), PartialType::get(context), parts);
     op.replaceAllUsesWith(merged.getResult());

@@ -290,14 +290,13 @@ private:
   }
 
   LogicalResult blockLengths(Operation *op, ExprAttr len, ExprAttr stride) {
-    auto length = literalInt(len), step = literalInt(stride);
-    if (!length || !step)
-      return refuse(op, "block length '" + toText(length ? stride : len) + "' is not known when compiling");
-    if (*step < 1 || *length < 1)
-      return refuse(op, "blocks(" + Twine(*length) + ", " + Twine(*step) + ") are empty: lengths and strides are at "
+    // Lengths are numbers over static params, which are literals by now.
+    int64_t length = literalInt(len).value_or(0), step = literalInt(stride).value_or(0);
+    if (step < 1 || length < 1)
+      return refuse(op, "blocks(" + Twine(length) + ", " + Twine(step) + ") are empty: lengths and strides are at "
                                                                           "least 1");
-    if (*step > *length)
-      return refuse(op, "blocks(" + Twine(*length) + ", " + Twine(*step) +
+    if (step > length)
+      return refuse(op, "blocks(" + Twine(length) + ", " + Twine(step) +
                             ") leave gaps: the stride must not exceed the length");
     return success();
   }
@@ -315,8 +314,6 @@ private:
         if (!(*folded).is(ExprKind::Int) && !(*folded).is(ExprKind::Float))
           return refuse(pattern, "default of param '" + param.getName() + "' is '" + toText(*folded) +
                                      "': the default of a dynamic param depends on static params alone");
-        if (!param.getIsFloat() && !(*folded).is(ExprKind::Int))
-          return refuse(pattern, "default of int param '" + param.getName() + "' is '" + toText(*folded) + "'");
         value = *folded;
       }
       kept.push_back(ParamAttr::get(context, param.getName(), false, param.getIsFloat(), value));

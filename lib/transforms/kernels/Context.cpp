@@ -14,6 +14,11 @@ InFlightDiagnostic Context::refuse(Operation *op, const Twine &what) {
   return op->emitError() << "[SA0201] " << what << " is not compiled yet: run the pattern with the reference (--oracle)";
 }
 
+bool Context::isParam(StringRef name) {
+  return llvm::any_of(pattern.getParams().getAsRange<ParamAttr>(),
+                      [&](ParamAttr param) { return param.getName() == name; });
+}
+
 //===-- Heads -------------------------------------------------------------------------------------------===//
 
 Value Context::headsInUnit(PlanWriter &plan, AxisAttr axis) const {

@@ -30,6 +30,8 @@ public:
   /// "is not compiled yet: run the pattern with the reference (--oracle)".
   InFlightDiagnostic refuse(Operation *op, const Twine &what);
 
+  /// True for a dynamic param of the pattern.
+  bool isParam(StringRef name);
   const Facts &factsOf(Value value) const { return facts.of(value); }
 
   //===-- Heads.

@@ -137,8 +137,6 @@ FailureOr<Value> Epilogue::tableLoad(MixOp op, ExprAttr load) {
   }
   if (!facts.position() || !facts.position().isRow() || facts.position().isBlocks())
     return task.context.refuse(op, "a table without query rows in 'sattn.mix'");
-  if (rows.heads != 1 && task.context.ratio(facts.headAxis()) != 1)
-    return task.context.refuse(op, "a table with one row for several query heads in 'sattn.mix'");
   return roleTile(table, column);
 }
 
@@ -154,9 +152,10 @@ FailureOr<Value> Epilogue::mix(MixOp op) {
       return false;
     FailureOr<Value> input = failure();
     if (e.is(ExprKind::Name)) {
-      Value number = floatParam(task, e.getText());
-      input = number ? FailureOr<Value>(number)
-                     : FailureOr<Value>(task.context.refuse(op, "'" + e.getText() + "' in 'sattn.mix'"));
+      if (task.context.isParam(e.getText()))
+        input = floatParam(task, e.getText());
+      else
+        (void)task.context.refuse(op, "'" + e.getText() + "' in 'sattn.mix'");
     } else if (!e.getKids().empty()) {
       input = tableLoad(op, e);
     } else {
@@ -176,18 +175,9 @@ FailureOr<Value> Epilogue::mix(MixOp op) {
   if (failed(found))
     return failure();
   auto type = features == 1 ? k.rowVector(rows.count()) : k.tile(rows.count(), features);
-  bool complete = true;
-  Value result = k.map(inputs, type, [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-    Value y = emitFloat(b, k.loc, op.getFormula(), [&](ExprAttr leaf) -> Value {
-      auto known = place.find(leaf);
-      return known == place.end() ? Value() : args[known->second];
-    });
-    complete = y != nullptr;
-    return complete ? y : arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(0.0)).getResult();
+  return k.map(inputs, type, [&](OpBuilder &b, Block::BlockArgListType args) {
+    return emitFloat(b, k.loc, op.getFormula(), [&](ExprAttr leaf) { return args[place.lookup(leaf)]; });
   });
-  if (!complete)
-    return task.context.refuse(op, "a function of this formula");
-  return result;
 }
 
 //===-- Results -----------------------------------------------------------------------------------------===//

@@ -24,11 +24,8 @@ public:
       break;
     }
     SmallVector<Value, 2> kids;
-    for (ExprAttr kid : expr.getKids()) {
+    for (ExprAttr kid : expr.getKids())
       kids.push_back(emit(kid));
-      if (!kids.back())
-        return {};
-    }
     return expr.is(ExprKind::Call) ? function(expr.getText(), kids) : node(expr.getKind(), kids);
   }
 
@@ -58,7 +55,7 @@ private:
       return arith::SubFOp::create(b, loc, x[0], mul(whole, x[1]));
     }
     default:
-      return {};
+      llvm_unreachable("conditions are no values");
     }
   }
 
@@ -86,7 +83,7 @@ private:
       return arith::MaximumFOp::create(b, loc, x[0], constant(0.0));
     if (name == "rsqrt")
       return math::RsqrtOp::create(b, loc, x[0]);
-    return {};
+    llvm_unreachable("the verifier knows the functions of formulas");
   }
 
   OpBuilder &b;
@@ -119,33 +116,9 @@ Value emitNumber(Task &task, ExprAttr expr, double factor) {
   if (auto literal = evaluateFloat(expr, none))
     return k.float32(*literal * factor);
   Value number = emitFloat(k.b, k.loc, expr, [&](ExprAttr leaf) { return floatParam(task, leaf.getText()); });
-  if (!number || factor == 1.0)
+  if (factor == 1.0)
     return number;
   return arith::MulFOp::create(k.b, k.loc, number, k.float32(factor));
-}
-
-Value emitIndex(Task &task, ExprAttr expr) {
-  KernelBuilder &k = task.k;
-  switch (expr.getKind()) {
-  case ExprKind::Int:
-    return k.constant(expr.getValue());
-  case ExprKind::Name:
-    return task.symbol(expr.getText());
-  case ExprKind::Neg: {
-    Value x = emitIndex(task, expr.getKids()[0]);
-    return x ? k.sub(k.constant(0), x) : Value();
-  }
-  case ExprKind::Add:
-  case ExprKind::Sub:
-  case ExprKind::Mul: {
-    Value x = emitIndex(task, expr.getKids()[0]), y = emitIndex(task, expr.getKids()[1]);
-    if (!x || !y)
-      return {};
-    return expr.is(ExprKind::Add) ? k.add(x, y) : expr.is(ExprKind::Sub) ? k.sub(x, y) : k.mul(x, y);
-  }
-  default:
-    return {};
-  }
 }
 
 } // namespace sattn::lower

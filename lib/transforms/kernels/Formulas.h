@@ -8,15 +8,12 @@ namespace sattn::lower {
 inline constexpr double kLog2E = 1.4426950408889634;
 inline constexpr double kLn2 = 0.6931471805599453;
 
-/// Emits `expr` with the builder; `leaf` gives names and table loads as float32 values, null where it cannot. Returns
-/// null where a leaf or function is unknown.
+/// Emits `expr`, a formula that the verifier of the pattern accepts; `leaf` gives names and table loads as float32.
 Value emitFloat(mlir::OpBuilder &b, Location loc, ExprAttr expr, llvm::function_ref<Value(ExprAttr)> leaf);
 
 /// A number over params as a float32 scalar of the kernel; literals stay literals (`factor` times them).
 Value emitNumber(Task &task, ExprAttr expr, double factor = 1.0);
 /// A param as float32.
 Value floatParam(Task &task, StringRef name);
-/// A number over int params as an index.
-Value emitIndex(Task &task, ExprAttr expr);
 
 } // namespace sattn::lower

@@ -42,8 +42,7 @@ public:
     allocate(task);
     forTiles(task, [&](Value at) { return loadAllQueries(task, at); });
     for (SelectedBranch &branch : branches)
-      if (failed(visitBlocks(task, branch)))
-        return failure();
+      visitBlocks(task, branch);
     bool ok = true;
     forTiles(task, [&](Value at) { ok = ok && succeeded(finish(task, at)); });
     if (!ok)
@@ -123,11 +122,9 @@ private:
       return success();
     for (Operation *user : branch.op->getUsers()) {
       auto blend = dyn_cast<BlendOp>(user);
-      if (!blend || blend.getRest() || branch.weights)
+      auto weights = blend ? selections.weights.find(blend.getW()) : selections.weights.end();
+      if (weights == selections.weights.end() || blend.getRest() || branch.weights)
         return context.refuse(user, "this use of partial results for each block");
-      auto weights = selections.weights.find(blend.getW());
-      if (weights == selections.weights.end())
-        return context.refuse(blend, "'sattn.blend' by weights that 'sattn.weigh' did not make");
       branch.weights = weights->second;
     }
     return success();
@@ -186,18 +183,21 @@ private:
 
   // A block of rows shares a list: a task is a part of the block that a tile holds, of as many heads as fit beside it.
   LogicalResult shapeOfPart() {
-    int64_t quantum = context.target.rowQuantum, tile = context.target.rowTile;
+    int64_t quantum = context.target.rowQuantum, tile = context.target.rowTile, all = heads;
     chunk = 0;
-    for (int64_t part = quantum; part <= std::min(tile, rowsPerList); part += quantum)
-      if (rowsPerList % part == 0)
+    for (int64_t part = quantum; part <= std::min(tile, rowsPerList); part += quantum) {
+      int64_t beside = std::min(all, tile / part);
+      while (all % beside != 0)
+        --beside;
+      if (rowsPerList % part == 0 && part * beside >= chunk * heads) {
         chunk = part;
+        heads = beside;
+      }
+    }
+    members = chunk;
     if (chunk == 0)
       return context.refuse(branches.front().op, "a selection for blocks of " + Twine(rowsPerList) + " rows, which tiles of " +
                                                      Twine(quantum) + " rows do not divide,");
-    members = chunk;
-    int64_t all = heads;
-    for (heads = std::min(all, tile / chunk); all % heads != 0;)
-      --heads;
     return success();
   }
 
@@ -256,7 +256,7 @@ private:
 
   //===-- Selected blocks.
 
-  LogicalResult visitBlocks(Task &task, SelectedBranch &branch) {
+  void visitBlocks(Task &task, SelectedBranch &branch) {
     KernelBuilder &k = task.k;
     int64_t block = *literalInt(branch.lists.block.getLen());
     Value end = keyCountOf(task, branch.keys);
@@ -276,9 +276,11 @@ private:
     k.b.setInsertionPointToEnd(&body);
     Unit unit{body.getArgument(0), body.getArgument(1), body.getArgument(2), keyView, valueView, end, predicate,
               block / branch.keys.tile};
-    LogicalResult done = branch.weights ? visitWeighted(task, branch, unit) : visitOnline(task, branch, unit);
+    if (branch.weights)
+      visitWeighted(task, branch, unit);
+    else
+      visitOnline(task, branch, unit);
     tile::YieldOp::create(k.b, k.loc, ValueRange());
-    return done;
   }
 
   /// Blocks of rows share a list, so that a task has one list for all its rows.
@@ -309,21 +311,19 @@ private:
   }
 
   // One step of the online softmax of the unit's rows with key tile `j`.
-  FailureOr<SoftmaxState> step(Task &task, SelectedBranch &branch, const Unit &unit, const QueryTile &queries, Value j,
-                               SoftmaxState state) {
+  SoftmaxState step(Task &task, SelectedBranch &branch, const Unit &unit, const QueryTile &queries, Value j,
+                    SoftmaxState state) {
     KernelBuilder &k = task.k;
     int64_t tile = branch.keys.tile;
     Value at = k.mul(j, tile);
     Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.keys.features), unit.keyView, at);
     Value values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), unit.valueView, at);
-    auto scores = scoreTile(task, queries, keys, branch.chain, ScoreUnit::Base2);
-    if (failed(scores))
-      return failure();
+    Value scores = scoreTile(task, queries, keys, branch.chain, ScoreUnit::Base2);
     AxisAttr row = branch.residual->row;
     RowRange range{task.rowPosition(row, first), k.sub(count, k.constant(1))};
     Value partial = branch.residual->notFull(task, range, tile, j, unit.end);
     AffineMap blockOf = AffineMap::get(1, 0, getAffineDimExpr(0, k.b.getContext()).floorDiv(heads));
-    Value visible = maskTile(task, *scores, range.first, blockOf, at, unit.predicate, partial,
+    Value visible = maskTile(task, scores, range.first, blockOf, at, unit.predicate, partial,
                              shares() ? Value() : unit.ids);
     auto next = tile::SoftmaxStepOp::create(k.b, k.loc, state.m.getType(), state.m.getType(), state.m.getType(),
                                             visible.getType(), visible, state.m, state.l);
@@ -332,7 +332,7 @@ private:
   }
 
   // All key tiles of the unit.
-  FailureOr<SoftmaxState> steps(Task &task, SelectedBranch &branch, const Unit &unit, SoftmaxState state) {
+  SoftmaxState steps(Task &task, SelectedBranch &branch, const Unit &unit, SoftmaxState state) {
     KernelBuilder &k = task.k;
     QueryTile queries =
         storedQueries(branch, gather(task, queryMemory[branch.op.getZ()], unit, branch.queries.features));
@@ -341,39 +341,30 @@ private:
     Value lo = k.mul(unit.number, unit.tiles);
     Value hi = k.min(k.add(lo, unit.tiles), k.ceilDiv(unit.end, branch.keys.tile));
     Value cover = coverOf(task, {{lo, hi, lo, lo}});
-    bool ok = true;
     SmallVector<Value> results = stream(k, cover, {state.m, state.l, state.acc}, [&](Value j, ValueRange carried) {
-      auto next = step(task, branch, unit, queries, j, {carried[0], carried[1], carried[2]});
-      ok = succeeded(next);
-      return ok ? SmallVector<Value>{next->m, next->l, next->acc} : SmallVector<Value>(carried);
+      SoftmaxState next = step(task, branch, unit, queries, j, {carried[0], carried[1], carried[2]});
+      return SmallVector<Value>{next.m, next.l, next.acc};
     });
-    if (!ok)
-      return failure();
-    return SoftmaxState{results[0], results[1], results[2]};
+    return {results[0], results[1], results[2]};
   }
 
-  LogicalResult visitOnline(Task &task, SelectedBranch &branch, const Unit &unit) {
+  void visitOnline(Task &task, SelectedBranch &branch, const Unit &unit) {
     SoftmaxState state{gather(task, branch.m, unit, 1), gather(task, branch.l, unit, 1),
                        gather(task, branch.acc, unit, branch.values.features)};
-    auto next = steps(task, branch, unit, state);
-    if (failed(next))
-      return failure();
-    scatter(task, next->m, branch.m, unit);
-    scatter(task, next->l, branch.l, unit);
-    scatter(task, next->acc, branch.acc, unit);
-    return success();
+    SoftmaxState next = steps(task, branch, unit, state);
+    scatter(task, next.m, branch.m, unit);
+    scatter(task, next.l, branch.l, unit);
+    scatter(task, next.acc, branch.acc, unit);
   }
 
   // One softmax for the block; acc += w / l * block. Rows that see no key of the block add nothing.
-  LogicalResult visitWeighted(Task &task, SelectedBranch &branch, const Unit &unit) {
+  void visitWeighted(Task &task, SelectedBranch &branch, const Unit &unit) {
     KernelBuilder &k = task.k;
-    auto state = steps(task, branch, unit, emptyState(task, members * heads, branch.values.features));
-    if (failed(state))
-      return failure();
+    SoftmaxState state = steps(task, branch, unit, emptyState(task, members * heads, branch.values.features));
     Value view = listView(task, branch.weights->ref, branch.weights->head);
     Value weights = tile::GatherAtOp::create(k.b, k.loc, k.rowVector(members * heads), view, firstList(task), unit.ids,
                                              unit.slots);
-    Value factor = k.map({weights, state->l}, k.rowVector(members * heads),
+    Value factor = k.map({weights, state.l}, k.rowVector(members * heads),
                          [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
                            Value zero = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(0.0f));
                            Value none = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[1], zero);
@@ -381,12 +372,11 @@ private:
                            return arith::SelectOp::create(b, k.loc, none, zero, share);
                          });
     Value acc = gather(task, branch.acc, unit, branch.values.features);
-    Value sum = k.map({acc, state->acc, factor}, cast<tile::TileType>(acc.getType()),
+    Value sum = k.map({acc, state.acc, factor}, cast<tile::TileType>(acc.getType()),
                       [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
                         return arith::AddFOp::create(b, k.loc, args[0], arith::MulFOp::create(b, k.loc, args[1], args[2]));
                       });
     scatter(task, sum, branch.acc, unit);
-    return success();
   }
 
   //===-- Epilogue.

@@ -28,12 +28,9 @@ public:
     Rows rows{positions, heads, true, first};
     range = rangeOf(task, rows, lists.row);
     rowMap = AffineMap::getMultiDimIdentityMap(1, k.b.getContext());
-    if (chain.normalize && failed(statistics(task, rows, local)))
-      return failure();
-    auto top = choose(task, rows);
-    if (failed(top))
-      return failure();
-    store(task, *top, local);
+    if (chain.normalize)
+      statistics(task, rows, local);
+    store(task, choose(task, rows), local);
     Launch launch;
     launch.x = [lists = lists, positions = positions](PlanWriter &plan) {
       return plan.index.ceilDiv(lists.perChunk ? plan.chunkRows : plan.axisSize(lists.row), positions);
@@ -164,8 +161,6 @@ private:
       if (parts->select)
         return context.refuse(select, "'force' of a selection");
       KeySetAttr set = parts->formula.getFormula();
-      if (set.getRow() != row || !set.getKey().sameBlocks(key))
-        return context.refuse(select, "'force' of a set over other blocks");
       add(substituteNames(set.getCondition(),
                           [&](StringRef name) { return name == set.getKey().getName() ? c : ExprAttr(); }));
     }
@@ -211,7 +206,7 @@ private:
 
   //===-- First pass: softmax statistics, attention over the blocks.
 
-  LogicalResult statistics(Task &task, const Rows &rows, Value local) {
+  void statistics(Task &task, const Rows &rows, Value local) {
     KernelBuilder &k = task.k;
     int64_t tile = keys.tile;
     scored = loadQueries(task, rows, queries, chain.score, ScoreUnit::Base2);
@@ -226,11 +221,8 @@ private:
       valueViews.push_back(viewOf(task, operand));
     }
     Value keyView = viewOf(task, keys);
-    bool ok = true;
     SmallVector<Value> results = stream(k, cover, inits, [&](Value j, ValueRange carried) {
-      Value visible = maskedScores(task, rows, keyView, j, predicate, ok);
-      if (!ok)
-        return SmallVector<Value>(carried);
+      Value visible = maskedScores(task, rows, keyView, j, predicate);
       auto step = tile::SoftmaxStepOp::create(k.b, k.loc, carried[0].getType(), carried[0].getType(),
                                               carried[0].getType(), visible.getType(), visible, carried[0], carried[1]);
       SmallVector<Value> next{step.getNewM(), step.getNewL()};
@@ -242,8 +234,6 @@ private:
       }
       return next;
     });
-    if (!ok)
-      return failure();
     for (auto [i, op] : llvm::enumerate(chain.fused)) {
       auto finish = tile::SoftmaxFinishOp::create(k.b, k.loc, results[2 + i].getType(), results[0].getType(),
                                                   results[0], results[1], results[2 + i], Value());
@@ -255,23 +245,19 @@ private:
                 [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
                   return arith::AddFOp::create(b, k.loc, args[0], math::Log2Op::create(b, k.loc, args[1]));
                 });
-    return success();
   }
 
-  Value maskedScores(Task &task, const Rows &rows, Value keyView, Value j, const Predicate &predicate, bool &ok) {
+  Value maskedScores(Task &task, const Rows &rows, Value keyView, Value j, const Predicate &predicate) {
     KernelBuilder &k = task.k;
     Value first = k.mul(j, keys.tile);
     Value keyTile = tile::LoadOp::create(k.b, k.loc, k.tile(keys.tile, keys.features), keyView, first);
-    auto scores = scoreTile(task, scored, keyTile, chain.score, ScoreUnit::Base2);
-    ok = succeeded(scores);
-    if (!ok)
-      return {};
-    return maskTile(task, *scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
+    Value scores = scoreTile(task, scored, keyTile, chain.score, ScoreUnit::Base2);
+    return maskTile(task, scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
   }
 
   //===-- Second pass: scores, pooled and reduced, into the running top.
 
-  FailureOr<Value> choose(Task &task, const Rows &rows) {
+  Value choose(Task &task, const Rows &rows) {
     KernelBuilder &k = task.k;
     MLIRContext *mlir = k.b.getContext();
     int64_t tile = keys.tile, columns = chain.rebin ? tile / perBlock : tile;
@@ -292,12 +278,9 @@ private:
     if (halo > 0)
       inits.push_back(k.splat(0.0, k.tile(positions, halo)));
     Value keyView = viewOf(task, keys);
-    bool ok = true;
-    SmallVector<Value> results = stream(k, cover, inits, [&](Value j, ValueRange carried) {
+    return stream(k, cover, inits, [&](Value j, ValueRange carried) {
       SmallVector<Value> next(carried);
-      Value z = candidateScores(task, rows, keyView, j, inside, ok);
-      if (!ok)
-        return next;
+      Value z = candidateScores(task, rows, keyView, j, inside);
       if (chain.rebin) {
         Value before = halo > 0 ? carried[1] : Value();
         z = pool(task, z, before, next);
@@ -307,10 +290,7 @@ private:
       next[0] = tile::TopPushOp::create(k.b, k.loc, topType, carried[0], z, first, range.first, force.symbols,
                                         force.sets, AffineMapAttr::get(rowMap));
       return next;
-    });
-    if (!ok)
-      return failure();
-    return results[0];
+    })[0];
   }
 
   static AxisAttr raggedBlocks(AxisAttr axis) {
@@ -336,24 +316,21 @@ private:
   }
 
   // Scores of one tile of source blocks, reduced over heads: probabilities where the score is normalised.
-  Value candidateScores(Task &task, const Rows &rows, Value keyView, Value j, const Predicate &inside, bool &ok) {
+  Value candidateScores(Task &task, const Rows &rows, Value keyView, Value j, const Predicate &inside) {
     KernelBuilder &k = task.k;
     Value z;
     if (chain.normalize) {
-      Value visible = maskedScores(task, rows, keyView, j, inside, ok);
-      if (ok)
-        z = k.map({visible, lse}, cast<tile::TileType>(visible.getType()),
-                  [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-                    return probability(b, k.loc, args[0], args[1]);
-                  });
+      Value visible = maskedScores(task, rows, keyView, j, inside);
+      z = k.map({visible, lse}, cast<tile::TileType>(visible.getType()),
+                [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+                  return probability(b, k.loc, args[0], args[1]);
+                });
     } else {
       Value first = k.mul(j, keys.tile);
       Value keyTile = tile::LoadOp::create(k.b, k.loc, k.tile(keys.tile, keys.features), keyView, first);
-      auto scores = scoreTile(task, scored, keyTile, chain.score, ScoreUnit::Plain);
-      ok = succeeded(scores);
-      z = ok ? *scores : Value();
+      z = scoreTile(task, scored, keyTile, chain.score, ScoreUnit::Plain);
     }
-    return ok ? reduceHeads(task, z) : Value();
+    return reduceHeads(task, z);
   }
 
   // exp2(s - lse), and 0 where s is -inf.

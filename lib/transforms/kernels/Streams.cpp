@@ -31,12 +31,12 @@ FailureOr<ScoreChain> scoreChain(Context &context, Operation *user, Value z) {
   for (MapOp map : chain.maps) {
     if (!map.getTables().empty())
       return context.refuse(map, "'sattn.map' with tables");
-    bool positions = false;
+    bool plain = true; // mentions the score and params alone
     walkExpr(map.getFormula(), [&](ExprAttr e) {
-      positions |= e.is(ExprKind::Name) && axisKindOf(e.getText()) != AxisKind::Unknown;
+      plain &= !e.is(ExprKind::Name) || e.isName("z") || context.isParam(e.getText());
       return true;
     });
-    if (positions)
+    if (!plain)
       return context.refuse(map, "'sattn.map' with positions or heads");
   }
   return chain;
@@ -79,45 +79,36 @@ QueryTile loadQueries(Task &task, const Rows &rows, const RowOperand &queries, c
   return scaleQueries(task, tile, chain, unit);
 }
 
-FailureOr<Value> scoreTile(Task &task, const QueryTile &queries, Value keys, const ScoreChain &chain, ScoreUnit unit) {
+// One map of the chain; `factor` is a literal that multiplies its result.
+static Value mapped(Task &task, MapOp map, Value scores, double factor) {
+  KernelBuilder &k = task.k;
+  SmallVector<Value> inputs{scores};
+  llvm::StringMap<unsigned> place{{"z", 0}};
+  walkExpr(map.getFormula(), [&](ExprAttr e) {
+    if (e.is(ExprKind::Name) && place.try_emplace(e.getText(), inputs.size()).second)
+      inputs.push_back(floatParam(task, e.getText()));
+    return true;
+  });
+  return k.map(inputs, cast<tile::TileType>(scores.getType()), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+    Value y = emitFloat(b, k.loc, map.getFormula(), [&](ExprAttr leaf) { return args[place.lookup(leaf.getText())]; });
+    if (factor == 1.0)
+      return y;
+    Value by = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(static_cast<float>(factor)));
+    return arith::MulFOp::create(b, k.loc, y, by);
+  });
+}
+
+Value scoreTile(Task &task, const QueryTile &queries, Value keys, const ScoreChain &chain, ScoreUnit unit) {
   KernelBuilder &k = task.k;
   int64_t rows = cast<tile::TileType>(queries.tile.getType()).getRows();
   int64_t cols = cast<tile::TileType>(keys.getType()).getRows();
-  auto type = k.tile(rows, cols);
-  Value s = tile::DotOp::create(k.b, k.loc, type, "nt", queries.tile, keys, Value(), Value());
+  Value s = tile::DotOp::create(k.b, k.loc, k.tile(rows, cols), "nt", queries.tile, keys, Value(), Value());
   bool base2 = unit == ScoreUnit::Base2;
   if (!queries.scaled)
     if (Value factor = factorOf(task, chain, base2 && chain.maps.empty()))
       s = scaled(task, s, factor);
-  for (MapOp map : chain.maps) {
-    bool last = map == chain.maps.back();
-    SmallVector<Value> inputs{s};
-    llvm::StringMap<unsigned> place;
-    walkExpr(map.getFormula(), [&](ExprAttr e) {
-      if (e.is(ExprKind::Name) && !e.isName("z") && !place.contains(e.getText())) {
-        place[e.getText()] = inputs.size();
-        inputs.push_back(floatParam(task, e.getText()));
-      }
-      return true;
-    });
-    if (llvm::is_contained(inputs, Value()))
-      return task.context.refuse(map, "a name of this formula"), failure();
-    bool complete = true;
-    s = k.map(inputs, type, [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-      Value y = emitFloat(b, k.loc, map.getFormula(), [&](ExprAttr leaf) -> Value {
-        return leaf.isName("z") ? args[0] : args[place.lookup(leaf.getText())];
-      });
-      complete = y != nullptr;
-      if (!y)
-        return args[0];
-      if (!last || !base2)
-        return y;
-      Value log2e = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(static_cast<float>(kLog2E)));
-      return arith::MulFOp::create(b, k.loc, y, log2e);
-    });
-    if (!complete)
-      return task.context.refuse(map, "a function of this formula"), failure();
-  }
+  for (MapOp map : chain.maps)
+    s = mapped(task, map, s, base2 && map == chain.maps.back() ? kLog2E : 1.0);
   return s;
 }
 
@@ -158,7 +149,7 @@ RowRange rangeOf(Task &task, const Rows &rows, AxisAttr axis) {
   return {task.rowPosition(axis, rows.first), further};
 }
 
-FailureOr<SoftmaxState> streamRange(Task &task, const Rows &rows, RowRange range, const QueryTile &queries,
+SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const QueryTile &queries,
                                     const RangeBranch &branch) {
   KernelBuilder &k = task.k;
   int64_t tile = branch.keys.tile;
@@ -167,26 +158,19 @@ FailureOr<SoftmaxState> streamRange(Task &task, const Rows &rows, RowRange range
   Value cover = coverOf(task, branch.set.runs(task, range, tile, end));
   Predicate predicate = branch.set.predicate(task, end);
   SoftmaxState state = emptyState(task, rows.count(), branch.values.features);
-  bool ok = true;
   SmallVector<Value> results = stream(k, cover, {state.m, state.l, state.acc}, [&](Value j, ValueRange carried) {
     Value first = k.mul(j, tile);
     Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.keys.features), keyView, first);
     Value values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), valueView, first);
-    auto scores = scoreTile(task, queries, keys, branch.chain, ScoreUnit::Base2);
-    if (failed(scores)) {
-      ok = false;
-      return SmallVector<Value>(carried);
-    }
-    Value visible = maskTile(task, *scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
+    Value scores = scoreTile(task, queries, keys, branch.chain, ScoreUnit::Base2);
+    Value visible = maskTile(task, scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
     auto step = tile::SoftmaxStepOp::create(k.b, k.loc, carried[0].getType(), carried[0].getType(),
                                             carried[0].getType(), visible.getType(), visible, carried[0], carried[1]);
     Value acc = tile::DotOp::create(k.b, k.loc, carried[2].getType(), "nn", step.getP(), values, carried[2],
                                     step.getAlpha());
     return SmallVector<Value>{step.getNewM(), step.getNewL(), acc};
   });
-  if (!ok)
-    return failure();
-  return SoftmaxState{results[0], results[1], results[2]};
+  return {results[0], results[1], results[2]};
 }
 
 } // namespace sattn::lower

@@ -39,7 +39,7 @@ QueryTile loadQueries(Task &task, const Rows &rows, const RowOperand &queries, c
 /// The same for a tile that was loaded already.
 QueryTile scaleQueries(Task &task, Value tile, const ScoreChain &chain, ScoreUnit unit);
 /// Scores of a tile of queries and a tile of keys.
-FailureOr<Value> scoreTile(Task &task, const QueryTile &queries, Value keys, const ScoreChain &chain, ScoreUnit unit);
+Value scoreTile(Task &task, const QueryTile &queries, Value keys, const ScoreChain &chain, ScoreUnit unit);
 
 /// Running state of a softmax.
 struct SoftmaxState {
@@ -54,8 +54,8 @@ struct RangeBranch {
   LocalSet set;
 };
 /// Streams the branch over its cover for `rows`, which stand at `range`.
-FailureOr<SoftmaxState> streamRange(Task &task, const Rows &rows, RowRange range, const QueryTile &queries,
-                                    const RangeBranch &branch);
+SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const QueryTile &queries,
+                         const RangeBranch &branch);
 
 /// Where the existing rows of `rows` stand; at least the first must exist.
 RowRange rangeOf(Task &task, const Rows &rows, AxisAttr axis);

@@ -37,6 +37,17 @@
 // DEFAULT: [SA0207] default of param 'V' is '2 * W': the default of a dynamic param depends on static params alone
 // RUN: not sparse-attn-opt overflow.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8 2>&1 | FileCheck %s --check-prefix=OVERFLOW
 // OVERFLOW: [SA0206] default of static param 'far' is
+// RUN: not sparse-attn-opt unknown.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8 2>&1 | FileCheck %s --check-prefix=FLOAT
+// FLOAT: [SA0206] default of static param 'x' is 'W', which is not known when compiling
+// RUN: not sparse-attn-opt huge.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8 2>&1 | FileCheck %s --check-prefix=HUGE
+// HUGE: ' cannot be specialised:
+// RUN: not sparse-attn-opt needs.mlir --sattn-choose-dataflow 2>&1 | FileCheck %s --check-prefix=UNBOUND
+// RUN: not sparse-attn-opt needs.mlir --sattn-to-tile 2>&1 | FileCheck %s --check-prefix=UNBOUND
+// UNBOUND: @needs is not specialised: run sattn-specialize first
+// RUN: not sparse-attn-opt bound.mlir --sattn-to-tile 2>&1 | FileCheck %s --check-prefix=UNCHOSEN
+// UNCHOSEN: [SA0204] no dataflow is chosen: run sattn-choose-dataflow first
+// RUN: not sparse-attn-opt bound.mlir --sattn-to-tile=target=lanes=4 2>&1 | FileCheck %s --check-prefix=TARGET
+// TARGET: [SA0202] target has no field 'lanes'
 // RUN: not sparse-attn-opt divisor.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8 2>&1 | FileCheck %s --check-prefix=DIVISOR
 // DIVISOR: [SA0207] set cannot be specialised:
 
@@ -54,7 +65,8 @@ sattn.pattern @p<static b: int = 64, W: int = 8, scale: float = rsqrt(D)>(%q: [t
 sattn.pattern @bound(%q: [t, h, D], %k: [s, h, D], %v: [s, h, D]) -> (o) bind {D = 8 : i64} {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k
-  %o = sattn.attend %z over %keys, %v
+  %p = sattn.accumulate softmax %z over %keys, %v
+  %o = sattn.finalize %p
   sattn.yield %o
 }
 //--- needs.mlir
@@ -99,5 +111,21 @@ sattn.pattern @divisor<static b: int = 0>(%q: [t, h, D], %k: [s, h, D], %v: [s, 
   %keys = sattn.set (t, s) : s <= t and (t - s) mod b == 0
   %z = sattn.score dot %q, %k
   %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+//--- unknown.mlir
+sattn.pattern @unknown<W: int = 4, static x: float = W>(%q: [t, h, D], %k: [s, h, D], %v: [s, h, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : 0 <= t - s < W
+  %z = sattn.score dot %q, %k scale(x)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+//--- huge.mlir
+sattn.pattern @huge<static a: int = 2147483648, static b: int = 2147483648>(%q: [t, h, D], %k: [s, h, D], %v: [s, h, Dv]) -> (o) {
+  %m = sattn.summarize mean %k blocks(a * b * 4)
+  %vm = sattn.summarize mean %v blocks(a * b * 4)
+  %keys = sattn.set (t, c(a * b * 4)) : last(c) <= t
+  %z = sattn.score dot %q, %m
+  %o = sattn.attend %z over %keys, %vm
   sattn.yield %o
 }

@@ -1,0 +1,42 @@
+// RUN: sparse-attn-opt %s --sattn-specialize=bind=dtype=f32,D=64,Dv=64,group=4 --sattn-choose-dataflow="target=flopsPerCycle=64,exp2PerCycle=4,bytesPerCycle=4,largeBytesPerCycle=32,largeBytes=1048576 keys=16384" | FileCheck %s
+// RUN: sparse-attn-opt %s --sattn-specialize=bind=dtype=f32,D=64,Dv=64,group=4 --sattn-choose-dataflow="target=largeBytes=131072 keys=1024" | FileCheck %s --check-prefix=SMALL
+
+// A formula streams its cover; lists of rows are inverted in chunks that the cost model finds cheapest; the text says
+// what was compared.
+// CHECK-LABEL: sattn.pattern @selected
+// CHECK: sattn.select {{.*}} {dataflow = {kind = "scored", rows = 64 : i64, why = "one pass over the scores, which are never stored"}}
+// CHECK: sattn.accumulate {{.*}} {dataflow = {kind = "inverted", rows = [[ROWS:[0-9]+]] : i64, why = "lists of 8 blocks of 64 keys, shared by 4 heads, are inverted within [[ROWS]] neighbouring rows: [[#INV:]]; cycles for a row at 16384 keys: gathered by query [[#GATHERED:]], every key masked 34816; selecting pays from 2048 keys"}}
+// CHECK: sattn.accumulate {{.*}} {dataflow = {kind = "range", rows = 64 : i64, why = "the set is a formula: 64 rows of one head stream tiles of 64 keys over its cover; 425 cycles for a row and 100 keys"}}
+
+// Where memory beyond a small cache costs much, tasks stay small.
+// SMALL-LABEL: sattn.pattern @selected
+// SMALL: kind = "inverted", rows = 32 : i64
+sattn.pattern @selected(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %m = sattn.summarize mean %k blocks(64) ragged
+  %a = sattn.score dot %q, %m
+  %ag = sattn.reduce sum %a over h to g
+  %open = sattn.set (t, c(64)) : first(c) <= t
+  %near = sattn.set (t, s) : 0 <= t - s < 512
+  %sel = sattn.select top(8) %ag where %open
+  %z = sattn.score dot %q, %k
+  %o1 = sattn.attend %z over %sel, %v
+  %o2 = sattn.attend %z over %near, %v
+  %o = sattn.mix %o1 + %o2
+  sattn.yield %o
+}
+
+// Blocks of rows share a list; probabilities take two passes.
+// CHECK-LABEL: sattn.pattern @shared
+// CHECK: sattn.select {{.*}} why = "probabilities need the sum over all blocks: a pass for the sums, a second one that recomputes the scores and selects"
+// CHECK: sattn.accumulate {{.*}} {dataflow = {kind = "listed", rows = 128 : i64, why = "blocks of 128 rows share a list of 4 blocks of 64 keys: 1088; cycles for a row at 16384 keys: gathered by query
+sattn.pattern @shared(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %m = sattn.summarize mean %k blocks(64) ragged
+  %mq = sattn.summarize mean %q blocks(128)
+  %a = sattn.score dot %mq, %m
+  %open = sattn.set (u(128), c(64)) : first(c) <= last(u)
+  %p = sattn.normalize %a over %open
+  %sel = sattn.select top(4) %p where %open
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %sel, %v
+  sattn.yield %o
+}
