@@ -14,7 +14,7 @@ RowSource Lowering::scratchRows(int64_t rows, int64_t cols) {
   source.view.positionBytes = c.int64(rowBytes);
   source.view.headBytes = c.int64(0);
   source.view.limit = c.int64(rows);
-  source.view.isPrivate = true;
+
   source.position = c.int64(0);
   source.rows = rows;
   return source;
@@ -73,8 +73,11 @@ LogicalResult Lowering::lower(tile::GatherAtOp op) {
   Panels to = newPanels(op.getTile());
   Value zeros = c.address(c.zeros(64));
   int64_t group = view.type.getGroup(), listed = ids->rows, inner = view.type.getInner();
+  // Numbers of one row of the view may serve several heads: neighbouring rows of the tile share them.
+  int64_t sharing = op.getTile().getType().getRows() / (listed * group);
   int64_t step = view.grouped ? group * 4 : 4; // from an element of a row to the next
-  c.loop(0, source.rows, 1, [&](Value row) {
+  c.loop(0, source.rows, 1, [&](Value tileRow) {
+    Value row = c.floorDiv(tileRow, sharing);
     Value index = view.type.getOuter() ? c.mod(row, listed) : c.floorDiv(row, group);
     Value slot = mlir::arith::ExtSIOp::create(c.b, c.i64, c.load(c.i32, c.atScaled(slots->base, index, 4), 4));
     Value pointer = rowPointer(source, row, zeros);
@@ -82,7 +85,7 @@ LogicalResult Lowering::lower(tile::GatherAtOp op) {
     Value exists = c.andi(c.lessUnsigned(slot, c.int64(inner)), c.differs(pointer, zeros));
     Value offset = c.select(exists, c.mul(slot, step), c.int64(0));
     Value from = c.select(exists, pointer, zeros);
-    c.store(c.load(c.f32, Ptr{c.at(from, offset)}, 4), c.atScaled(to.base, row, 4), 4);
+    c.store(c.load(c.f32, Ptr{c.at(from, offset)}, 4), c.atScaled(to.base, tileRow, 4), 4);
   });
   tile(op.getTile()) = {};
   tile(op.getTile()).panels = to;
