@@ -174,7 +174,7 @@ LogicalResult Lowering::lower(tile::DotOp op) {
 
   if (consumerOf(op) != op) {
     TileValue value;
-    value.pending = std::make_shared<Pending>(Pending{op.getResult(), op, *a, {}, *b, {}});
+    value.pending = std::make_shared<Pending>(Pending{op, *a, {}, *b, {}});
     tile(op.getResult()) = value;
     return success();
   }

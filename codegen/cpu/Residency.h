@@ -93,11 +93,16 @@ struct RowSource {
 /// Element-wise ops that have not been computed yet: they are applied in registers when a consumer asks for the
 /// strips, on the result of a dot that is not in memory, or on a value that is.
 struct Pending {
-  Value head;        ///< what the first step is applied to; null for a map of row vectors and scalars alone
   tile::DotOp dot;   ///< of kind nt; null: `source` holds the first operand
   Panels a, source;
   RightOperand b;
-  SmallVector<Operation *> steps; ///< map and mask ops, each on the result of the one before
+  /// A map or mask op and its operand that the value so far stands for: in full tiles masks are left out, so that is
+  /// not always the result of the step before. Null for a map of row vectors and scalars alone.
+  struct Step {
+    Operation *op;
+    Value operand;
+  };
+  SmallVector<Step> steps;
 };
 
 /// Running top-k: the columns of both panels are the ranks, best first.

@@ -63,7 +63,7 @@ FailureOr<TileValue> Lowering::defer(Operation *step, Value input) {
   if (!input) {
     value.splat = 0.0f;
     value.pending = std::make_shared<Pending>();
-    value.pending->steps.push_back(step);
+    value.pending->steps.push_back({step, Value()});
     return value;
   }
   TileValue &from = tile(input);
@@ -74,24 +74,21 @@ FailureOr<TileValue> Lowering::defer(Operation *step, Value input) {
     if (failed(panels))
       return failure();
     Pending pending;
-    pending.head = input;
     pending.source = *panels;
     value.pending = std::make_shared<Pending>(std::move(pending));
   }
-  value.pending->steps.push_back(step);
+  value.pending->steps.push_back({step, input});
   return value;
 }
 
 LogicalResult Lowering::applySteps(const Pending &pending, Strips &strips) {
-  Value previous = pending.head;
-  for (Operation *op : pending.steps) {
+  for (auto [op, operand] : pending.steps) {
     if (auto map = dyn_cast<tile::MapOp>(op)) {
-      if (failed(applyMap(map, previous, strips)))
+      if (failed(applyMap(map, operand, strips)))
         return failure();
     } else if (failed(applyMask(cast<tile::MaskOp>(op), strips))) {
       return failure();
     }
-    previous = op->getResult(0);
   }
   return success();
 }
