@@ -13,6 +13,8 @@ LogicalResult Lowering::lower(tile::SliceOp op) {
   Value offset = c.add(c.mul(scalar(op.getBatch()), argument.strides[0]),
                        c.mul(c.mul(scalar(op.getHead()), type.getGroup()), argument.strides[2]));
   view.base = c.at(Ptr{argument.data}, offset);
+  if (op.getColumn())
+    view.base = view.base.plus(static_cast<int64_t>(*op.getColumn()) * view.elementBytes());
   view.positionBytes = argument.strides[1];
   view.headBytes = argument.strides[2];
   view.limit = argument.counts[1];
