@@ -15,6 +15,15 @@ EMITTERS = re.compile(r"\b(emitOpError|emitError|emitWarning|createStringError|e
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 ERROR = re.compile(r"^SATTN_ERROR\((\d+),\s*\w+,\s*(\w+)", re.MULTILINE)
 TESTS = (".mlir", ".test", ".c", ".cpp", ".h", ".py", ".txt", ".inc")
+# Messages that no test provokes yet, and why. The first group tells of a broken machine or toolchain, which a test
+# cannot bring about; the second guards limits that the parser's own limits reach first.
+UNPROVOKED = {
+    "expected at least one kernel", "cannot assemble a kernel:", "cannot link the kernels:",
+    "cannot write an object to anonymous memory:", "the linker refused the object:",
+
+    "numbers of the formula overflow 64 bits", "different floordiv and mod terms", "one disjunct of the set has more than",
+    "' is unknown: a set has first(c), last(c) and size(axis)", "' needs the name of a block position",
+}
 # A shorter literal would be found anywhere: such a message is searched as a whole, gaps included.
 TELLING = 12
 
@@ -66,7 +75,8 @@ def check(root):
     # Strings that a C++ test breaks over lines are joined, and escapes undone, as the user sees them.
     corpus = "\n".join(unescape(re.sub(r'"\s*\n\s*"', "", text_of(path))) for path in files(root / "test", *TESTS))
     messages = [f"{place}: no test quotes '{max(parts, key=len).strip()}'"
-                for place, parts in emitted(root) if not is_tested(parts, corpus)]
+                for place, parts in emitted(root)
+                if max(parts, key=len).strip() not in UNPROVOKED and not is_tested(parts, corpus)]
     table = root / "runtime" / "Errors.def"
     for number, name in ERROR.findall(text_of(table)) if table.exists() else ():
         if not re.search(rf"\bErr::{name}\b|\bSA0*{number}\b", corpus):
