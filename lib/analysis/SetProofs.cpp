@@ -67,7 +67,7 @@ private:
 /// A conjunction as a polyhedron over (row, key, symbols used..., divisions...), all bounded.
 class Polyhedron {
 public:
-  Polyhedron(const Set &set, ArrayRef<Atom> atoms, const Usage &usage, SetAxes axes)
+  Polyhedron(const Set &set, ArrayRef<Atom> atoms, const Usage &usage, SetDomain domain)
       : set(&set), dims(2 + usage.symbols.size()), columnOfSymbol(set.symbols().size()),
         columnOfLocal(set.locals().size()), relation(PresburgerSpace::getSetSpace(dims)) {
     for (auto [i, symbol] : llvm::enumerate(usage.symbols))
@@ -86,9 +86,9 @@ public:
       addRange(dim, 0, kMaxValue);
     for (uint32_t i : usage.symbols) {
       const SymbolInfo &symbol = set.symbols()[i];
-      bool anySign = symbol.kind == SymbolInfo::Param || symbol.kind == SymbolInfo::Table;
+      bool anySign = symbol.kind == SymbolInfo::Table || (symbol.kind == SymbolInfo::Param && domain.negativeParams);
       addRange(columnOfSymbol[i], anySign ? -kMaxValue : 0, kMaxValue);
-      for (auto [dim, axis] : {std::pair{0u, axes.row}, {1u, axes.key}})
+      for (auto [dim, axis] : {std::pair{0u, domain.row}, {1u, domain.key}})
         if (symbol.kind == SymbolInfo::Size && symbol.name == ("size(" + axis + ")").str())
           addLess(dim, columnOfSymbol[i]);
     }
@@ -164,7 +164,7 @@ private:
 /// The smallest point of a union, one disjunct after the other.
 class Search {
 public:
-  Search(const Set &set, SetAxes axes) : set(set), axes(axes) {}
+  Search(const Set &set, SetDomain domain) : set(set), domain(domain) {}
 
   SetAnswer run() {
     for (const Conjunction &c : set.disjuncts())
@@ -198,7 +198,7 @@ private:
                                  : "its disjuncts together have too many conditions, params or floordiv and mod terms";
       return;
     }
-    Polyhedron p(set, conjunction, usage, axes);
+    Polyhedron p(set, conjunction, usage, domain);
     if (best) // only a smaller point matters now
       p.atMost(0, best->row);
     auto found = check(p);
@@ -270,7 +270,7 @@ private:
   }
 
   const Set &set;
-  SetAxes axes;
+  SetDomain domain;
   std::optional<SetPoint> best;
   std::string unknown;
   unsigned checks = 0;
@@ -287,31 +287,38 @@ std::string SetPoint::assumptions() const {
   return text;
 }
 
-SetAnswer findPoint(const Set &set, SetAxes axes) { return Search(set, axes).run(); }
+SetAnswer findPoint(const Set &set, SetDomain domain) { return Search(set, domain).run(); }
 
-SetAnswer findOverlap(const Set &a, const Set &b, SetAxes axes) {
+SetAnswer findOverlap(const Set &a, const Set &b, SetDomain domain) {
   std::string why;
   auto both = Set::intersect(a, b, why);
-  return both ? findPoint(*both, axes) : unknownBecause(why);
+  return both ? findPoint(*both, domain) : unknownBecause(why);
 }
 
-SetAnswer findOutside(const Set &a, const Set &b, SetAxes axes) {
+SetAnswer findOutside(const Set &a, const Set &b, SetDomain domain) {
   std::string why;
   auto rest = Set::subtract(a, b, why);
-  return rest ? findPoint(*rest, axes) : unknownBecause(why);
+  return rest ? findPoint(*rest, domain) : unknownBecause(why);
 }
 
-SetAnswer findFuture(const Set &set, BlockShape row, BlockShape key, SetAxes axes) {
-  // The first query of a row, row.stride * row, precedes the last token of the key, key.stride * key + length - 1.
+std::optional<Set> futureOf(BlockShape row, BlockShape key, std::string &why) {
+  // key.stride * key + key.length - 1 > row.stride * row + row.length - 1.
   Set future;
   auto last = future.scale(Set::variable(Var::key()), key.stride);
   auto late = last ? future.add(*last, Set::variable(Var::row()), -row.stride) : std::nullopt;
   if (late)
-    late = future.add(*late, {{}, key.length - 2});
+    late = future.add(*late, {{}, key.length - row.length - 1});
   Set::Building building;
-  if (!late || !future.addAtom(building, Atom::GE, *late) || !future.addDisjunct(std::move(building)))
-    return unknownBecause(future.error().str());
-  return findOverlap(set, future, axes);
+  if (late && future.addAtom(building, Atom::GE, *late) && future.addDisjunct(std::move(building)))
+    return future;
+  why = future.error().str();
+  return std::nullopt;
+}
+
+SetAnswer findFuture(const Set &set, BlockShape row, BlockShape key, SetDomain domain) {
+  std::string why;
+  auto future = futureOf(row, key, why);
+  return future ? findOverlap(set, *future, domain) : unknownBecause(why);
 }
 
 } // namespace sattn

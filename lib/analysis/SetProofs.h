@@ -25,19 +25,22 @@ struct SetAnswer {
   std::string reason; // if Unknown
 };
 
-/// Names of the axes, which tie `size(t)` and `size(s)` to the positions.
-struct SetAxes {
-  StringRef row = "t", key = "s";
+/// What a question ranges over.
+struct SetDomain {
+  StringRef row = "t", key = "s"; // names of the axes, which tie `size(t)` and `size(s)` to the positions
+  bool negativeParams = true;     // params may be any integers, not only those from 0 on
 };
 
 /// The smallest point of the set, or Empty: a proof that it has none.
-SetAnswer findPoint(const quasi::Set &set, SetAxes axes = {});
+SetAnswer findPoint(const quasi::Set &set, SetDomain domain = {});
 /// A point of both sets (over the same axes).
-SetAnswer findOverlap(const quasi::Set &a, const quasi::Set &b, SetAxes axes = {});
+SetAnswer findOverlap(const quasi::Set &a, const quasi::Set &b, SetDomain domain = {});
 /// A point of `a` that is not in `b`; Empty proves that `a` is a subset.
-SetAnswer findOutside(const quasi::Set &a, const quasi::Set &b, SetAxes axes = {});
-/// A row that sees a later token: s > t. Over blocks: a row of which some query precedes a token of a block it sees.
-/// Empty proves causality.
-SetAnswer findFuture(const quasi::Set &set, BlockShape row = {}, BlockShape key = {}, SetAxes axes = {});
+SetAnswer findOutside(const quasi::Set &a, const quasi::Set &b, SetDomain domain = {});
+/// The set of all (row, key) such that the key holds a token later than the last one of the row: s > t, or over blocks
+/// last(key) > last(row).
+std::optional<quasi::Set> futureOf(BlockShape row, BlockShape key, std::string &why);
+/// A row that sees a key of futureOf. Empty proves causality.
+SetAnswer findFuture(const quasi::Set &set, BlockShape row = {}, BlockShape key = {}, SetDomain domain = {});
 
 } // namespace sattn

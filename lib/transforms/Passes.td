@@ -36,6 +36,64 @@ def SattnSpecialize : Pass<"sattn-specialize", "::sattn::PatternOp"> {
   ];
 }
 
+def SattnVerifyCausal : Pass<"sattn-verify-causal", "::sattn::PatternOp"> {
+  let summary = "prove that no row depends on a later position, or say why not";
+  let description = [{
+    Before: a pattern. After: the same with the attribute `causal`: `"proven"` for all params, lengths and offsets;
+    `"proven given its where-clause"` where a selection has a part in a result; either followed by `", while no param is
+    negative"` where that is needed; `"not claimed (why)"`. Before specialisation static params count with their
+    defaults.
+
+    Rows and columns hold what stands at their positions, a block holds its last token. Refused, with the smallest row
+    and key: a selection that reaches `s > t`; a block that is attended to, normalised over, weighed or ranked before
+    its last token (a forced block is not ranked); a set that sees later keys and nothing earlier. A static set that
+    sees both ways (`all`, `-W <= t - s <= W`) is not claimed to be causal, and legal; so are results of `route`,
+    `colsum` and `smooth`, which look at whole sequences, and selections made for blocks of rows. Changes numbers: no.
+
+    ```mlir
+    // Before
+    sattn.pattern @window<W: int = 512>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+      %keys = sattn.set (t, s) : 0 <= t - s < W
+      ...
+    // After
+    sattn.pattern @window<W: int = 512>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o)
+        attributes {causal = "proven"} {
+      %keys = sattn.set (t, s) : 0 <= t - s < W
+      ...
+    ```
+  }];
+  let statistics = [
+    Statistic<"setsCompared", "sets-compared", "sets compared with the future of their rows">,
+  ];
+}
+
+def SattnVerifyDisjoint : Pass<"sattn-verify-disjoint", "::sattn::PatternOp"> {
+  let summary = "refuse merged results that share a key";
+  let description = [{
+    Before and after: a pattern. `merge` adds the sums of its parts, so a key that two parts hold counts twice. Parts over
+    the same values are compared, formulas and selections alike: of a selection its `where` is known, and that it shares
+    nothing with a set from which it was subtracted. Refused with the smallest row and key that may count twice while no
+    param is negative. What no
+    proof decides is a remark. Results of earlier calls (`reopen`) are not compared. Changes numbers: no.
+
+    ```mlir
+    // Refused: merged results overlap: key 0 of row 0 would count twice
+    %near = sattn.set (t, s) : 0 <= t - s < W
+    %sinks = sattn.set (t, s) : s <= t and s < 4
+    %a = sattn.accumulate softmax %z over %near, %v
+    %b = sattn.accumulate softmax %z over %sinks, %v
+    %p = sattn.merge %a, %b
+    // Accepted
+    %rest = sattn.minus %sinks, %near
+    %b = sattn.accumulate softmax %z over %rest, %v
+    %p = sattn.merge %a, %b
+    ```
+  }];
+  let statistics = [
+    Statistic<"pairsProven", "pairs-proven", "pairs of merged parts proven to share no key">,
+  ];
+}
+
 def SattnNormalizeSets : Pass<"sattn-normalize-sets", "::sattn::PatternOp"> {
   let summary = "one formula, or one selection and one formula, for each use of a set";
   let description = [{

@@ -137,6 +137,14 @@ TEST_CASE("numbers out of range are refused with a reason") {
   for (int i = 0; i < 5; ++i)
     grows = "(2147483648 * (" + grows + " floordiv 3))";
   CHECK(errorOf(grows + " <= s") == "numbers of the formula grow out of range: use smaller factors");
+  CHECK(errorOf("35184372088832 * (2147483648 * t) <= s") == "numbers of the formula overflow 64 bits");
+  std::string divisions = "t", conditions = "s <= t";
+  for (int i = 0; i < 130; ++i) {
+    divisions += " + t floordiv " + std::to_string(i + 2);
+    conditions += " and s + " + std::to_string(i) + " * t >= 5";
+  }
+  CHECK(errorOf(divisions + " <= s") == "formula has more than 128 different floordiv and mod terms");
+  CHECK(errorOf(conditions) == "one disjunct of the set has more than 128 conditions");
   std::string many = "s <= t";
   for (int i = 0; i < 70; ++i)
     many += " or s == " + std::to_string(1000 + i);

@@ -87,10 +87,12 @@ TEST_CASE("blocks that a query sees before they end") {
   CHECK(openBlock("d * c + l - 2 <= t", 32, 16) == "row 30 key 0");
   CHECK(openBlock("d * c + l - 1 < t", 64, 64) == "empty");
   CHECK(openBlock("c < (t - W + 1) floordiv l", 64, 64) == "row 0 key 0 with W = -63");
-  // Rows in blocks of 8: the first query of the block decides.
-  auto rows = setOf("8 * c + 7 <= 8 * u + 7", {}, "u", "c"), past = setOf("8 * c + 7 < 8 * u", {}, "u", "c");
-  CHECK(say(findFuture(rows, {8, 8}, {8, 8}, {"u", "c"})) == "row 0 key 0");
-  CHECK(say(findFuture(past, {8, 8}, {8, 8}, {"u", "c"})) == "empty");
+  auto far = setOf("c < (t - W + 1) floordiv 64", {}, "t", "c");
+  CHECK(say(findFuture(far, {}, {64, 64}, {"t", "c", false})) == "empty");
+  // Rows in blocks of 8 end with their last query.
+  auto open = setOf("8 * c <= 8 * u + 7", {}, "u", "c"), wide = setOf("8 * c <= 8 * u + 8", {}, "u", "c");
+  CHECK(say(findFuture(open, {8, 8}, {8, 8}, {"u", "c"})) == "empty");
+  CHECK(say(findFuture(wide, {8, 8}, {8, 8}, {"u", "c"})) == "row 0 key 1");
 }
 
 TEST_CASE("overlap") {

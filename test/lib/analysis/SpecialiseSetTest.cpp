@@ -101,6 +101,9 @@ TEST_CASE("what has no value, or too large a one, is refused") {
   CHECK(errorOf("(t, c(zero))", "first(c) <= t", bindings) == "block length 'zero' is 0: it must be 1 to 2^31");
   CHECK(errorOf("(t, c(l, d))", "first(c) <= t", bindings) ==
         "blocks(8, 16) leave gaps: the stride must not exceed the length");
+  CHECK(errorOf("(t, c(l))", "middle(c) <= t", bindings) ==
+        "'middle(c)' is unknown: a set has first(c), last(c) and size(axis)");
+  CHECK(errorOf("(t, c(l))", "first(W) <= t", bindings) == "'first(W)' needs the name of a block position");
   CHECK(errorOf("(t, s)", "s mod b <= 3") == "divisor 'b' has no value yet: declare its params static");
   CHECK(errorOf("(t, s)", "s mod zero <= 3", bindings) == "mod by 0: the divisor must be positive");
   CHECK(errorOf("(t, s)", "s floordiv huge <= 3", bindings) ==
