@@ -139,7 +139,8 @@ BoundExpr BoundPool::scale(BoundExpr a, int64_t factor) {
     return constant(0);
   SumView x(a.node());
   Range r = rangeOfSum(x.constant, x.parts);
-  Wide number = x.constant * factor, lo = std::min(r.lo * factor, r.hi * factor), hi = std::max(r.lo * factor, r.hi * factor);
+  Wide number = x.constant * factor, lo = std::min(r.lo * factor, r.hi * factor),
+       hi = std::max(r.lo * factor, r.hi * factor);
   if (lo < -kRange || hi > kRange || number < -kRange || number > kRange)
     return {};
   BoundNode sum{BoundNode::Sum, int64_t(number), {}, "", int64_t(lo), int64_t(hi), 0};
@@ -227,8 +228,13 @@ BoundExpr BoundPool::select(BoundExpr condition, BoundExpr a, BoundExpr b) {
   if (condition.neverHolds())
     return b;
   const BoundNode *x = a.node(), *y = b.node();
-  return unique({BoundNode::Select, 0, {{1, condition.node()}, {1, x}, {1, y}}, "",
-                 std::min(x->lo, y->lo), std::max(x->hi, y->hi), 0});
+  return unique({BoundNode::Select,
+                 0,
+                 {{1, condition.node()}, {1, x}, {1, y}},
+                 "",
+                 std::min(x->lo, y->lo),
+                 std::max(x->hi, y->hi),
+                 0});
 }
 
 int64_t BoundPool::evaluate(BoundExpr expr, llvm::function_ref<int64_t(StringRef)> lookup) const {

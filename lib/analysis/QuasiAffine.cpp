@@ -269,9 +269,8 @@ bool Set::addDisjunct(Building conjunction) {
     refuse("set has more than " + Twine(kMaxDisjuncts) + " disjuncts: name its parts and use sattn.union");
     return false;
   }
-  llvm::sort(conjunction.atoms, [](const Atom &a, const Atom &b) {
-    return a.kind != b.kind ? a.kind < b.kind : a.form < b.form;
-  });
+  llvm::sort(conjunction.atoms,
+             [](const Atom &a, const Atom &b) { return a.kind != b.kind ? a.kind < b.kind : a.form < b.form; });
   conjunctions.push_back(std::move(conjunction.atoms));
   return true;
 }
@@ -318,10 +317,10 @@ std::string Set::toString(const Form &form, StringRef row, StringRef key) const 
     text += text.empty() ? (coeff < 0 ? "-" : "") : (coeff < 0 ? " - " : " + ");
     std::string number = std::to_string(coeff < 0 ? -coeff : coeff);
     bool product = !name.empty() && StringRef(name).contains(' ');
-    text += name.empty()                      ? number
-            : coeff == 1 || coeff == -1       ? (product && coeff < 0 ? "(" + name + ")" : name)
-            : product                         ? number + " * (" + name + ")"
-                                              : number + " * " + name;
+    text += name.empty()                ? number
+            : coeff == 1 || coeff == -1 ? (product && coeff < 0 ? "(" + name + ")" : name)
+            : product                   ? number + " * (" + name + ")"
+                                        : number + " * " + name;
   };
   for (const Monomial &m : form.terms)
     append(m.coeff, nameOf(m.var));

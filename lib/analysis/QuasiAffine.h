@@ -85,7 +85,7 @@ inline constexpr int64_t kMaxValue = int64_t(1) << 40;
 inline constexpr unsigned kMaxDisjuncts = 64;
 inline constexpr unsigned kMaxLocals = 128;
 inline constexpr unsigned kMaxLocalSize = 256; // floordiv and mod nodes of one term, written out
-inline constexpr unsigned kMaxAtoms = 128; // of one conjunction
+inline constexpr unsigned kMaxAtoms = 128;     // of one conjunction
 
 /// A union of conjunctions with its symbols and div/mod terms. No disjunct: the empty set; an empty conjunction: all.
 ///

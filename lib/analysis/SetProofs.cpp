@@ -73,8 +73,7 @@ public:
     for (auto [i, symbol] : llvm::enumerate(usage.symbols))
       columnOfSymbol[symbol] = 2 + i;
     for (uint32_t i : usage.locals)
-      columnOfLocal[i] =
-          relation.addLocalFloorDiv(rowOf(set.locals()[i].arg), DynamicAPInt(set.locals()[i].divisor));
+      columnOfLocal[i] = relation.addLocalFloorDiv(rowOf(set.locals()[i].arg), DynamicAPInt(set.locals()[i].divisor));
     for (const Atom &atom : atoms) {
       Row row = rowOf(atom.form);
       if (atom.kind == Atom::GE)

@@ -14,7 +14,7 @@ namespace sattn {
 struct SetPoint {
   int64_t row = 0, key = 0;
   SmallVector<std::pair<std::string, int64_t>, 2> symbols; // those that differ from their default
-  bool readsTable = false;                                  // only some contents of a table make it a member
+  bool readsTable = false;                                 // only some contents of a table make it a member
   /// "" or " with W = 0 and S = 3", to follow the place that a message names.
   std::string assumptions() const;
 };

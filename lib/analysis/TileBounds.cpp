@@ -55,8 +55,8 @@ SmallVector<Conjunction, 4> jointDisjuncts(Set &set) {
     for (const Conjunction &y : own)
       for (const Atom &a : x)
         for (const Atom &b : y)
-          if (&x != &y && found.size() < kMaxJoint && tried < kMaxPairs && isDirectKeyBound(set, a) && isDirectKeyBound(set, b) &&
-              a.form.coeff(Var::key()) > 0 && b.form.coeff(Var::key()) < 0) {
+          if (&x != &y && found.size() < kMaxJoint && tried < kMaxPairs && isDirectKeyBound(set, a) &&
+              isDirectKeyBound(set, b) && a.form.coeff(Var::key()) > 0 && b.form.coeff(Var::key()) < 0) {
             consider(x, a, y, b);
             ++tried;
           }

@@ -14,11 +14,11 @@ namespace sattn {
 namespace {
 /// What a value may depend on beyond its own position.
 struct Flow {
-  std::string future;     // not empty: on later positions, for this reason
-  bool selected = false;  // a selection has a part in it
+  std::string future;      // not empty: on later positions, for this reason
+  bool selected = false;   // a selection has a part in it
   bool ifPositive = false; // proven only while no param is negative
-  bool ofColumn = false;  // scores: an element holds content of its column (a probability does not, once normalised)
-  BlockShape column;      // scores: the positions whose content a column holds
+  bool ofColumn = false;   // scores: an element holds content of its column (a probability does not, once normalised)
+  BlockShape column;       // scores: the positions whose content a column holds
 };
 
 class CausalFlow {
@@ -89,9 +89,8 @@ private:
           return flows[weigh.getZ()].ofColumn ? sees(op, weigh.getSet(), weigh.getZ(), "enters the weights of", flow)
                                               : success();
         })
-        .Case<AccumulateOp, AttendOp>([&](auto attend) {
-          return sees(op, attend.getSet(), attend.getZ(), "is visible to", flow);
-        })
+        .Case<AccumulateOp, AttendOp>(
+            [&](auto attend) { return sees(op, attend.getSet(), attend.getZ(), "is visible to", flow); })
         .Case<MixOp>([&](MixOp mix) {
           loads(mix.getFormula(), mix.getTables(), flow);
           return success();

@@ -67,9 +67,8 @@ private:
       return success();
     }
     auto error = op.emitError() << "[SA0221] merged results overlap: " << (left.key.length == 1 ? "key " : "block ")
-                                << answer.point.key << " of row " << answer.point.row
-                                << " would count twice" << answer.point.assumptions()
-                                << "; use union, or minus on one set";
+                                << answer.point.key << " of row " << answer.point.row << " would count twice"
+                                << answer.point.assumptions() << "; use union, or minus on one set";
     error.attachNote(a.op.getLoc()) << "one part is accumulated here";
     error.attachNote(b.op.getLoc()) << "the other part is accumulated here";
     return error;

@@ -94,7 +94,8 @@ TEST_CASE("what could overflow is unknown") {
   CHECK(pool.scale(a, int64_t(1) << 20));
   CHECK_FALSE(pool.scale(a, int64_t(1) << 23));
   CHECK_FALSE(pool.constant(INT64_MAX));
-  CHECK_FALSE(pool.add(pool.scale(a, int64_t(1) << 21), pool.scale(pool.symbol("b", 0, int64_t(1) << 42), int64_t(1) << 20)));
+  CHECK_FALSE(
+      pool.add(pool.scale(a, int64_t(1) << 21), pool.scale(pool.symbol("b", 0, int64_t(1) << 42), int64_t(1) << 20)));
   CHECK_FALSE(pool.add(BoundExpr(), a));
   CHECK_FALSE(pool.min(BoundExpr(), a));
   CHECK_FALSE(pool.select(a, a, BoundExpr()));

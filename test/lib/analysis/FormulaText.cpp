@@ -95,7 +95,8 @@ struct Reader {
     if (eat("all"))
       return make(Node::All, {});
     size_t from = at;
-    while (at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) || text[at] == '_' || text[at] == '#'))
+    while (at < text.size() &&
+           (std::isalnum(static_cast<unsigned char>(text[at])) || text[at] == '_' || text[at] == '#'))
       ++at;
     std::string word = text.substr(from, at - from);
     if (word.empty())
@@ -130,9 +131,9 @@ struct Builder {
         return quasi::Set::variable(quasi::Var::key());
       if (auto it = statics.find(f->name); it != statics.end())
         return set.constant(it->second);
-      auto kind = f->name[0] == '#'      ? quasi::SymbolInfo::Table
-                  : f->name == "size_s"  ? quasi::SymbolInfo::Size
-                                         : quasi::SymbolInfo::Param;
+      auto kind = f->name[0] == '#'     ? quasi::SymbolInfo::Table
+                  : f->name == "size_s" ? quasi::SymbolInfo::Size
+                                        : quasi::SymbolInfo::Param;
       return quasi::Set::variable(set.symbol({f->name, kind}));
     }
     case Node::Add:

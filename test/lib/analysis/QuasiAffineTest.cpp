@@ -1,7 +1,7 @@
 // Sets against direct evaluation of their text: fixed texts, thousands of random formulas, lifting, algebra, limits.
+#include <doctest/doctest.h>
 #include "FormulaText.h"
 #include "RandomFormula.h"
-#include <doctest/doctest.h>
 
 using namespace sattn;
 using namespace sattn::test;
@@ -61,8 +61,8 @@ TEST_CASE("random formulas agree with direct evaluation") {
       std::map<std::string, int64_t> env{
           {"t", random.upTo(80) - 20}, {"s", random.upTo(80) - 20}, {"W", random.upTo(30) - 5}};
       auto values = valuesOf(*set, env);
-      REQUIRE_MESSAGE(set->contains(env["t"], env["s"], values) == bool(evaluate(formula, env)), text, " at t=",
-                      env["t"], " s=", env["s"], " W=", env["W"]);
+      REQUIRE_MESSAGE(set->contains(env["t"], env["s"], values) == bool(evaluate(formula, env)), text,
+                      " at t=", env["t"], " s=", env["s"], " W=", env["W"]);
     }
   }
   CHECK(sets > 2900);
@@ -122,17 +122,19 @@ TEST_CASE("numbers out of range are refused with a reason") {
   CHECK(errorOf("t mod b == 0", {{"b", 0}}) == "mod by 0: the divisor must be positive");
   CHECK(errorOf("t floordiv b == 0", {{"b", -3}}) == "floordiv by -3: the divisor must be positive");
   CHECK(errorOf("t mod b == 0", {{"b", (1LL << 31) + 1}}) == "mod by 2147483649: the largest divisor is 2^31");
-  CHECK(errorOf("t floordiv b == 0", {{"b", 1LL << 40}}) ==
-        "floordiv by 1099511627776: the largest divisor is 2^31");
-  CHECK(errorOf("b * t <= s", {{"b", (1LL << 31) + 1}}) == "coefficient 2147483649 is out of range: the largest is 2^31");
+  CHECK(errorOf("t floordiv b == 0", {{"b", 1LL << 40}}) == "floordiv by 1099511627776: the largest divisor is 2^31");
+  CHECK(errorOf("b * t <= s", {{"b", (1LL << 31) + 1}}) ==
+        "coefficient 2147483649 is out of range: the largest is 2^31");
   CHECK(errorOf("t <= b", {{"b", INT64_MIN}}) == "constant -9223372036854775808 is out of range: the largest is 2^45");
-  CHECK(errorOf("b * b * b * t <= s", {{"b", 1LL << 31}}) == "constant 4611686018427387904 is out of range: the largest is 2^45");
+  CHECK(errorOf("b * b * b * t <= s", {{"b", 1LL << 31}}) ==
+        "constant 4611686018427387904 is out of range: the largest is 2^45");
   CHECK(errorOf("b * (b * t) <= s", {{"b", 1LL << 31}}) ==
         "coefficient 4611686018427387904 is out of range: the largest is 2^31");
   std::string deep = "t";
   for (int i = 0; i < 12; ++i)
     deep = "(" + deep + " floordiv 3 + " + deep + " floordiv 2)";
-  CHECK(errorOf(deep + " <= s") == "floordiv and mod are nested too widely: name parts of the formula as sets of their own");
+  CHECK(errorOf(deep + " <= s") ==
+        "floordiv and mod are nested too widely: name parts of the formula as sets of their own");
   std::string grows = "t";
   for (int i = 0; i < 5; ++i)
     grows = "(2147483648 * (" + grows + " floordiv 3))";

@@ -1,9 +1,9 @@
 // Proofs about sets: known answers with their counter-examples, random sets against brute force, and the limits.
+#include "lib/analysis/SetProofs.h"
+#include <doctest/doctest.h>
 #include "FormulaText.h"
 #include "RandomFormula.h"
-#include "lib/analysis/SetProofs.h"
 #include <chrono>
-#include <doctest/doctest.h>
 #include <iostream>
 
 using namespace sattn;
@@ -70,7 +70,8 @@ TEST_CASE("sizes bound their positions") {
       quasi::Form form;
       form.constant = atom.form.constant;
       for (quasi::Monomial m : atom.form.terms)
-        form = *set.add(form, quasi::Set::variable(m.var.kind == quasi::Var::Symbol ? set.symbol(size) : m.var), m.coeff);
+        form =
+            *set.add(form, quasi::Set::variable(m.var.kind == quasi::Var::Symbol ? set.symbol(size) : m.var), m.coeff);
       set.addAtom(building, atom.kind, form);
     }
     set.addDisjunct(building);
@@ -101,7 +102,8 @@ TEST_CASE("overlap") {
   CHECK(overlap("0 <= t - s < 4", "2 <= s and s <= t - 3") == "row 5 key 2");
   CHECK(overlap("(t - s) mod 2 == 0", "(t + s) mod 2 == 1") == "empty");
   CHECK(overlap("s floordiv 8 < t floordiv 8", "s floordiv 8 == t floordiv 8") == "empty");
-  CHECK(overlap("s floordiv b < (t - W + 1) floordiv b", "s floordiv b >= (t - W + 1) floordiv b", {{"b", 64}}) == "empty");
+  CHECK(overlap("s floordiv b < (t - W + 1) floordiv b", "s floordiv b >= (t - W + 1) floordiv b", {{"b", 64}}) ==
+        "empty");
   CHECK(overlap("s floordiv 64 < (t - W + 1) floordiv 64", "0 <= t - s < W") == "empty");
   CHECK(overlap("#mask == 1", "#mask == 0") == "empty");
   CHECK(overlap("#mask == 1", "#other == 0") == "row 0 key 0 for some table");
@@ -132,14 +134,20 @@ TEST_CASE("defaults are preferred in counter-examples") {
 
 TEST_CASE("questions about known patterns are quick") {
   const std::map<std::string, int64_t> statics{{"stride", 128}, {"dil", 4}, {"b", 64}, {"l", 64}, {"d", 16}};
-  const char *texts[] = {
-      "s <= t", "0 <= t - s < W", "s <= t and (t - s < W or s < S)", "s <= t and (t - s) mod stride == 0",
-      "-W <= t - s <= W", "0 <= t - s < dil * W and (t - s) mod dil == 0",
-      "s <= t and (t floordiv stride == s floordiv stride or s mod stride >= stride - verts)",
-      "-1 <= t floordiv b - s floordiv b <= 1", "t < b or s < b or size_s - b <= t or size_s - b <= s",
-      "s <= t and (s < a or s floordiv b == t floordiv b)",
-      "s <= t and s floordiv l >= (t - W + 1) floordiv l and s mod l < l - 1", "s floordiv l < (t - W + 1) floordiv l",
-      "l * (s floordiv l) + l - 1 < t", "s <= t and #doc_t == #doc_s"};
+  const char *texts[] = {"s <= t",
+                         "0 <= t - s < W",
+                         "s <= t and (t - s < W or s < S)",
+                         "s <= t and (t - s) mod stride == 0",
+                         "-W <= t - s <= W",
+                         "0 <= t - s < dil * W and (t - s) mod dil == 0",
+                         "s <= t and (t floordiv stride == s floordiv stride or s mod stride >= stride - verts)",
+                         "-1 <= t floordiv b - s floordiv b <= 1",
+                         "t < b or s < b or size_s - b <= t or size_s - b <= s",
+                         "s <= t and (s < a or s floordiv b == t floordiv b)",
+                         "s <= t and s floordiv l >= (t - W + 1) floordiv l and s mod l < l - 1",
+                         "s floordiv l < (t - W + 1) floordiv l",
+                         "l * (s floordiv l) + l - 1 < t",
+                         "s <= t and #doc_t == #doc_s"};
   double worst = 0, total = 0;
   int questions = 0;
   auto ask = [&](auto question) {
@@ -214,7 +222,8 @@ TEST_CASE("hard sets end in time") {
       {"two large moduli", "t mod 2147483647 == 5 and t mod 2147483629 == 7"},
       {"three moduli", "(t + s) mod 65537 == 5 and (t - s) mod 65521 == 7 and (3 * t + s) mod 65519 == 11"},
       {"contradicting moduli", "(t + s) mod 65536 == 5 and (t - s) mod 65534 == 8"},
-      {"nested", "((t floordiv 3 + s) mod 1009 + (t + 2 * s) floordiv 7) mod 1013 == 500 and s mod 997 == 3 and t mod 991 == 2"},
+      {"nested",
+       "((t floordiv 3 + s) mod 1009 + (t + 2 * s) floordiv 7) mod 1013 == 500 and s mod 997 == 3 and t mod 991 == 2"},
       {"knapsack", "1234567 * t + 7654321 * s == 2147483647 * 3 - 1"},
       {"thin", "1000000 * t - 1000001 * s >= 1 and 1000000 * t - 1000001 * s <= 2 and s >= 77777"},
       {"symbols", "W mod 65537 == 3 and V mod 65521 == 4 and (W + V + t) mod 65519 == 9 and s == W and t > s"},
@@ -230,11 +239,13 @@ TEST_CASE("hard sets end in time") {
 TEST_CASE("too large a question is unknown, with the reason") {
   std::string many = "s <= t";
   for (int i = 0; i < 40; ++i)
-    many += " and (t + " + std::to_string(3 * i) + " * s) mod " + std::to_string(7 + i) + " <= " + std::to_string(5 + i);
+    many +=
+        " and (t + " + std::to_string(3 * i) + " * s) mod " + std::to_string(7 + i) + " <= " + std::to_string(5 + i);
   CHECK(say(findPoint(setOf(many))) ==
         "unknown: one of its disjuncts has too many conditions, params or floordiv and mod terms");
   std::string several = "t mod 1021 == 1 and s mod 1019 == 2 and (s + t) mod 1013 == 3 and (s - t) mod 1009 == 4";
-  CHECK(say(findPoint(setOf(several + " and (2 * s + t) mod 997 == 5 and (s + 3 * t) mod 991 == 6 and (5 * s + t) mod 983 == 1"))) ==
+  CHECK(say(findPoint(setOf(
+            several + " and (2 * s + t) mod 997 == 5 and (s + 3 * t) mod 991 == 6 and (5 * s + t) mod 983 == 1"))) ==
         "unknown: one of its disjuncts has too many conditions, params or floordiv and mod terms");
   std::string blocks = "t == 1 and s == 1";
   for (int i = 0; i < 20; ++i)

@@ -1,10 +1,10 @@
 // From the dialect's key sets to quasi-affine sets, against direct evaluation of the text, and the refusals.
-#include "FormulaText.h"
-#include "RandomFormula.h"
-#include "dialects/pattern/Pattern.h"
 #include "lib/analysis/SpecialiseSet.h"
+#include "dialects/pattern/Pattern.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include <doctest/doctest.h>
+#include "FormulaText.h"
+#include "RandomFormula.h"
 
 using namespace sattn;
 using namespace sattn::test;
@@ -19,8 +19,8 @@ MLIRContext &context() {
 
 /// The attribute of a set; text as in an op, comparisons are turned into the words of attributes.
 KeySetAttr keySet(std::string domain, std::string text, std::string *error = nullptr) {
-  for (auto [symbol, word] : {std::pair<std::string, std::string>{"<=", "le"}, {">=", "ge"}, {"==", "eq"}, {"<", "lt"},
-                              {">", "gt"}})
+  for (auto [symbol, word] :
+       {std::pair<std::string, std::string>{"<=", "le"}, {">=", "ge"}, {"==", "eq"}, {"<", "lt"}, {">", "gt"}})
     for (size_t at; (at = text.find(symbol)) != std::string::npos;)
       text.replace(at, symbol.size(), word);
   mlir::ScopedDiagnosticHandler handler(&context(), [&](mlir::Diagnostic &d) {
@@ -108,6 +108,8 @@ TEST_CASE("what has no value, or too large a one, is refused") {
   CHECK(errorOf("(t, s)", "s mod zero <= 3", bindings) == "mod by 0: the divisor must be positive");
   CHECK(errorOf("(t, s)", "s floordiv huge <= 3", bindings) ==
         "floordiv by 1099511627776: the largest divisor is 2^31");
-  CHECK(errorOf("(t, s)", "W * t <= s") == "'(W) * (t)' multiplies two variables: declare the param of one factor static");
-  CHECK(errorOf("(t, s)", "V * W <= s") == "'(V) * (W)' multiplies two variables: declare the param of one factor static");
+  CHECK(errorOf("(t, s)", "W * t <= s") ==
+        "'(W) * (t)' multiplies two variables: declare the param of one factor static");
+  CHECK(errorOf("(t, s)", "V * W <= s") ==
+        "'(V) * (W)' multiplies two variables: declare the param of one factor static");
 }

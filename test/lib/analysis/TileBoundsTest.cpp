@@ -1,13 +1,13 @@
 // Loop bounds and tile classes against brute force over shapes, offsets and params. Soundness is asserted for every
 // set; needless PARTIAL tiles (wholly visible or wholly invisible, yet visited with a mask) are counted, and must be
 // none where the sets are those that everyone uses.
+#include "lib/analysis/TileBounds.h"
+#include <doctest/doctest.h>
 #include "FormulaText.h"
 #include "RandomFormula.h"
-#include "lib/analysis/TileBounds.h"
 #include <chrono>
-#include <doctest/doctest.h>
-#include <iostream>
 #include <cstdlib>
+#include <iostream>
 
 using namespace sattn;
 using namespace sattn::test;
@@ -144,10 +144,19 @@ const std::vector<Pattern> &patterns() {
   static const std::vector<Pattern> list = {
       {"dense", "all", {}, {{}}, true},
       {"causal", "s <= t", {}, {{}}, true},
-      {"window", "0 <= t - s < W", {}, {{{"W", 1}}, {{"W", 5}}, {{"W", 17}}, {{"W", 1000}}, {{"W", 0}}, {{"W", -7}}},
+      {"window",
+       "0 <= t - s < W",
+       {},
+       {{{"W", 1}}, {{"W", 5}}, {{"W", 17}}, {{"W", 1000}}, {{"W", 0}}, {{"W", -7}}},
        true},
-      {"window_sinks", "s <= t and (t - s < W or s < S)", {},
-       {{{"W", 5}, {"S", 0}}, {{"W", 20}, {"S", 4}}, {{"W", 33}, {"S", 21}}, {{"W", 0}, {"S", 3}}, {{"W", 16}, {"S", -1}}},
+      {"window_sinks",
+       "s <= t and (t - s < W or s < S)",
+       {},
+       {{{"W", 5}, {"S", 0}},
+        {{"W", 20}, {"S", 4}},
+        {{"W", 33}, {"S", 21}},
+        {{"W", 0}, {"S", 3}},
+        {{"W", 16}, {"S", -1}}},
        true},
       {"longformer", "-W <= t - s <= W", {}, {{{"W", 0}}, {{"W", 7}}, {{"W", 40}}, {{"W", -1}}}, true},
       {"compressed", "16 * s + 31 <= t", {}, {{}}, true},
@@ -161,12 +170,21 @@ const std::vector<Pattern> &patterns() {
        {{"stride", 32}},
        {{{"verts", 3}}, {{"verts", 10}}, {{"verts", 32}}},
        false},
-      {"bigbird", "-1 <= t floordiv b - s floordiv b <= 1 or t < b or s < b or size_s - b <= t or size_s - b <= s",
-       {{"b", 8}}, {{{"size_s", 100}}}, false},
-      {"star", "s <= t and (s < a or s floordiv b == t floordiv b)", {{"b", 24}}, {{{"a", 0}}, {{"a", 11}}, {{"a", 30}}},
+      {"bigbird",
+       "-1 <= t floordiv b - s floordiv b <= 1 or t < b or s < b or size_s - b <= t or size_s - b <= s",
+       {{"b", 8}},
+       {{{"size_s", 100}}},
        false},
-      {"hils near", "s <= t and s floordiv l >= (t - W + 1) floordiv l and s mod l < l - 1", {{"l", 8}},
-       {{{"W", 1}}, {{"W", 20}}}, false},
+      {"star",
+       "s <= t and (s < a or s floordiv b == t floordiv b)",
+       {{"b", 24}},
+       {{{"a", 0}}, {{"a", 11}}, {{"a", 30}}},
+       false},
+      {"hils near",
+       "s <= t and s floordiv l >= (t - W + 1) floordiv l and s mod l < l - 1",
+       {{"l", 8}},
+       {{{"W", 1}}, {{"W", 20}}},
+       false},
       {"lifted open", "b * (s floordiv b) <= t", {{"b", 12}}, {{}}, false},
       {"lifted far", "b * (s floordiv b) + b - 1 < t - W", {{"b", 12}}, {{{"W", 3}}}, false},
       {"two moduli", "s <= t and (t - s) mod a == 1 and (t + 2 * s) mod b == 0", {{"a", 6}, {"b", 10}}, {{}}, false},
