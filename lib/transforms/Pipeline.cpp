@@ -8,6 +8,8 @@ namespace sattn {
 
 void buildFusedPipeline(mlir::OpPassManager &manager, StringRef bind) {
   manager.addNestedPass<PatternOp>(createSattnSpecialize({bind.str()}));
+  manager.addNestedPass<PatternOp>(createSattnVerifyCausal());
+  manager.addNestedPass<PatternOp>(createSattnVerifyDisjoint());
   manager.addNestedPass<PatternOp>(createSattnNormalizeSets());
   manager.addNestedPass<PatternOp>(mlir::createCSEPass());
 }

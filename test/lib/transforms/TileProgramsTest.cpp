@@ -158,7 +158,7 @@ sattn.pattern @hybrid<W: int = 6, static b: int = 8, static n: int = 2, scale: f
   %m = sattn.summarize mean %k blocks(b) ragged
   %a = sattn.score dot %q, %m
   %open = sattn.set (t, c(b)) : first(c) <= t
-  %sel = sattn.select top(n) %a where %open
+  %sel = sattn.select top(n) %a where %open force(last(1))
   %near = sattn.set (t, s) : t - s < W or s < 2
   %both = sattn.union %near, %sel
   %causal = sattn.set (t, s) : s <= t
@@ -210,8 +210,8 @@ sattn.pattern @two<static b: int = 8>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, D
   %a = sattn.score dot %q, %m scale(0.5)
   %am = sattn.reduce max %a over h to g
   %open = sattn.set (t, c(b)) : first(c) <= t
-  %near = sattn.set (t, c(b)) : first(c) <= t and t - last(c) < 24
-  %sel = sattn.select top(2) %am where %open force(first(1))
+  %near = sattn.set (t, c(b)) : 0 <= t - last(c) < 24
+  %sel = sattn.select top(2) %am where %open force(first(1) last(1))
   %ar = sattn.score dot %r, %m
   %sel2 = sattn.select top(3) %ar where %near force(last(2))
   %causal = sattn.set (t, s) : s <= t and (t - s < 20 or (s + h) mod 2 == 0)
