@@ -14,7 +14,6 @@ RowSource Lowering::scratchRows(int64_t rows, int64_t cols) {
   source.view.positionBytes = c.int64(rowBytes);
   source.view.headBytes = c.int64(0);
   source.view.limit = c.int64(rows);
-
   source.position = c.int64(0);
   source.rows = rows;
   return source;

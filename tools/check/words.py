@@ -36,7 +36,7 @@ RULES = [
          where=COMPILER),
     Rule(r"\bfile\s*\(\s*GLOB", "list the sources", endings=("CMakeLists.txt", ".cmake")),
     Rule(r"\b(TODO|FIXME|XXX|HACK)\b", "do it, or say in docs/rationale.md why not", endings=CXX + SCRIPTS + TEXTS),
-    Rule(r"(?<![\w.])/(work|farm)/|/tmp/wt\b|\bbash_jobs\b", "a path of one machine", endings=CXX + SCRIPTS + TEXTS),
+    Rule(r"(?<![\w.])/(home|root|work)/|(?<![\w.])/tmp/\w+/", "a path of one machine", endings=CXX + SCRIPTS + TEXTS),
     Rule(r"[ \t]+$", "trailing space", endings=CXX + SCRIPTS + TEXTS, unless=("docs/generated/", "LICENSE")),
     Rule(r"\t", "a tab: indent with spaces", endings=CXX + SCRIPTS + (".td", ".def", ".mlir", ".cmake")),
 ]

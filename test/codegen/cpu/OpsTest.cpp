@@ -1,28 +1,10 @@
 // Single tile ops against plain C++, at every level this machine runs: memory, arithmetic, reductions, maps.
-#include "test/codegen/cpu/Harness.h"
-#include "test/codegen/cpu/Programs.h"
+#include "test/codegen/cpu/OpHelpers.h"
 #include <cmath>
 #include <doctest/doctest.h>
 
 using namespace sattn::cpu;
 using namespace sattn::cpu::test;
-
-using Names = std::vector<std::pair<std::string, std::string>>;
-
-static std::string n(int64_t value) { return std::to_string(value); }
-
-static std::unique_ptr<Program> compiled(const std::string &text, Isa isa) {
-  std::string error;
-  auto program = Program::compile(text, isa, error);
-  REQUIRE_MESSAGE(program, error << "\n" << text);
-  return program;
-}
-
-static void fillNormal(Tensor &tensor, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<double> normal;
-  tensor.fill([&] { return normal(random); });
-}
 
 TEST_CASE("rows are loaded and stored in any element type, extent and grouping") {
   for (Isa isa : levels())

@@ -1,29 +1,11 @@
 // Masks, covers, partial softmax results and selections against plain C++, at every level this machine runs.
-#include "test/codegen/cpu/Harness.h"
-#include "test/codegen/cpu/Programs.h"
+#include "test/codegen/cpu/OpHelpers.h"
 #include <algorithm>
 #include <cmath>
 #include <doctest/doctest.h>
 
 using namespace sattn::cpu;
 using namespace sattn::cpu::test;
-
-using Names = std::vector<std::pair<std::string, std::string>>;
-
-static std::string n(int64_t value) { return std::to_string(value); }
-
-static std::unique_ptr<Program> compiled(const std::string &text, Isa isa) {
-  std::string error;
-  auto program = Program::compile(text, isa, error);
-  REQUIRE_MESSAGE(program, error << "\n" << text);
-  return program;
-}
-
-static void fillNormal(Tensor &tensor, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<double> normal;
-  tensor.fill([&] { return normal(random); });
-}
 
 static int64_t floorDiv(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 static int64_t mod(int64_t a, int64_t b) { return a - floorDiv(a, b) * b; }
