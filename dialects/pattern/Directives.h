@@ -44,7 +44,7 @@ inline auto refuseTables(OpAsmParser &parser) {
     auto parsed = parser.parseOptionalOperand(operand);
     if (!parsed.has_value() || failed(*parsed))
       return parsed;
-    return parser.emitError(operand.location, "a value cannot appear here: only params and integers can");
+    return parser.emitError(operand.location, "[SA0114] a value cannot appear here: only params and integers can");
   };
 }
 
@@ -104,7 +104,8 @@ template <typename AttrT> ParseResult parseWord(OpAsmParser &parser, AttrT &attr
     attribute = AttrT::get(parser.getContext(), *value);
     return success();
   }
-  auto error = parser.emitError(loc) << "unknown " << WordTraits<EnumT>::noun << " '" << word << "': use one of ";
+  auto error = parser.emitError(loc) << "[SA0136] unknown " << WordTraits<EnumT>::noun << " '" << word
+                                     << "': use one of ";
   for (uint32_t i = 0; i <= WordTraits<EnumT>::last; ++i)
     error << (i ? ", " : "") << stringifyEnum(static_cast<EnumT>(i));
   return error;
@@ -173,7 +174,7 @@ inline ParseResult parsePick(OpAsmParser &parser, ExprAttr &top, ExprAttr &above
   if (parseClause(parser, "top", top) || parseClause(parser, "above", above))
     return failure();
   if (!top && !above)
-    return parser.emitError(loc, "select needs 'top(n)', 'above(threshold)' or both");
+    return parser.emitError(loc, "[SA0127] select needs 'top(n)', 'above(threshold)' or both");
   return success();
 }
 inline void printPick(OpAsmPrinter &printer, Operation *, ExprAttr top, ExprAttr above) {
@@ -195,7 +196,7 @@ inline ParseResult parseForce(OpAsmParser &parser, ExprAttr &first, ExprAttr &la
     forced = set;
   }
   if (!first && !last && !forced)
-    return parser.emitError(loc, "force is empty: write force(first(n)), force(last(n)) or force(%set)");
+    return parser.emitError(loc, "[SA0127] force is empty: write force(first(n)), force(last(n)) or force(%set)");
   return success();
 }
 inline void printForce(OpAsmPrinter &printer, Operation *, ExprAttr first, ExprAttr last, Value forced) {
@@ -213,7 +214,7 @@ inline ParseResult parseForceEnds(OpAsmParser &parser, ExprAttr &first, ExprAttr
   if (parseClause(parser, "first", first) || parseClause(parser, "last", last))
     return failure();
   if (!first && !last)
-    return parser.emitError(loc, "force is empty: write force(first(n)), force(last(n)) or both");
+    return parser.emitError(loc, "[SA0135] force is empty: write force(first(n)), force(last(n)) or both");
   return success();
 }
 inline void printForceEnds(OpAsmPrinter &printer, Operation *op, ExprAttr first, ExprAttr last) {

@@ -49,15 +49,15 @@ LogicalResult FactsPass::roles() {
   llvm::StringSet<> seen;
   for (auto [argument, role] : llvm::zip(pattern.getBody().getArguments(), pattern.getRoles().getAsRange<RoleAttr>())) {
     if (!seen.insert(role.getName()).second)
-      return error(pattern) << "role '" << role.getName() << "' is declared twice";
+      return error(pattern) << "[SA0103] role '" << role.getName() << "' is declared twice";
     Facts facts;
     facts.isInt = role.getIsInt();
     for (AxisAttr axis : role.getAxes()) {
       if (axis.kind() == AxisKind::Unknown)
-        return error(pattern) << "role '" << role.getName() << "' has unknown axis '" << axis.getName()
+        return error(pattern) << "[SA0104] role '" << role.getName() << "' has unknown axis '" << axis.getName()
                               << "': axes are t, u (rows), s, c (keys), h, g (heads), D... (features) or a number";
       if (axis.isBlocks() && !axis.getLen())
-        return error(pattern) << "role '" << role.getName() << "' has axis '" << axis.getName()
+        return error(pattern) << "[SA0104] role '" << role.getName() << "' has axis '" << axis.getName()
                               << "' without a block length: write " << axis.getName() << "(l)";
       if (axis.isFeature())
         features.insert(axis.getName());
@@ -90,11 +90,11 @@ LogicalResult FactsPass::params() {
         return whole;
       });
       if (!param.getIsFloat() && !whole)
-        return error(pattern) << "param '" << param.getName() << "' is an int but its default '" << toText(value)
-                              << "' is not";
+        return error(pattern) << "[SA0103] param '" << param.getName() << "' is an int but its default '"
+                              << toText(value) << "' is not";
     }
     if (!declared.try_emplace(param.getName(), param).second)
-      return error(pattern) << "param '" << param.getName() << "' is declared twice";
+      return error(pattern) << "[SA0103] param '" << param.getName() << "' is declared twice";
   }
   for (auto role : pattern.getRoles().getAsRange<RoleAttr>())
     for (AxisAttr axis : role.getAxes())
@@ -105,18 +105,20 @@ LogicalResult FactsPass::params() {
 
 LogicalResult FactsPass::body() {
   if (pattern.getBody().empty() || pattern.getBody().front().empty() || !isa<YieldOp>(pattern.getBody().front().back()))
-    return error(pattern) << "body does not end with sattn.yield: yield " << pattern.getOutputs().size() << " results";
+    return error(pattern) << "[SA0106] body does not end with sattn.yield: yield " << pattern.getOutputs().size()
+                          << " results";
   Block &block = pattern.getBody().front();
   if (size_t lines = block.getOperations().size(); lines > maxPatternLines)
-    return error(pattern) << "has " << lines << " lines, more than " << maxPatternLines << ": split the pattern";
+    return error(pattern) << "[SA0137] has " << lines << " lines, more than " << maxPatternLines
+                          << ": split the pattern";
   for (Operation &op : block) {
     for (Value operand : op.getOperands())
       if (!result.facts.contains(operand))
-        return error(&op) << "operand is used before it is made: move its line up";
+        return error(&op) << "[SA0136] operand is used before it is made: move its line up";
     if (auto yield = dyn_cast<YieldOp>(op))
       return visitYield(yield);
     if (op.getNumResults() == 1 && op.getResult(0).use_empty())
-      return error(&op) << "result is never used: remove the line or yield it";
+      return error(&op) << "[SA0105] result is never used: remove the line or yield it";
     auto facts = visit(op);
     if (failed(facts))
       return failure();
@@ -133,24 +135,24 @@ FailureOr<Facts> FactsPass::visit(Operation &op) {
       .Case<ScoreOp, MapOp, NormalizeOp, ReduceOp, RebinOp, ColsumOp, WeighOp>([&](auto op) { return visit(op); })
       .Case<AccumulateOp, ReopenOp, MergeOp, FinalizeOp, LseOp, AttendOp, BlendOp>([&](auto op) { return visit(op); })
       .Default([&](Operation *op) -> FailureOr<Facts> {
-        return error(op) << "is not part of the pattern language: use ops of sattn only";
+        return error(op) << "[SA0136] is not part of the pattern language: use ops of sattn only";
       });
 }
 
 LogicalResult FactsPass::visitYield(YieldOp op) {
   if (op.getValues().size() != pattern.getOutputs().size())
-    return error(op) << "yields " << op.getValues().size() << " values but @" << pattern.getSymName() << " declares "
-                     << pattern.getOutputs().size() << " results";
+    return error(op) << "[SA0106] yields " << op.getValues().size() << " values but @" << pattern.getSymName()
+                     << " declares " << pattern.getOutputs().size() << " results";
   return success();
 }
 
 LogicalResult FactsPass::nothingIdle() {
   for (auto [argument, role] : llvm::zip(pattern.getBody().getArguments(), pattern.getRoles().getAsRange<RoleAttr>()))
     if (argument.use_empty())
-      return error(pattern) << "role '" << role.getName() << "' is never used: remove it";
+      return error(pattern) << "[SA0105] role '" << role.getName() << "' is never used: remove it";
   for (auto param : pattern.getParams().getAsRange<ParamAttr>())
     if (!usedParams.contains(param.getName()))
-      return error(pattern) << "param '" << param.getName() << "' is never used: remove it";
+      return error(pattern) << "[SA0105] param '" << param.getName() << "' is never used: remove it";
   return success();
 }
 
@@ -158,7 +160,7 @@ FailureOr<PatternFacts> FactsPass::run() {
   llvm::StringSet<> outputs;
   for (StringRef name : pattern.getOutputs().getAsValueRange<mlir::StringAttr>())
     if (!outputs.insert(name).second)
-      return error(pattern) << "result '" << name << "' is declared twice";
+      return error(pattern) << "[SA0103] result '" << name << "' is declared twice";
   if (failed(roles()) || failed(params()) || failed(body()) || failed(nothingIdle()))
     return failure();
   return std::move(result);

@@ -16,18 +16,18 @@ LogicalResult FactsPass::names(Operation *op, ExprAttr expr, Names scope) {
       usedParams.insert(name);
     } else if (axisKindOf(name) == AxisKind::Features) {
       if (!features.contains(name))
-        ok = error(op) << "unknown feature axis '" << name << "': no role has it";
+        ok = error(op) << "[SA0101] unknown feature axis '" << name << "': no role has it";
     } else if (llvm::is_contained(scope, name)) {
       return true;
     } else if (name == "z") {
-      ok = error(op) << "'z' stands for a score: it is known in sattn.map only";
+      ok = error(op) << "[SA0102] 'z' stands for a score: it is known in sattn.map only";
     } else if (axisKindOf(name) != AxisKind::Unknown) {
       SmallVector<StringRef> known(scope);
       llvm::sort(known);
-      ok = error(op) << "position '" << name << "' is not in scope here: in scope are "
+      ok = error(op) << "[SA0102] position '" << name << "' is not in scope here: in scope are "
                      << (known.empty() ? "none" : "'" + llvm::join(known, "', '") + "'");
     } else {
-      ok = error(op) << "unknown name '" << name << "': declare it as a param of @" << pattern.getSymName()
+      ok = error(op) << "[SA0101] unknown name '" << name << "': declare it as a param of @" << pattern.getSymName()
                      << " or pass it as a table";
     }
     return true;
@@ -47,23 +47,25 @@ LogicalResult FactsPass::calls(Operation *op, ExprAttr expr, bool ofPositions, b
       StringRef axis = kids.size() == 1 && kids[0].is(ExprKind::Name) ? kids[0].getText() : "";
       AxisKind kind = axisKindOf(axis);
       if (bounds && kind != AxisKind::KeyBlocks && kind != AxisKind::RowBlocks)
-        ok = error(op) << "'" << toText(e) << "' needs a block position: "
+        ok = error(op) << "[SA0108] '" << toText(e) << "' needs a block position: "
                        << (kind == AxisKind::Keys || kind == AxisKind::Rows ? axis + " is a single token"
                                                                             : Twine("write ") + callee + "(c)");
       else if (size && !positions.contains(axis) && !heads.contains(axis))
-        ok = error(op) << "'" << toText(e) << "' needs an axis of a role: write size(s), size(t) or size(h)";
+        ok = error(op) << "[SA0108] '" << toText(e) << "' needs an axis of a role: write size(s), size(t) or size(h)";
       else if (size && (kind == AxisKind::KeyBlocks || kind == AxisKind::RowBlocks))
-        ok = error(op) << "'" << toText(e) << "' counts blocks: compare tokens with size(s) or rows with size(t)";
+        ok = error(op) << "[SA0108] '" << toText(e)
+                       << "' counts blocks: compare tokens with size(s) or rows with size(t)";
       return !size;
     }
     auto arity = valueFunctionArity(callee);
     if (!ofValues || !arity)
-      ok = error(op) << "unknown function '" << callee << "': "
+      ok = error(op) << "[SA0101] unknown function '" << callee << "': "
                      << (ofValues      ? "use max, min, abs, exp, log, tanh, sigmoid, relu or rsqrt"
                          : ofPositions ? "use first(c), last(c) or size(s)"
                                        : "integers are sums and products of params");
     else if (kids.size() != *arity)
-      ok = error(op) << "function '" << callee << "' was given " << kids.size() << " arguments but takes " << *arity;
+      ok = error(op) << "[SA0101] function '" << callee << "' was given " << kids.size() << " arguments but takes "
+                     << *arity;
     return succeeded(ok);
   });
   return ok;
@@ -91,17 +93,17 @@ LogicalResult FactsPass::integer(Operation *op, ExprAttr number, StringRef claus
       return false;
     auto param = e.is(ExprKind::Name) ? declared.find(e.getText()) : declared.end();
     if (e.is(ExprKind::Table))
-      ok = error(op) << "a value cannot appear here: only params and integers can";
+      ok = error(op) << "[SA0114] a value cannot appear here: only params and integers can";
     else if (e.is(ExprKind::Float) || e.is(ExprKind::Div) || conditionIn(e))
-      ok = error(op) << "'" << clause << "(" << toText(number) << ")' is not an integer: write a whole number";
+      ok = error(op) << "[SA0114] '" << clause << "(" << toText(number) << ")' is not an integer: write a whole number";
     else if (param != declared.end() && param->second.getIsFloat())
-      ok = error(op) << "param '" << e.getText() << "' is a float but '" << clause << "' takes an integer";
+      ok = error(op) << "[SA0114] param '" << e.getText() << "' is a float but '" << clause << "' takes an integer";
     return succeeded(ok);
   });
   if (failed(ok))
     return failure();
   if (auto value = literalInt(number); value && *value < least)
-    return error(op) << "'" << clause << "(" << *value << ")' is out of range: it must be at least " << least;
+    return error(op) << "[SA0114] '" << clause << "(" << *value << ")' is out of range: it must be at least " << least;
   return success();
 }
 
@@ -113,22 +115,23 @@ LogicalResult FactsPass::real(Operation *op, ExprAttr number, StringRef clause) 
   LogicalResult ok = success();
   walkExpr(number, [&](ExprAttr e) {
     if (e.is(ExprKind::Table))
-      ok = error(op) << "a value cannot appear here: only params and integers can";
+      ok = error(op) << "[SA0114] a value cannot appear here: only params and integers can";
     return succeeded(ok);
   });
   if (failed(ok))
     return failure();
   if (ExprAttr condition = conditionIn(number))
-    return error(op) << "'" << toText(condition) << "' is a condition: '" << clause << "' takes a number";
+    return error(op) << "[SA0114] '" << toText(condition) << "' is a condition: '" << clause << "' takes a number";
   return success();
 }
 
-LogicalResult FactsPass::isStatic(Operation *op, ExprAttr expr, StringRef why) {
+LogicalResult FactsPass::isStatic(Operation *op, ExprAttr expr, StringRef message) {
   LogicalResult ok = success();
+  auto [before, after] = message.split("{}");
   walkExpr(expr, [&](ExprAttr e) {
     auto param = e.is(ExprKind::Name) ? declared.find(e.getText()) : declared.end();
     if (succeeded(ok) && param != declared.end() && !param->second.getIsStatic())
-      ok = error(op) << "param '" << e.getText() << "' " << why << ": declare it static";
+      ok = error(op) << before << e.getText() << after;
     return succeeded(ok);
   });
   return ok;
@@ -139,17 +142,30 @@ LogicalResult FactsPass::blocks(Operation *op, AxisAttr axis) {
   if (!len)
     return success();
   if (failed(integer(op, len, "blocks", 1)) || failed(integer(op, stride, "stride", 1)) ||
-      failed(isStatic(op, len, "is a block length")) || failed(isStatic(op, stride, "is a block stride")))
+      failed(isStatic(op, len, "[SA0111] param '{}' is a block length: declare it static")) ||
+      failed(isStatic(op, stride, "[SA0111] param '{}' is a block stride: declare it static")))
     return failure();
   auto l = literalInt(len), d = literalInt(stride);
   if (l && *l > maxDivisor)
-    return error(op) << "'blocks(" << *l << ")' is out of range: it must be at most " << maxDivisor;
+    return error(op) << "[SA0111] 'blocks(" << *l << ")' is out of range: it must be at most " << maxDivisor;
   if (l && d && *d > *l)
-    return error(op) << "blocks(" << *l << ", " << *d << ") leave gaps: the stride must not exceed the length";
+    return error(op) << "[SA0111] blocks(" << *l << ", " << *d << ") leave gaps: the stride must not exceed the length";
   if (axis.kind() == AxisKind::RowBlocks && axis.overlaps())
-    return error(op) << "row blocks '" << toText(axis) << "' overlap: a row belongs to one block, write u("
+    return error(op) << "[SA0111] row blocks '" << toText(axis) << "' overlap: a row belongs to one block, write u("
                      << toText(len) << ")";
   return success();
+}
+
+/// Numbers that are known before a call: literals and static params.
+static bool isKnownBeforeCall(ExprAttr expr, const llvm::StringMap<ParamAttr> &params) {
+  bool isKnown = true;
+  walkExpr(expr, [&](ExprAttr e) {
+    auto param = e.is(ExprKind::Name) ? params.find(e.getText()) : params.end();
+    isKnown &= !e.is(ExprKind::Call) && !e.is(ExprKind::Table) &&
+               (!e.is(ExprKind::Name) || (param != params.end() && param->second.getIsStatic()));
+    return isKnown;
+  });
+  return isKnown;
 }
 
 LogicalResult FactsPass::factors(Operation *op, ExprAttr expr) {
@@ -158,11 +174,15 @@ LogicalResult FactsPass::factors(Operation *op, ExprAttr expr) {
     if (failed(ok))
       return false;
     if (e.is(ExprKind::FloorDiv) || e.is(ExprKind::Mod))
-      ok = isStatic(op, e.getKids()[1], "divides a position");
+      ok = isStatic(op, e.getKids()[1], "[SA0110] param '{}' divides a position: declare it static");
     else if (e.is(ExprKind::Mul) && isPositional(e))
       for (ExprAttr kid : e.getKids())
         if (succeeded(ok) && !isPositional(kid))
-          ok = isStatic(op, kid, "scales a position");
+          ok = isStatic(op, kid, "[SA0109] param '{}' scales a position: declare it static");
+    if (succeeded(ok) && e.is(ExprKind::Mul) && !isPositional(e) &&
+        llvm::none_of(e.getKids(), [&](ExprAttr kid) { return isKnownBeforeCall(kid, declared); }))
+      ok = error(op) << "[SA0109] '" << toText(e)
+                     << "' multiplies two numbers that only a call knows: declare one of them static";
     return succeeded(ok);
   });
   return ok;
@@ -172,12 +192,12 @@ LogicalResult FactsPass::load(Operation *op, ExprAttr load, Value table) {
   const Facts &facts = of(table);
   ArrayRef<ExprAttr> indices = load.getKids();
   if (indices.size() != facts.axes.size())
-    return error(op, table) << "table has " << facts.axes.size() << " axes but " << indices.size()
+    return error(op, table) << "[SA0115] table has " << facts.axes.size() << " axes but " << indices.size()
                             << " indices: give one index for each axis";
   for (auto [axis, index] : llvm::zip(facts.axes, indices)) {
     auto value = literalInt(index);
     if (axis.isFixed() && value && (*value < 0 || *value >= axis.getSize()))
-      return error(op, table) << "index " << *value << " is outside an axis of size " << axis.getSize()
+      return error(op, table) << "[SA0115] index " << *value << " is outside an axis of size " << axis.getSize()
                               << ": the last one is " << axis.getSize() - 1;
     // Positions and heads that the index mentions, outside nested loads.
     bool byHead = false, byPosition = false;
@@ -188,7 +208,7 @@ LogicalResult FactsPass::load(Operation *op, ExprAttr load, Value table) {
       return !e.is(ExprKind::Table);
     });
     if ((axis.isHead() && byPosition) || (axis.isPosition() && byHead))
-      return error(op, table) << "axis '" << toText(axis) << "' is indexed by '" << toText(index)
+      return error(op, table) << "[SA0116] axis '" << toText(axis) << "' is indexed by '" << toText(index)
                               << "': a head axis takes a head, a position axis takes a position";
   }
   return success();
@@ -200,16 +220,17 @@ LogicalResult FactsPass::tables(Operation *op, ExprAttr expr, mlir::OperandRange
     if (failed(ok) || !e.is(ExprKind::Table))
       return succeeded(ok);
     if (e.getValue() < 0 || size_t(e.getValue()) >= operands.size()) {
-      ok = error(op) << "formula loads table " << e.getValue() << " but the op has " << operands.size() << " tables";
+      ok = error(op) << "[SA0136] formula loads table " << e.getValue() << " but the op has " << operands.size()
+                     << " tables";
       return false;
     }
     Value table = operands[e.getValue()];
     if (of(table).selection)
-      ok = error(op, table) << "weights belong to the slots of a selection: use them in sattn.blend";
+      ok = error(op, table) << "[SA0131] weights belong to the slots of a selection: use them in sattn.blend";
     else if (!e.getKids().empty())
       ok = load(op, e, table);
     else if (!bareAllowed)
-      ok = error(op, table) << "table is used without an index: write it with one index for each axis "
+      ok = error(op, table) << "[SA0115] table is used without an index: write it with one index for each axis "
                             << axesText(of(table).axes);
     return succeeded(ok);
   });

@@ -74,11 +74,11 @@ private:
   LogicalResult integer(Operation *op, ExprAttr number, StringRef clause, int64_t least);
   /// A float over params.
   LogicalResult real(Operation *op, ExprAttr number, StringRef clause);
-  /// (C10), (C11): no dynamic param in `expr`; `why` says what it is.
-  LogicalResult isStatic(Operation *op, ExprAttr expr, StringRef why);
+  /// (C9) to (C11): no dynamic param in `expr`; its name stands for {} in `message`.
+  LogicalResult isStatic(Operation *op, ExprAttr expr, StringRef message);
   /// (C11): the block length and stride of an axis.
   LogicalResult blocks(Operation *op, AxisAttr axis);
-  /// (C10): divisors, and params that scale positions, are static.
+  /// (C9), (C10): divisors, params that scale positions, and one factor of every other product are static.
   LogicalResult factors(Operation *op, ExprAttr expr);
   /// (C15), (C16): loads have one index for each axis, of its kind and inside it.
   LogicalResult tables(Operation *op, ExprAttr expr, mlir::OperandRange operands, bool bareAllowed);
@@ -87,8 +87,8 @@ private:
   // FactsScores.cpp: how sets meet scores
   /// (C21) to (C25): the set has the score's rows, columns and heads; blocks lift to tokens where `lift`.
   LogicalResult fits(Operation *op, Value set, Value score, bool lift = true);
-  /// The operand has the axes `[row, head]` of the score, as an lse does.
-  LogicalResult perRow(Operation *op, Value operand, const Facts &score, StringRef what);
+  /// An lse has the axes `[row, head]` of the score.
+  LogicalResult perRow(Operation *op, Value lse, const Facts &score);
   /// (C34): both operands stand at the same rows.
   LogicalResult sameRows(Operation *op, Value a, Value b);
 

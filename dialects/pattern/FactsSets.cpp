@@ -22,8 +22,9 @@ FailureOr<Facts> FactsPass::visit(SetOp op) {
     return failure();
   for (Value table : op.getTables())
     if (!of(table).isInt)
-      return error(op, table) << "table of a set holds floats: a set compares integers, declare the role as int"
-                              << axesText(of(table).axes);
+      return error(op, table)
+             << "[SA0115] table of a set holds floats: a set compares integers, declare the role as int"
+             << axesText(of(table).axes);
 
   // A formula over a head makes one set for each such head.
   llvm::StringSet<> mentioned;
@@ -36,7 +37,7 @@ FailureOr<Facts> FactsPass::visit(SetOp op) {
     if (!mentioned.contains(head.getKey()))
       continue;
     if (facts.head && facts.head.getName() != head.getKey())
-      return error(op) << "set depends on heads " << headText(facts.head) << " and '" << head.getKey()
+      return error(op) << "[SA0125] set depends on heads " << headText(facts.head) << " and '" << head.getKey()
                        << "': split it into one set for each";
     facts.head = AxisAttr::named(op.getContext(), head.getKey());
   }
@@ -58,13 +59,15 @@ FailureOr<Facts> FactsPass::visit(ListedOp op) {
   const Facts &idx = of(op.getIdx());
   const Facts &owner = op.getPtr() ? of(op.getPtr()) : idx;
   if (!idx.isInt)
-    return error(op, op.getIdx()) << "list of blocks is not an int role: declare it as int" << axesText(idx.axes);
+    return error(op, op.getIdx()) << "[SA0135] list of blocks is not an int role: declare it as int"
+                                  << axesText(idx.axes);
   if (!owner.isInt)
-    return error(op, op.getPtr()) << "list of blocks is not an int role: declare it as int" << axesText(owner.axes);
+    return error(op, op.getPtr()) << "[SA0135] list of blocks is not an int role: declare it as int"
+                                  << axesText(owner.axes);
   AxisAttr row = owner.position();
   if (!row || !row.isRow())
     return error(op, op.getPtr() ? op.getPtr() : op.getIdx())
-           << "list has no row axis: declare it over t, or over u(l) for one list a row block";
+           << "[SA0135] list has no row axis: declare it over t, or over u(l) for one list a row block";
   Facts facts;
   facts.row = row;
   facts.key = AxisAttr::blocks(op.getContext(), "c", op.getBlock());
@@ -82,8 +85,8 @@ LogicalResult FactsPass::joinHeads(Operation *op, mlir::OperandRange sets, Facts
       continue;
     // Query heads are finer than kv heads; two different head axes of one kind do not meet.
     if (facts.head && head.kind() == facts.head.kind())
-      return error(op, set) << "sets are made for each " << headText(facts.head) << " and for each " << headText(head)
-                            << ": reduce both to the same heads";
+      return error(op, set) << "[SA0125] sets are made for each " << headText(facts.head) << " and for each "
+                            << headText(head) << ": reduce both to the same heads";
     if (!facts.head || head.kind() == AxisKind::QueryHeads)
       facts.head = head;
   }
@@ -99,11 +102,12 @@ FailureOr<Facts> FactsPass::algebra(Operation *op, mlir::OperandRange sets) {
     const Facts &other = of(set);
     bool isBlocks = other.key.kind() == AxisKind::KeyBlocks;
     if (tokens && isBlocks && other.key.overlaps())
-      return error(op, set) << "blocks '" << toText(other.key)
+      return error(op, set) << "[SA0123] blocks '" << toText(other.key)
                             << "' overlap, so a key could be visited twice: rebin the score to disjoint blocks before "
                                "selecting";
     if (!tokens && !other.key.sameBlocks(facts.key))
-      return error(op, set) << "sets are over different blocks '" << toText(facts.key) << "' and '" << toText(other.key)
+      return error(op, set) << "[SA0124] sets are over different blocks '" << toText(facts.key) << "' and '"
+                            << toText(other.key)
                             << "': bring one of them to tokens by intersecting it with a set over (t, s)";
   }
   // Rows and keys of different grain meet at single rows and tokens.
@@ -144,10 +148,10 @@ FailureOr<Facts> FactsPass::visit(SelectOp op) {
     return failure();
   int64_t forced = literalInt(first).value_or(0), more = literalInt(last).value_or(0);
   if (auto n = literalInt(top); n && forced <= INT64_MAX - more && forced + more > *n)
-    return error(op) << "forces " << forced + more << " but selects " << *n
+    return error(op) << "[SA0127] forces " << forced + more << " but selects " << *n
                      << ": forced ones count inside top, raise it or force fewer";
   if (z.key.kind() == AxisKind::KeyBlocks && z.key.overlaps())
-    return error(op, op.getZ()) << "blocks '" << toText(z.key)
+    return error(op, op.getZ()) << "[SA0123] blocks '" << toText(z.key)
                                 << "' overlap, so a key could be visited twice: rebin the score to disjoint blocks "
                                    "before selecting";
   if (failed(fits(op, op.getWhere(), op.getZ())) || (op.getForced() && failed(fits(op, op.getForced(), op.getZ()))))

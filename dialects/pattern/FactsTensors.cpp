@@ -15,19 +15,19 @@ FailureOr<Facts> FactsPass::visit(SummarizeOp op) {
   Facts facts = of(op.getX());
   AxisAttr position = facts.position();
   if (!position || position.isBlocks())
-    return error(op, op.getX()) << "only tokens or rows can be summarized: the operand has "
+    return error(op, op.getX()) << "[SA0135] only tokens or rows can be summarized: the operand has "
                                 << (position ? "blocks '" + toText(position) + "'" : std::string("no position axis"));
   if (facts.minmax)
-    return error(op, op.getX()) << "operand is a minmax summary: only sattn.score bound reads it";
+    return error(op, op.getX()) << "[SA0118] operand is a minmax summary: only sattn.score bound reads it";
   bool ofRows = position.kind() == AxisKind::Rows;
   AxisAttr summary =
       AxisAttr::blocks(op.getContext(), ofRows ? "u" : "c", op.getLen(), op.getStrideAttr(), op.getRagged());
   if (failed(blocks(op, summary)))
     return failure();
   if (op.getRagged() && ofRows)
-    return error(op) << "row blocks always cover the last rows: remove 'ragged'";
+    return error(op) << "[SA0135] row blocks always cover the last rows: remove 'ragged'";
   if (op.getRagged() && summary.overlaps())
-    return error(op) << "ragged blocks must be disjoint: '" << toText(summary) << "' overlap";
+    return error(op) << "[SA0135] ragged blocks must be disjoint: '" << toText(summary) << "' overlap";
   if (ofRows)
     summary = rowBlocks(op.getLen());
   replaceAxis(facts.axes, [&](AxisAttr axis) { return axis == position; }, summary);
@@ -39,9 +39,9 @@ FailureOr<Facts> FactsPass::visit(SummarizeOp op) {
 FailureOr<Facts> FactsPass::visit(EncodeOp op) {
   Facts facts = of(op.getX());
   if (facts.minmax)
-    return error(op, op.getX()) << "operand is a minmax summary: only sattn.score bound reads it";
+    return error(op, op.getX()) << "[SA0118] operand is a minmax summary: only sattn.score bound reads it";
   if (!facts.feature())
-    return error(op, op.getX()) << "only rows of features can be encoded: the operand has axes "
+    return error(op, op.getX()) << "[SA0135] only rows of features can be encoded: the operand has axes "
                                 << axesText(facts.axes);
   if (auto levels = op.getLevelsAttr())
     for (ExprAttr level : levels.getAsRange<ExprAttr>())
@@ -55,9 +55,10 @@ FailureOr<Facts> FactsPass::visit(PrefixOp op) {
   Facts facts = of(op.getX());
   AxisAttr feature = facts.feature();
   if (!feature)
-    return error(op, op.getX()) << "operand has no feature axis to take a prefix of: its axes are "
+    return error(op, op.getX()) << "[SA0135] operand has no feature axis to take a prefix of: its axes are "
                                 << axesText(facts.axes);
-  if (failed(integer(op, op.getWidth(), "to", 1)) || failed(isStatic(op, op.getWidth(), "is the width of a tensor")))
+  if (failed(integer(op, op.getWidth(), "to", 1)) ||
+      failed(isStatic(op, op.getWidth(), "[SA0111] param '{}' is the width of a tensor: declare it static")))
     return failure();
   replaceAxis(
       facts.axes, [](AxisAttr axis) { return axis.isFeature(); },
@@ -71,9 +72,10 @@ FailureOr<Facts> FactsPass::visit(RouteOp op) {
       failed(integer(op, op.getLastAttr(), "last", 0)))
     return failure();
   if (!facts.position() || facts.feature())
-    return error(op, op.getX()) << "routing needs one number for each position and head, such as [t, h]: the operand "
-                                   "has axes "
-                                << axesText(facts.axes);
+    return error(op, op.getX())
+           << "[SA0135] routing needs one number for each position and head, such as [t, h]: the operand "
+              "has axes "
+           << axesText(facts.axes);
   facts.head = facts.headAxis();
   facts.slots = op.getTop();
   return facts;
@@ -83,11 +85,11 @@ FailureOr<Facts> FactsPass::visit(GatherOp op) {
   Facts facts = of(op.getX());
   const Facts &rows = of(op.getRows());
   if (facts.headAxis() != rows.head)
-    return error(op, op.getRows()) << "rows are chosen for each " << headText(rows.head)
+    return error(op, op.getRows()) << "[SA0135] rows are chosen for each " << headText(rows.head)
                                    << " but the operand has heads " << headText(facts.headAxis())
                                    << ": route and gather over the same heads";
   if (!facts.position())
-    return error(op, op.getX()) << "operand has no position axis to gather along: its axes are "
+    return error(op, op.getX()) << "[SA0135] operand has no position axis to gather along: its axes are "
                                 << axesText(facts.axes);
   facts.gatheredAt = op.getRows();
   return facts;
@@ -96,7 +98,8 @@ FailureOr<Facts> FactsPass::visit(GatherOp op) {
 FailureOr<Facts> FactsPass::visit(ScatterOp op) {
   Facts facts = of(op.getX());
   if (facts.gatheredAt != op.getRows())
-    return error(op, op.getX()) << "operand was not gathered at these rows: gather and scatter need the same rows";
+    return error(op, op.getX())
+           << "[SA0134] operand was not gathered at these rows: gather and scatter need the same rows";
   facts.gatheredAt = Value();
   return facts;
 }
@@ -104,12 +107,12 @@ FailureOr<Facts> FactsPass::visit(ScatterOp op) {
 FailureOr<Facts> FactsPass::visit(SmoothOp op) {
   Facts facts = of(op.getX());
   if (!facts.position())
-    return error(op, op.getX()) << "operand has no position axis to smooth along: its axes are "
+    return error(op, op.getX()) << "[SA0135] operand has no position axis to smooth along: its axes are "
                                 << axesText(facts.axes);
   if (failed(integer(op, op.getWidth(), "width", 1)))
     return failure();
   if (auto width = literalInt(op.getWidth()); width && *width % 2 == 0)
-    return error(op) << "'width(" << *width << ")' is even: centred pooling needs an odd width";
+    return error(op) << "[SA0135] 'width(" << *width << ")' is even: centred pooling needs an odd width";
   return facts;
 }
 
@@ -129,12 +132,12 @@ FailureOr<Facts> FactsPass::visit(MixOp op) {
     }
     const Facts &known = of(whole);
     if (facts.gatheredAt != known.gatheredAt) {
-      ok = error(op, operand) << "one operand is gathered and the other is not: gather both at the same rows";
+      ok = error(op, operand) << "[SA0134] one operand is gathered and the other is not: gather both at the same rows";
     } else if (facts.feature() && known.feature() && facts.feature() != known.feature()) {
-      ok = error(op, operand) << "outputs have different feature axes '" << toText(known.feature()) << "' and '"
-                              << toText(facts.feature()) << "'";
+      ok = error(op, operand) << "[SA0135] outputs have different feature axes '" << toText(known.feature())
+                              << "' and '" << toText(facts.feature()) << "'";
     } else if (facts.position() != known.position() || facts.headAxis() != known.headAxis()) {
-      ok = error(op, operand) << "outputs have different rows or heads: " << axesText(known.axes) << " and "
+      ok = error(op, operand) << "[SA0135] outputs have different rows or heads: " << axesText(known.axes) << " and "
                               << axesText(facts.axes);
     }
     if (facts.feature() && !known.feature())
@@ -144,10 +147,10 @@ FailureOr<Facts> FactsPass::visit(MixOp op) {
   if (failed(ok))
     return failure();
   if (!whole)
-    return error(op) << "mixes no output: use at least one operand without an index";
+    return error(op) << "[SA0135] mixes no output: use at least one operand without an index";
   Facts facts = of(whole);
   if (facts.minmax)
-    return error(op, whole) << "operand is a minmax summary: only sattn.score bound reads it";
+    return error(op, whole) << "[SA0118] operand is a minmax summary: only sattn.score bound reads it";
 
   SmallVector<StringRef> scope;
   for (AxisAttr axis : facts.axes)

@@ -17,13 +17,14 @@ ParseResult FormulaParser::enter() {
   if (++depth <= maxDepth)
     return success();
   return parser.emitError(parser.getCurrentLocation(),
-                          "formula is nested deeper than 64 levels: split it into named sets");
+                          "[SA0113] formula is nested deeper than 64 levels: split it into named sets");
 }
 
 ParseResult FormulaParser::count() {
   if (++nodes <= maxNodes)
     return success();
-  return parser.emitError(parser.getCurrentLocation(), "formula has more than 1000 terms: split it into named sets");
+  return parser.emitError(parser.getCurrentLocation(),
+                          "[SA0113] formula has more than 1000 terms: split it into named sets");
 }
 
 bool FormulaParser::accept(StringRef word) {
@@ -42,7 +43,7 @@ FailureOr<ExprAttr> FormulaParser::node(llvm::SMLoc loc, ExprKind kind, ArrayRef
   bool connects = kind == ExprKind::And || kind == ExprKind::Or || kind == ExprKind::Not;
   for (ExprAttr kid : kids)
     if (!connects && isCondition(kid))
-      return parser.emitError(loc) << "'" << toText(kid)
+      return parser.emitError(loc) << "[SA0112] '" << toText(kid)
                                    << "' is a condition: it cannot be part of a sum or comparison";
   if (count())
     return failure();
@@ -100,7 +101,7 @@ FailureOr<FormulaParser::Comparison> FormulaParser::comparison() {
   bool greater = !less && succeeded(parser.parseOptionalGreater());
   bool equal = succeeded(parser.parseOptionalEqual());
   if (equal && !less && !greater && failed(parser.parseOptionalEqual()))
-    return parser.emitError(parser.getCurrentLocation(), "expected '==': a set compares, it does not assign");
+    return parser.emitError(parser.getCurrentLocation(), "[SA0112] expected '==': a set compares, it does not assign");
   return Comparison{less, greater, equal};
 }
 
@@ -163,7 +164,7 @@ ParseResult FormulaParser::list(SmallVectorImpl<ExprAttr> &items) {
     if (failed(item))
       return failure();
     if (isCondition(*item))
-      return parser.emitError(loc) << "'" << toText(*item)
+      return parser.emitError(loc) << "[SA0112] '" << toText(*item)
                                    << "' is a condition: it cannot be part of a sum or comparison";
     items.push_back(*item);
     return success();
@@ -204,7 +205,7 @@ FailureOr<ExprAttr> FormulaParser::primary() {
     if (parser.parseInteger(index) || parser.parseRParen())
       return failure();
     if (index < 0 || index >= maxNodes)
-      return parser.emitError(loc, "table index is out of range: tables are numbered from 0");
+      return parser.emitError(loc, "[SA0136] table index is out of range: tables are numbered from 0");
     return indices();
   }
   if (list(kids) || parser.parseRParen())
@@ -228,10 +229,10 @@ FailureOr<ExprAttr> FormulaParser::literal() {
     return failure();
   auto number = dyn_cast_or_null<mlir::FloatAttr>(attribute);
   if (!number)
-    return parser.emitError(loc, "expected a number, a name, a value or '('");
+    return parser.emitError(loc, "[SA0136] expected a number, a name, a value or '('");
   double x = number.getValueAsDouble();
   if (!std::isfinite(x))
-    return parser.emitError(loc, "number is too large for a 64-bit float");
+    return parser.emitError(loc, "[SA0136] number is too large for a 64-bit float");
   return floatExpr(context, x);
 }
 
@@ -256,7 +257,7 @@ FailureOr<AxisAttr> parseAxis(mlir::AsmParser &parser, FormulaParser::TableFn ta
     if (failed(*integer))
       return failure();
     if (size < 1)
-      return parser.emitError(loc) << "axis has size " << size << ": it must be at least 1";
+      return parser.emitError(loc) << "[SA0104] axis has size " << size << ": it must be at least 1";
     return AxisAttr::fixed(context, size);
   }
   StringRef name;
@@ -267,7 +268,7 @@ FailureOr<AxisAttr> parseAxis(mlir::AsmParser &parser, FormulaParser::TableFn ta
   ExprAttr len, stride;
   AxisKind kind = axisKindOf(name);
   if (kind != AxisKind::RowBlocks && kind != AxisKind::KeyBlocks)
-    return parser.emitError(loc) << "axis '" << name
+    return parser.emitError(loc) << "[SA0104] axis '" << name
                                  << "' cannot have a block length: only c (key blocks) and u (row blocks) can";
   if (parseNumber(parser, len, tables) ||
       (succeeded(parser.parseOptionalComma()) && parseNumber(parser, stride, tables)) || parser.parseRParen())
@@ -296,12 +297,13 @@ FailureOr<KeySetAttr> parseKeySet(mlir::AsmParser &parser, FormulaParser::TableF
   if (parseDomain(parser, row, key) || parser.parseColon())
     return failure();
   if (!row.isRow() || !key.isKey())
-    return parser.emitError(domain) << "set is over (" << toText(row) << ", " << toText(key)
+    return parser.emitError(domain) << "[SA0107] set is over (" << toText(row) << ", " << toText(key)
                                     << "): the row position (t or u) comes first, then the key position (s or c)";
   for (AxisAttr axis : {row, key})
     if (axis.isBlocks() && !axis.getLen())
-      return parser.emitError(domain) << "block position '" << axis.getName() << "' has no block length: write "
-                                      << axis.getName() << "(l) or " << axis.getName() << "(l, d)";
+      return parser.emitError(domain) << "[SA0108] block position '" << axis.getName()
+                                      << "' has no block length: write " << axis.getName() << "(l) or "
+                                      << axis.getName() << "(l, d)";
   llvm::SMLoc loc = parser.getCurrentLocation();
   auto condition = FormulaParser(parser, tables).formula();
   if (failed(condition))
@@ -310,7 +312,7 @@ FailureOr<KeySetAttr> parseKeySet(mlir::AsmParser &parser, FormulaParser::TableF
   if (failed(set))
     return parser.emitError(loc, error);
   if (isEmpty(*set))
-    return parser.emitError(loc, "set is empty: its conditions contradict each other");
+    return parser.emitError(loc, "[SA0113] set is empty: its conditions contradict each other");
   return *set;
 }
 
@@ -324,9 +326,9 @@ FailureOr<ParamAttr> parseParam(mlir::AsmParser &parser) {
   if (parser.parseKeyword(&type))
     return failure();
   if (type != "int" && type != "float")
-    return parser.emitError(typeLoc) << "param '" << name << "' has type '" << type << "': write int or float";
+    return parser.emitError(typeLoc) << "[SA0103] param '" << name << "' has type '" << type << "': write int or float";
   if (isReservedName(name)) {
-    auto error = parser.emitError(loc) << "param '" << name << "' has the reserved name of ";
+    auto error = parser.emitError(loc) << "[SA0103] param '" << name << "' has the reserved name of ";
     if (axisKindOf(name) == AxisKind::Features)
       error << "a feature axis";
     else

@@ -141,7 +141,7 @@ public:
     default:
       if (e.isName("all"))
         return negated ? Union() : Union{Bounds()};
-      return fail("'" + toText(e) + "' is not a condition: compare it with <, <=, ==, > or >=");
+      return fail("[SA0112] '" + toText(e) + "' is not a condition: compare it with <, <=, ==, > or >=");
     }
   }
 
@@ -211,15 +211,17 @@ private:
     return result;
   }
 
-  FailureOr<Union> tooMany() { return fail("set has more than 64 disjuncts: name its parts and use sattn.union"); }
-  FailureOr<Union> overflow() { return fail("a coefficient leaves 64 bits: use smaller numbers"); }
+  FailureOr<Union> tooMany() {
+    return fail("[SA0113] set has more than 64 disjuncts: name its parts and use sattn.union");
+  }
+  FailureOr<Union> overflow() { return fail("[SA0109] a coefficient leaves 64 bits: use smaller numbers"); }
 
   /// form >= 0 or form == 0, divided by the gcd of its coefficients and tightened over the integers.
   FailureOr<Union> atom(LinearForm form, AtomKind kind) {
     if (form.isConstant())
       return (kind == AtomKind::EQ ? form.constant == 0 : form.constant >= 0) ? Union{Bounds()} : Union();
     if (form.terms.size() > maxTerms)
-      return fail("a sum has more than 256 terms: split the formula into named sets");
+      return fail("[SA0113] a sum has more than 256 terms: split the formula into named sets");
     int64_t divisor = 0;
     for (const Term &term : form.terms)
       divisor = std::gcd(divisor, term.coeff);
@@ -245,6 +247,8 @@ ExprAttr rowsOfOne(ExprAttr condition, StringRef row) {
   });
 }
 } // namespace
+
+StringRef withoutNumber(StringRef message) { return message.starts_with("[SA") ? message.split("] ").second : message; }
 
 FailureOr<KeySetAttr> canonicalKeySet(MLIRContext *context, AxisAttr row, AxisAttr key, ExprAttr condition,
                                       std::string &error) {

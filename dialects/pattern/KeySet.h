@@ -31,6 +31,8 @@ inline constexpr size_t maxDisjuncts = 64;
 /// disjuncts, overflow. An empty set is a result (`isEmpty`), not an error.
 FailureOr<KeySetAttr> canonicalKeySet(MLIRContext *context, AxisAttr row, AxisAttr key, ExprAttr condition,
                                       std::string &error);
+/// A message without its number, to be quoted in another one: "[SA0110] mod by 0" is "mod by 0".
+StringRef withoutNumber(StringRef message);
 /// The structs of a canonical set.
 KeySetFormula keySetOf(KeySetAttr set);
 /// True for the set whose conditions contradict each other.

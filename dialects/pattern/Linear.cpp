@@ -144,9 +144,9 @@ private:
     error = message.str();
     return failure();
   }
-  FailureOr<LinearForm> overflow() { return fail("a coefficient leaves 64 bits: use smaller numbers"); }
+  FailureOr<LinearForm> overflow() { return fail("[SA0109] a coefficient leaves 64 bits: use smaller numbers"); }
   FailureOr<LinearForm> notInteger(ExprAttr e) {
-    return fail("'" + toText(e) + "' is not an integer: a set compares integers");
+    return fail("[SA0109] '" + toText(e) + "' is not an integer: a set compares integers");
   }
 
   /// into + factor * e
@@ -157,7 +157,7 @@ private:
     if (!addScaled(into, *right, factor))
       return overflow();
     if (into.terms.size() > maxTerms)
-      return fail("a sum has more than 256 terms: split the formula into named sets");
+      return fail("[SA0113] a sum has more than 256 terms: split the formula into named sets");
     return into;
   }
 
@@ -187,7 +187,7 @@ private:
       LinearForm line;
       for (const Term &x : a->terms) {
         if (isPositional(x.factor) && isPositional(y.factor))
-          return fail("'" + toText(x.factor) + " * " + toText(y.factor) +
+          return fail("[SA0109] '" + toText(x.factor) + " * " + toText(y.factor) +
                       "' multiplies two positions: a set is quasi-affine; use floordiv, mod or a table");
         if (!addScaled(line, LinearForm{{{1, join(x.factor, y.factor)}}, 0}, x.coeff))
           return overflow();
@@ -195,7 +195,7 @@ private:
       if (!addScaled(line, row, a->constant) || !addScaled(result, line, y.coeff))
         return overflow();
       if (result.terms.size() > maxTerms)
-        return fail("a sum has more than 256 terms: split the formula into named sets");
+        return fail("[SA0113] a sum has more than 256 terms: split the formula into named sets");
     }
     return result;
   }
@@ -228,14 +228,14 @@ private:
       return failure();
     for (const Term &term : b->terms)
       if (isPositional(term.factor))
-        return fail("divisor '" + toText(toExpr(context, *b)) +
+        return fail("[SA0109] divisor '" + toText(toExpr(context, *b)) +
                     "' holds a position: divide by an integer or a static param");
     if (b->isConstant()) {
       StringRef word = isMod ? "mod" : "floordiv";
       if (b->constant <= 0)
-        return fail(word + " by " + Twine(b->constant) + ": the divisor must be positive");
+        return fail("[SA0110] " + word + " by " + Twine(b->constant) + ": the divisor must be positive");
       if (b->constant > maxDivisor)
-        return fail(word + " by " + Twine(b->constant) + ": the divisor must be at most 2147483648");
+        return fail("[SA0110] " + word + " by " + Twine(b->constant) + ": the divisor must be at most 2147483648");
       if (b->constant == 1)
         return isMod ? LinearForm() : *a;
     }

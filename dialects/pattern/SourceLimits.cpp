@@ -12,7 +12,7 @@ public:
 
   LogicalResult scan() {
     if (text.size() > maxSourceBytes)
-      return refuse("text has " + Twine(text.size()) + " bytes, more than " + Twine(maxSourceBytes) +
+      return refuse("[SA0137] text has " + Twine(text.size()) + " bytes, more than " + Twine(maxSourceBytes) +
                     ": split it into several files");
     while (at < text.size())
       if (failed(step()))
@@ -26,13 +26,13 @@ private:
     return failure();
   }
   LogicalResult refuseNesting() {
-    return refuse("text is nested deeper than " + Twine(maxSourceNesting) + " levels: name its parts");
+    return refuse("[SA0137] text is nested deeper than " + Twine(maxSourceNesting) + " levels: name its parts");
   }
 
   LogicalResult step() {
     char c = text[at];
     if (c == '\0')
-      return refuse("text holds a NUL byte: patterns are plain text");
+      return refuse("[SA0136] text holds a NUL byte: patterns are plain text");
     if (c == '\n') {
       lineStart = ++at;
       ++line;
@@ -55,7 +55,7 @@ private:
     if (StringRef(",:;{}%").contains(c))
       operators = 0;
     else if (StringRef("+-*").contains(c) && !text.substr(at).starts_with("->") && ++operators > maxSourceOperators)
-      return refuse("expression has more than " + Twine(maxSourceOperators) + " operators: split it");
+      return refuse("[SA0137] expression has more than " + Twine(maxSourceOperators) + " operators: split it");
     bool first = std::exchange(lineIsEmpty, false);
     // Blanks and comments may stand before the bracket of a builtin type.
     if (std::exchange(afterBuiltin, false) && c == '<')
@@ -80,7 +80,7 @@ private:
     size_t digits = text.substr(at).find_if_not([](char c) { return llvm::isAlnum(c) || c == '.' || c == '_'; });
     digits = std::min(digits, text.size() - at);
     if (digits > maxSourceDigits)
-      return refuse("number has " + Twine(digits) + " digits, more than " + Twine(maxSourceDigits) +
+      return refuse("[SA0137] number has " + Twine(digits) + " digits, more than " + Twine(maxSourceDigits) +
                     ": no number needs so many");
     at += digits;
     return success();
@@ -94,7 +94,8 @@ private:
     StringRef rest = text.substr(at + name.size());
     bool alias = first && (name[0] == '#' || name[0] == '!') && rest.ltrim(" \t").starts_with("=");
     if (alias && ++aliases > maxSourceAliases)
-      return refuse("text has more than " + Twine(maxSourceAliases) + " aliases: write attributes and types in place");
+      return refuse("[SA0137] text has more than " + Twine(maxSourceAliases) +
+                    " aliases: write attributes and types in place");
     static constexpr StringRef builtin[] = {"tuple", "tensor",     "memref",  "vector",    "complex",
                                             "dense", "sparse",     "array",   "opaque",    "distinct",
                                             "fused", "affine_map", "strided", "affine_set"};

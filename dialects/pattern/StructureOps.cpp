@@ -110,16 +110,18 @@ LogicalResult PatternOp::verify() {
     names.push_back(role.getName());
   for (StringRef name : names)
     if (!isIdentifier(name))
-      return emitOpError() << "name '" << name << "' is not an identifier: use letters, digits and '_', a letter first";
+      return emitOpError() << "[SA0136] name '" << name
+                           << "' is not an identifier: use letters, digits and '_', a letter first";
   if (getOutputs().empty())
-    return emitOpError("declares no result: name at least one after '->'");
+    return emitOpError("[SA0106] declares no result: name at least one after '->'");
   auto arguments = getBody().getArguments();
   if (arguments.size() != getRoles().size())
-    return emitOpError() << "has " << getRoles().size() << " roles but its body takes " << arguments.size()
+    return emitOpError() << "[SA0136] has " << getRoles().size() << " roles but its body takes " << arguments.size()
                          << " arguments: declare one role for each";
   for (auto argument : arguments)
     if (!isa<TensorType>(argument.getType()))
-      return emitOpError() << "body takes an argument of type " << argument.getType() << ": roles are !sattn.tensor";
+      return emitOpError() << "[SA0136] body takes an argument of type " << argument.getType()
+                           << ": roles are !sattn.tensor";
   return success();
 }
 

@@ -27,19 +27,25 @@ KnownSet toShapes(const KnownSet &known, BlockShape row, BlockShape key) {
   return result;
 }
 
-PatternSets::PatternSets(PatternOp pattern, const PatternFacts &facts) : facts(facts) {
-  bindParams(pattern);
+PatternSets::PatternSets(PatternOp pattern, const PatternFacts &facts, const llvm::StringMap<int64_t> &statics)
+    : facts(facts) {
+  bindParams(pattern, statics);
   for (Operation &op : pattern.getBody().front())
     if (op.getNumResults() == 1 && isa<SetType>(op.getResult(0).getType()))
       sets[op.getResult(0)] = define(op);
 }
 
-void PatternSets::bindParams(PatternOp pattern) {
+void PatternSets::bindParams(PatternOp pattern, const llvm::StringMap<int64_t> &statics) {
   SetBindings soFar;
   for (auto param : pattern.getParams().getAsRange<ParamAttr>()) {
-    if (param.getIsFloat() || !param.getDefaultValue())
+    if (param.getIsFloat())
       continue;
-    auto value = numberOf(param.getDefaultValue(), soFar);
+    std::optional<int64_t> value;
+    auto given = param.getIsStatic() ? statics.find(param.getName()) : statics.end();
+    if (given != statics.end())
+      value = given->second;
+    else if (param.getDefaultValue())
+      value = numberOf(param.getDefaultValue(), soFar);
     if (!value)
       continue;
     soFar.values[param.getName()] = *value;
@@ -54,6 +60,31 @@ BlockShape PatternSets::shapeOf(AxisAttr axis, std::string &unknown) const {
     return *shape;
   unknown = error;
   return {};
+}
+
+std::string PatternSets::impossibleAt(Operation &op) const {
+  std::string error;
+  auto checkBlocks = [&](AxisAttr axis) {
+    if (error.empty() && axis && axis.isBlocks() && numberOf(axis.getLen(), bound) && numberOf(axis.getStride(), bound))
+      (void)blockShape(axis, bound, error);
+  };
+  auto check = [&](Value value) {
+    const Facts &known = facts.of(value);
+    checkBlocks(known.row);
+    checkBlocks(known.key);
+    llvm::for_each(known.axes, checkBlocks);
+  };
+  llvm::for_each(op.getOperands(), check);
+  llvm::for_each(op.getResults(), check);
+  if (auto set = dyn_cast<SetOp>(op))
+    walkExpr(set.getFormula().getCondition(), [&](ExprAttr e) {
+      bool divides = e.is(ExprKind::FloorDiv) || e.is(ExprKind::Mod);
+      auto divisor = divides ? numberOf(e.getKids()[1], bound) : std::nullopt;
+      if (error.empty() && divisor && (*divisor < 1 || *divisor > quasi::kMaxDivisor))
+        error = "divisor '" + toText(e.getKids()[1]) + "' is " + std::to_string(*divisor) + ": it must be 1 to 2^31";
+      return error.empty();
+    });
+  return error;
 }
 
 std::string PatternSets::nameOf(Value value) {
@@ -153,7 +184,7 @@ KnownSet PatternSets::endColumns(const Facts &score, ExprAttr first, ExprAttr la
     if (both)
       ends.set = std::move(*both);
     else
-      ends.unknown = error;
+      ends.unknown = withoutNumber(error).str();
   };
   ExprAttr column = nameExpr(context, score.key.getName()), one = intExpr(context, 1);
   auto atMost = [&](ExprAttr a, ExprAttr b) { return nodeExpr(ExprKind::Le, {a, b}); };

@@ -17,10 +17,10 @@ struct KnownSet {
 };
 
 /// The sets of one pattern. Params have their values where the pattern is specialised; before that static params have
-/// their defaults.
+/// those of `statics`, others of them their defaults.
 class PatternSets {
 public:
-  PatternSets(PatternOp pattern, const PatternFacts &facts);
+  PatternSets(PatternOp pattern, const PatternFacts &facts, const llvm::StringMap<int64_t> &statics = {});
 
   const SetBindings &bindings() const { return bound; }
   /// The set of a value of set type, over the axes that its facts give.
@@ -34,9 +34,12 @@ public:
   KnownSet endColumns(const Facts &score, ExprAttr first, ExprAttr last) const;
   /// Shape of an axis; what is not known is said in `unknown`.
   BlockShape shapeOf(AxisAttr axis, std::string &unknown) const;
+  /// What the values of static params make impossible at an op: a divisor or block length that is not 1 to 2^31, blocks
+  /// that leave gaps. "" where nothing does, or a value is missing.
+  std::string impossibleAt(Operation &op) const;
 
 private:
-  void bindParams(PatternOp pattern);
+  void bindParams(PatternOp pattern, const llvm::StringMap<int64_t> &statics);
   KnownSet define(Operation &op);
   KnownSet fromFormula(KeySetAttr formula, mlir::OperandRange tables);
   KnownSet unknownPart(KnownSet within, Value of);

@@ -15,18 +15,19 @@ namespace {
 class Describer {
 public:
   Describer(PatternOp pattern, const BindingList &bindings) : pattern(pattern), json(stream) {
-    for (ParamAttr param : pattern.getParams().getAsRange<ParamAttr>())
-      if (param.getIsStatic() && param.getDefaultValue())
-        if (std::optional<int64_t> value = integer(param.getDefaultValue()))
-          statics[param.getName()] = *value;
-    for (const auto &[name, value] : bindings) {
-      int64_t number = 0;
-      if (!StringRef(value).getAsInteger(10, number))
-        statics[name] = number;
+    llvm::StringMap<int64_t> given = integersOf(bindings);
+    for (ParamAttr param : pattern.getParams().getAsRange<ParamAttr>()) {
+      if (!param.getIsStatic())
+        continue;
+      if (auto value = given.find(param.getName()); value != given.end())
+        statics[param.getName()] = value->second;
+      else if (std::optional<int64_t> number =
+                   param.getDefaultValue() ? integer(param.getDefaultValue()) : std::nullopt)
+        statics[param.getName()] = *number;
     }
   }
 
-  std::string write(const PatternFacts &facts, StringRef causal) {
+  std::string write(const PatternFacts &facts) {
     Block &body = pattern.getBody().front();
     json.object([&] {
       json.attribute("name", pattern.getSymName());
@@ -43,7 +44,8 @@ public:
         for (auto [name, value] : llvm::zip(pattern.getOutputs(), body.getTerminator()->getOperands()))
           writeResult(cast<mlir::StringAttr>(name).getValue(), facts.of(value));
       });
-      json.attribute("causal", causal);
+      if (auto causal = pattern->getAttrOfType<mlir::StringAttr>("causal"))
+        json.attribute("causal", causal.getValue());
     });
     return std::move(text);
   }
@@ -122,12 +124,10 @@ private:
 
 } // namespace
 
-FailureOr<std::string> sattn::describePattern(PatternOp pattern, StringRef bind, StringRef causal, std::string &error) {
-  FailureOr<BindingList> bindings = bind.empty() ? BindingList() : parseBindings(bind, error);
-  if (failed(bindings))
-    return failure();
+FailureOr<std::string> sattn::describePattern(PatternOp pattern, StringRef bind) {
+  FailureOr<BindingList> bindings = bindingsFor(pattern, bind);
   FailureOr<PatternFacts> facts = deriveFacts(pattern);
-  if (failed(facts))
+  if (failed(bindings) || failed(facts))
     return failure();
-  return Describer(pattern, *bindings).write(*facts, causal);
+  return Describer(pattern, *bindings).write(*facts);
 }

@@ -14,8 +14,8 @@ namespace sattn {
 /// Block lengths are numbers where `bind` (docs/artefact.md, section 4) or a default gives the static params behind
 /// them, "c(32, 16)", else as the author wrote them. `default` is absent where it depends on a feature size. `float32`
 /// marks results that stay so for every input type: what has no feature axis, and summaries.
-/// The pattern is verified; `causal` is the text of the caller. Fails with `error` set for a malformed bind, and
-/// with a diagnostic for a pattern that is not valid.
-FailureOr<std::string> describePattern(PatternOp pattern, StringRef bind, StringRef causal, std::string &error);
+/// The pattern is verified and proven (lib/transforms, buildProofs): `causal` is the verdict. Fails with a diagnostic
+/// for a malformed bind.
+FailureOr<std::string> describePattern(PatternOp pattern, StringRef bind);
 
 } // namespace sattn

@@ -69,16 +69,13 @@ public:
 
   DescribeResult describe() {
     DescribeResult described;
-    if (succeeded(parse(request.text, request.fileName)))
-      for (PatternOp pattern : module->getOps<PatternOp>()) {
-        std::string error;
-        FailureOr<std::string> json = describePattern(pattern, request.bind, "not claimed", error);
-        described.ok = succeeded(json);
-        if (described.ok)
+    if (succeeded(parse(request.text, request.fileName)) &&
+        succeeded(passes([&](mlir::PassManager &manager) { buildProofs(manager, request.bind); })))
+      for (PatternOp pattern : module->getOps<PatternOp>())
+        if (FailureOr<std::string> json = describePattern(pattern, request.bind); succeeded(json)) {
           described.json = std::move(*json);
-        else if (!error.empty())
-          (void)fail(error);
-      }
+          described.ok = true;
+        }
     described.diagnostics = log.text();
     return described;
   }

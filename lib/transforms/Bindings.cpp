@@ -16,16 +16,32 @@ FailureOr<BindingList> parseBindings(StringRef text, std::string &error) {
     name = name.trim();
     value = value.trim();
     if (name.empty() || value.empty() || !entry.contains('=')) {
-      error = ("binding '" + entry.trim() + "' is malformed: write name=value, separated by commas").str();
+      error = ("[SA0202] binding '" + entry.trim() + "' is malformed: write name=value, separated by commas").str();
       return failure();
     }
     if (!seen.insert(name).second) {
-      error = ("'" + name + "' is bound twice: give it once").str();
+      error = ("[SA0202] '" + name + "' is bound twice: give it once").str();
       return failure();
     }
     bindings.emplace_back(name.str(), value.str());
   }
   return bindings;
+}
+
+FailureOr<BindingList> bindingsFor(PatternOp pattern, StringRef text) {
+  std::string error;
+  auto bindings = parseBindings(text, error);
+  if (failed(bindings))
+    return pattern.emitError() << error;
+  return bindings;
+}
+
+llvm::StringMap<int64_t> integersOf(const BindingList &bindings) {
+  llvm::StringMap<int64_t> integers;
+  for (const auto &[name, value] : bindings)
+    if (int64_t number = 0; !StringRef(value).getAsInteger(10, number))
+      integers[name] = number;
+  return integers;
 }
 
 mlir::FloatType parseDtype(MLIRContext *context, StringRef word) {

@@ -18,6 +18,10 @@ using BindingList = std::vector<std::pair<std::string, std::string>>;
 /// Splits "dtype=f32,D=64". Fails with `error` set where an entry has no '=', a name or value is empty, or a name
 /// occurs twice.
 FailureOr<BindingList> parseBindings(StringRef text, std::string &error);
+/// The same for a pass over `pattern`: what is malformed is an error there.
+FailureOr<BindingList> bindingsFor(PatternOp pattern, StringRef text);
+/// The bindings whose values are integers: static params, sizes, groups.
+llvm::StringMap<int64_t> integersOf(const BindingList &bindings);
 
 /// float32, float16 or bfloat16 by the words f32, f16, bf16; null for any other word.
 mlir::FloatType parseDtype(MLIRContext *context, StringRef word);

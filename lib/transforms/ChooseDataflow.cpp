@@ -139,8 +139,8 @@ struct ChooseDataflowPass : impl::SattnChooseDataflowBase<ChooseDataflowPass> {
     std::string error;
     if (!pattern.getBind() || failed(parseTargetText(targetText, info, error))) {
       if (error.empty())
-        error = ("@" + pattern.getSymName() + " is not specialised: run sattn-specialize first").str();
-      pattern.emitError() << "[SA0202] " << error;
+        error = ("[SA0204] @" + pattern.getSymName() + " is not specialised: run sattn-specialize first").str();
+      pattern.emitError() << error;
       return signalPassFailure();
     }
     auto facts = deriveFacts(pattern);

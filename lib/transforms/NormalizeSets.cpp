@@ -147,7 +147,7 @@ private:
     std::string error;
     auto set = canonicalKeySet(context, row, key, condition, error);
     if (failed(set))
-      return notJoined(op, error);
+      return notJoined(op, withoutNumber(error));
     return *set;
   }
 

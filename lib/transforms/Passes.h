@@ -13,6 +13,9 @@ namespace sattn {
 #define GEN_PASS_REGISTRATION
 #include "lib/transforms/Passes.h.inc"
 
+/// The proofs of whole sets: causality, which leaves its verdict in the attribute `causal`, and disjoint merges. Static
+/// params of patterns that are not specialised have the values of `bind`, others of them their defaults.
+void buildProofs(mlir::OpPassManager &manager, StringRef bind = "");
 /// From an author's pattern to a specialised one with normal sets; `bind` as in docs/artefact.md, section 4.
 void buildFusedPipeline(mlir::OpPassManager &manager, StringRef bind);
 /// From a module with one specialised pattern to a module with one sattn_tile.program, canonicalised; `target` is the text

@@ -41,8 +41,8 @@ def SattnVerifyCausal : Pass<"sattn-verify-causal", "::sattn::PatternOp"> {
   let description = [{
     Before: a pattern. After: the same with the attribute `causal`: `"proven"` for all params, lengths and offsets;
     `"proven given its where-clause"` where a selection has a part in a result; either followed by `", while no param is
-    negative"` where that is needed; `"not claimed (why)"`. Before specialisation static params count with their
-    defaults.
+    negative"` where that is needed; `"not claimed (why)"`. Before specialisation static params have the
+    values of `bind`, others of them their defaults.
 
     Rows and columns hold what stands at their positions, a block holds its last token. Refused, with the smallest row
     and key: a selection that reaches `s > t`; a block that is attended to, normalised over, weighed or ranked before
@@ -62,6 +62,10 @@ def SattnVerifyCausal : Pass<"sattn-verify-causal", "::sattn::PatternOp"> {
       ...
     ```
   }];
+  let options = [
+    Option<"bind", "bind", "std::string", /*default=*/"",
+           "as of sattn-specialize; only static params have a meaning here">,
+  ];
   let statistics = [
     Statistic<"setsCompared", "sets-compared", "sets compared with the future of their rows">,
   ];
@@ -89,6 +93,10 @@ def SattnVerifyDisjoint : Pass<"sattn-verify-disjoint", "::sattn::PatternOp"> {
     %p = sattn.merge %a, %b
     ```
   }];
+  let options = [
+    Option<"bind", "bind", "std::string", /*default=*/"",
+           "as of sattn-specialize; only static params have a meaning here">,
+  ];
   let statistics = [
     Statistic<"pairsProven", "pairs-proven", "pairs of merged parts proven to share no key">,
   ];

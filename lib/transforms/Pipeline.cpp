@@ -6,10 +6,14 @@
 
 namespace sattn {
 
+void buildProofs(mlir::OpPassManager &manager, StringRef bind) {
+  manager.addNestedPass<PatternOp>(createSattnVerifyCausal({bind.str()}));
+  manager.addNestedPass<PatternOp>(createSattnVerifyDisjoint({bind.str()}));
+}
+
 void buildFusedPipeline(mlir::OpPassManager &manager, StringRef bind) {
   manager.addNestedPass<PatternOp>(createSattnSpecialize({bind.str()}));
-  manager.addNestedPass<PatternOp>(createSattnVerifyCausal());
-  manager.addNestedPass<PatternOp>(createSattnVerifyDisjoint());
+  buildProofs(manager);
   manager.addNestedPass<PatternOp>(createSattnNormalizeSets());
   manager.addNestedPass<PatternOp>(mlir::createCSEPass());
 }

@@ -276,7 +276,7 @@ private:
     std::string error;
     auto result = canonicalNumber(foldNumber(foldCalls(binder.substitute(expr))), error);
     if (failed(result))
-      return refuse(op, "'" + toText(expr) + "' cannot be specialised: " + error);
+      return refuse(op, "'" + toText(expr) + "' cannot be specialised: " + withoutNumber(error));
     return *result;
   }
 
@@ -362,7 +362,7 @@ private:
     auto result = canonicalKeySet(context, *row, *key, expandEnds(binder.substitute(set.getCondition()), *row, *key),
                                   error);
     if (failed(result))
-      return refuse(op, "set cannot be specialised: " + error);
+      return refuse(op, "set cannot be specialised: " + withoutNumber(error));
     return *result;
   }
 
@@ -446,10 +446,9 @@ struct SpecializePass : impl::SattnSpecializeBase<SpecializePass> {
   LogicalResult specialize(PatternOp pattern) {
     if (pattern.getBind())
       return pattern.emitError() << "[SA0205] @" << pattern.getSymName() << " is already specialised";
-    std::string error;
-    auto given = parseBindings(bind, error);
+    auto given = bindingsFor(pattern, bind);
     if (failed(given))
-      return pattern.emitError() << "[SA0202] " << error;
+      return failure();
     size_t params = pattern.getParams().size();
     Binder binder(pattern, *given);
     auto entries = binder.run();

@@ -71,11 +71,11 @@ LogicalResult parseTargetText(StringRef text, TargetInfo &info, std::string &err
     }
     auto field = llvm::find_if(kFields, [&, name = name](const Field &f) { return f.name == name; });
     if (field == std::end(kFields)) {
-      error = ("target has no field '" + name + "'").str();
+      error = ("[SA0202] target has no field '" + name + "'").str();
       return failure();
     }
     if (!parseField(*field, value, info)) {
-      error = ("target field '" + name + "' cannot be '" + value + "'").str();
+      error = ("[SA0202] target field '" + name + "' cannot be '" + value + "'").str();
       return failure();
     }
   }

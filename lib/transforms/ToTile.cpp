@@ -120,7 +120,7 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     TargetInfo info;
     std::string error;
     if (failed(parseTargetText(targetText, info, error)))
-      return pattern.emitError() << "[SA0202] " << error;
+      return pattern.emitError() << error;
     auto facts = deriveFacts(pattern);
     if (failed(facts))
       return failure();

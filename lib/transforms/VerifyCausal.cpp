@@ -4,6 +4,7 @@
 // Sets are compared with `last(key) > last(row)` by the proofs of lib/analysis; what a proof refutes is refused with
 // its counter-example or, where the text means to see both directions, makes the verdict "not claimed".
 #include "lib/analysis/PatternSets.h"
+#include "lib/transforms/Bindings.h"
 #include "lib/transforms/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -23,12 +24,15 @@ struct Flow {
 
 class CausalFlow {
 public:
-  CausalFlow(PatternOp pattern, const PatternFacts &facts) : pattern(pattern), facts(facts), sets(pattern, facts) {}
+  CausalFlow(PatternOp pattern, const PatternFacts &facts, const llvm::StringMap<int64_t> &statics)
+      : pattern(pattern), facts(facts), sets(pattern, facts, statics) {}
 
   unsigned compared = 0; // sets that were compared with the future
 
   FailureOr<std::string> run() {
     for (Operation &op : pattern.getBody().front()) {
+      if (std::string impossible = sets.impossibleAt(op); !impossible.empty())
+        return op.emitError() << "[SA0207] static params do not fit: " << impossible;
       if (auto yield = dyn_cast<YieldOp>(op))
         return verdict(yield);
       Flow flow = joined(op);
@@ -312,9 +316,10 @@ struct VerifyCausalPass : impl::SattnVerifyCausalBase<VerifyCausalPass> {
   void runOnOperation() override {
     PatternOp pattern = getOperation();
     auto facts = deriveFacts(pattern);
-    if (failed(facts))
+    auto bindings = bindingsFor(pattern, bind);
+    if (failed(facts) || failed(bindings))
       return signalPassFailure();
-    CausalFlow flow(pattern, *facts);
+    CausalFlow flow(pattern, *facts, integersOf(*bindings));
     auto verdict = flow.run();
     if (failed(verdict))
       return signalPassFailure();

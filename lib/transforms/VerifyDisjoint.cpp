@@ -1,5 +1,6 @@
 // sattn-verify-disjoint: do the parts of a merge share a key? See Passes.td.
 #include "lib/analysis/PatternSets.h"
+#include "lib/transforms/Bindings.h"
 #include "lib/transforms/Passes.h"
 
 namespace sattn {
@@ -16,7 +17,8 @@ using Parts = SmallVector<Part, 2>;
 
 class DisjointParts {
 public:
-  DisjointParts(PatternOp pattern, const PatternFacts &facts) : pattern(pattern), facts(facts), sets(pattern, facts) {}
+  DisjointParts(PatternOp pattern, const PatternFacts &facts, const llvm::StringMap<int64_t> &statics)
+      : pattern(pattern), facts(facts), sets(pattern, facts, statics) {}
 
   unsigned proven = 0;
 
@@ -84,9 +86,10 @@ struct VerifyDisjointPass : impl::SattnVerifyDisjointBase<VerifyDisjointPass> {
   using SattnVerifyDisjointBase::SattnVerifyDisjointBase;
   void runOnOperation() override {
     auto facts = deriveFacts(getOperation());
-    if (failed(facts))
+    auto bindings = bindingsFor(getOperation(), bind);
+    if (failed(facts) || failed(bindings))
       return signalPassFailure();
-    DisjointParts check(getOperation(), *facts);
+    DisjointParts check(getOperation(), *facts, integersOf(*bindings));
     if (failed(check.run()))
       return signalPassFailure();
     pairsProven += check.proven;

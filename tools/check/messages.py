@@ -2,7 +2,8 @@
 
 Compiler: for each message given in dialects/, lib/ and codegen/, the longest literal part of its text stands in a
 test (an expected-error, a CHECK line or a C++ string under test/). Runtime: each error of runtime/Errors.def is named
-by a test, as Err::Name or by its number SAnnnn.
+by a test, as Err::Name or by its number SAnnnn. Messages of the pattern language begin with the number of their
+constraint.
 """
 
 import re
@@ -24,6 +25,8 @@ UNPROVOKED = {
     "numbers of the formula overflow 64 bits", "different floordiv and mod terms", "one disjunct of the set has more than",
     "' is unknown: a set has first(c), last(c) and size(axis)", "' needs the name of a block position",
 }
+# Where every message is one that an author of patterns meets.
+LANGUAGE = "dialects/pattern/"
 # A shorter literal would be found anywhere: such a message is searched as a whole, gaps included.
 TELLING = 12
 
@@ -77,6 +80,9 @@ def check(root):
     messages = [f"{place}: no test quotes '{max(parts, key=len).strip()}'"
                 for place, parts in emitted(root)
                 if max(parts, key=len).strip() not in UNPROVOKED and not is_tested(parts, corpus)]
+    messages += [f"{place}: '{''.join(parts)}' has no number: begin it with the [SA01cc] of its constraint"
+                 for place, parts in emitted(root)
+                 if place.startswith(LANGUAGE) and not parts[0].startswith("[SA")]
     table = root / "runtime" / "Errors.def"
     for number, name in ERROR.findall(text_of(table)) if table.exists() else ():
         if not re.search(rf"\bErr::{name}\b|\bSA0*{number}\b", corpus):
@@ -95,6 +101,14 @@ CASES = [
             "test/runtime/a.cpp": "CHECK(status.error() == Err::NullArgument);\nCHECK(text == \"[SA0301] y\");\n",
         },
         [],
+    ),
+    (
+        "the language is numbered",
+        {
+            "dialects/pattern/a.cpp": 'emitError(l) << "[SA0105] never used: remove it";\nemitError(l) << "is used too often";\n',
+            "test/a.mlir": "// [SA0105] never used: remove it\n// is used too often\n",
+        },
+        ["dialects/pattern/a.cpp:2: 'is used too often' has no number"],
     ),
     ("no test", {"dialects/a.cpp": SOURCE}, ["dialects/a.cpp:1: no test quotes 'expected a positive width, but got'"]),
     (

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <thread>
@@ -58,9 +59,17 @@ static void takeParam(Invocation &call, const std::string &word) {
     call.params.push_back(given);
 }
 
-static std::string staticBind(const Invocation &call) {
+/// The params that are integers, as a bind text: block lengths and proofs follow from those that prove to be static.
+static std::string integerParams(const std::vector<std::string> &words) {
+  std::map<std::string, int64_t> integers;
+  for (const std::string &word : words) {
+    auto [name, value] = splitPair(word, "--param", "NAME=NUMBER");
+    bool isWord = std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+    if (int64_t number = 0; isWord && parseInteger(value, number))
+      integers[name] = number;
+  }
   std::string bind;
-  for (const auto &[name, value] : call.statics)
+  for (const auto &[name, value] : integers)
     bind += fmt::format("{}{}={}", bind.empty() ? "" : ",", name, value);
   return bind;
 }
@@ -68,7 +77,7 @@ static std::string staticBind(const Invocation &call) {
 Invocation openPattern(const CallOptions &options) {
   Invocation call;
   call.file = findPattern(options.pattern);
-  call.info = describe(call.file, "");
+  call.info = describe(call.file, integerParams(options.params));
   for (const std::string &word : options.params)
     takeParam(call, word);
   for (const ParamInfo &param : call.info.params) {
@@ -77,9 +86,6 @@ Invocation openPattern(const CallOptions &options) {
     if (param.text.empty() && !isGiven)
       fail(Err::MissingParam, param.name, param.name);
   }
-  // Block lengths of the axes follow from the static params.
-  if (!call.statics.empty())
-    call.info = describe(call.file, staticBind(call));
   return call;
 }
 

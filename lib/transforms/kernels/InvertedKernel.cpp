@@ -112,7 +112,7 @@ private:
                             error);
     }
     if (failed(set))
-      return branch.op.emitError() << "[SA0207] set cannot be compiled: " << error;
+      return branch.op.emitError() << "[SA0207] set cannot be compiled: " << withoutNumber(error);
     branch.residual = LocalSet::make(branch.op, *set);
     return branch.residual;
   }

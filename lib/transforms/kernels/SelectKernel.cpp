@@ -169,7 +169,7 @@ private:
     std::string error;
     auto set = canonicalKeySet(mlir, row, key, condition, error);
     if (failed(set))
-      return select.emitError() << "[SA0207] set cannot be compiled: " << error;
+      return select.emitError() << "[SA0207] set cannot be compiled: " << withoutNumber(error);
     forced = LocalSet::make(select, *set);
     return forced;
   }

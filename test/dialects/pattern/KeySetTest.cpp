@@ -247,7 +247,7 @@ TEST_CASE_FIXTURE(Fixture, "an op refuses a set that is not canonical") {
   KeySetAttr set = op.getFormula();
   op.setFormulaAttr(KeySetAttr::get(&context, set.getRow(), set.getKey(), expr("s le t")));
   CHECK(failed(op.verify()));
-  CHECK(lastMessage() == "'sattn.set' op formula is not in canonical form: make it with canonicalKeySet");
+  CHECK(lastMessage() == "'sattn.set' op [SA0136] formula is not in canonical form: make it with canonicalKeySet");
   op.setFormulaAttr(KeySetAttr::get(&context, set.getRow(), set.getKey(), expr("t * s le 1")));
   CHECK(failed(op.verify()));
   op.setFormulaAttr(KeySetAttr::get(&context, set.getKey(), set.getRow(), set.getCondition()));

@@ -5,7 +5,7 @@
 
 // C1
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{unknown name 'w': declare it as a param of @p or pass it as a table}}
+  // expected-error@below {{[SA0101] unknown name 'w': declare it as a param of @p or pass it as a table}}
   %keys = sattn.set (t, s) : t - s < w
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -17,7 +17,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // C1
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{unknown feature axis 'D9': no role has it}}
+  // expected-error@below {{[SA0101] unknown feature axis 'D9': no role has it}}
   %z = sattn.score dot %q, %k scale(rsqrt(D9))
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -28,7 +28,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // C1
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{unknown function 'median': use max, min, abs, exp, log, tanh, sigmoid, relu or rsqrt}}
+  // expected-error@below {{[SA0101] unknown function 'median': use max, min, abs, exp, log, tanh, sigmoid, relu or rsqrt}}
   %z = sattn.score dot %q, %k scale(median(scale))
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -38,7 +38,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // C1
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{unknown function 'next': use first(c), last(c) or size(s)}}
+  // expected-error@below {{[SA0101] unknown function 'next': use first(c), last(c) or size(s)}}
   %keys = sattn.set (t, s) : next(s) <= t
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -51,7 +51,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{unknown function 'rsqrt': integers are sums and products of params}}
+  // expected-error@below {{[SA0101] unknown function 'rsqrt': integers are sums and products of params}}
   %sel = sattn.select top(rsqrt(D)) %z where %keys
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -63,7 +63,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{function 'max' was given 1 arguments but takes 2}}
+  // expected-error@below {{[SA0101] function 'max' was given 1 arguments but takes 2}}
   %y = sattn.map %z : max(z)
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -75,7 +75,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{function 'exp' was given 2 arguments but takes 1}}
+  // expected-error@below {{[SA0101] function 'exp' was given 2 arguments but takes 1}}
   %y = sattn.map %z : exp(z, 1)
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -85,7 +85,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // C2
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{position 'c' is not in scope here: in scope are 'g', 'h', 's', 't'}}
+  // expected-error@below {{[SA0102] position 'c' is not in scope here: in scope are 'g', 'h', 's', 't'}}
   %keys = sattn.set (t, s) : c <= t
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -98,7 +98,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{position 's' is not in scope here: in scope are none}}
+  // expected-error@below {{[SA0102] position 's' is not in scope here: in scope are none}}
   %sel = sattn.select top(s) %z where %keys
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -108,7 +108,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // C2
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{'z' stands for a score: it is known in sattn.map only}}
+  // expected-error@below {{[SA0102] 'z' stands for a score: it is known in sattn.map only}}
   %keys = sattn.set (t, s) : z <= t
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -118,7 +118,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // -----
 
 // C3
-// expected-error@below {{param 's' has the reserved name of a position, head or score: rename it}}
+// expected-error@below {{[SA0103] param 's' has the reserved name of a position, head or score: rename it}}
 sattn.pattern @p<s: int = 4>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -129,7 +129,7 @@ sattn.pattern @p<s: int = 4>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o
 // -----
 
 // C3
-// expected-error@below {{param 'Dx' has the reserved name of a feature axis: rename it}}
+// expected-error@below {{[SA0103] param 'Dx' has the reserved name of a feature axis: rename it}}
 sattn.pattern @p<Dx: int = 4>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -140,7 +140,7 @@ sattn.pattern @p<Dx: int = 4>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (
 // -----
 
 // C3
-// expected-error@below {{param 'mod' has the reserved name of the formula language: rename it}}
+// expected-error@below {{[SA0103] param 'mod' has the reserved name of the formula language: rename it}}
 sattn.pattern @p<mod: int = 4>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -151,7 +151,7 @@ sattn.pattern @p<mod: int = 4>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> 
 // -----
 
 // C3
-// expected-error@below {{param 'n' is declared twice}}
+// expected-error@below {{[SA0103] param 'n' is declared twice}}
 sattn.pattern @p<n: int, n: int>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -162,7 +162,7 @@ sattn.pattern @p<n: int, n: int>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -
 // -----
 
 // C3
-// expected-error@below {{param 'n' has type 'i32': write int or float}}
+// expected-error@below {{[SA0103] param 'n' has type 'i32': write int or float}}
 sattn.pattern @p<n: i32>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -173,7 +173,7 @@ sattn.pattern @p<n: i32>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
 // -----
 
 // C3
-// expected-error@below {{role 'x' is declared twice}}
+// expected-error@below {{[SA0103] role 'x' is declared twice}}
 "sattn.pattern"() <{outputs = ["y"], params = [], roles = [#sattn.role<x: [t]>, #sattn.role<x: [t]>], sym_name = "p"}> ({
 ^bb0(%a: !sattn.tensor, %b: !sattn.tensor):
   "sattn.yield"(%a) : (!sattn.tensor) -> ()
@@ -182,7 +182,7 @@ sattn.pattern @p<n: i32>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
 // -----
 
 // C3
-// expected-error@below {{result 'o' is declared twice}}
+// expected-error@below {{[SA0103] result 'o' is declared twice}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o, o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -193,7 +193,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // -----
 
 // C3
-// expected-error@below {{param 'n' is an int but its default '0.5' is not}}
+// expected-error@below {{[SA0103] param 'n' is an int but its default '0.5' is not}}
 sattn.pattern @p<n: int = 0.5, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -204,7 +204,7 @@ sattn.pattern @p<n: int = 0.5, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g
 // -----
 
 // C3
-// expected-error@below {{param 'n' is an int but its default 'scale' is not}}
+// expected-error@below {{[SA0103] param 'n' is an int but its default 'scale' is not}}
 sattn.pattern @p<scale: float = rsqrt(D), n: int = scale>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -215,7 +215,7 @@ sattn.pattern @p<scale: float = rsqrt(D), n: int = scale>(%q: [t, h, D], %k: [s,
 // -----
 
 // C1
-// expected-error@below {{unknown name 'm': declare it as a param of @p or pass it as a table}}
+// expected-error@below {{[SA0101] unknown name 'm': declare it as a param of @p or pass it as a table}}
 sattn.pattern @p<n: int = m, m: int = 2, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -226,7 +226,7 @@ sattn.pattern @p<n: int = m, m: int = 2, scale: float = rsqrt(D)>(%q: [t, h, D],
 // -----
 
 // C4
-// expected-error@below {{role 'w' has unknown axis 'batch': axes are t, u (rows), s, c (keys), h, g (heads), D... (features) or a number}}
+// expected-error@below {{[SA0104] role 'w' has unknown axis 'batch': axes are t, u (rows), s, c (keys), h, g (heads), D... (features) or a number}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [batch, h]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -237,7 +237,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // -----
 
 // C4
-// expected-error@below {{role 'w' has axis 'c' without a block length: write c(l)}}
+// expected-error@below {{[SA0104] role 'w' has axis 'c' without a block length: write c(l)}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [c, g, D]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -248,7 +248,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // -----
 
 // C4
-// expected-error@below {{axis 'h' cannot have a block length: only c (key blocks) and u (row blocks) can}}
+// expected-error@below {{[SA0104] axis 'h' cannot have a block length: only c (key blocks) and u (row blocks) can}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [h(4)]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -259,7 +259,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // -----
 
 // C4
-// expected-error@below {{axis has size 0: it must be at least 1}}
+// expected-error@below {{[SA0104] axis has size 0: it must be at least 1}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [t, 0]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -270,7 +270,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // -----
 
 // C5
-// expected-error@below {{param 'n' is never used: remove it}}
+// expected-error@below {{[SA0105] param 'n' is never used: remove it}}
 sattn.pattern @p<n: int = 4, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -281,7 +281,7 @@ sattn.pattern @p<n: int = 4, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, 
 // -----
 
 // C5
-// expected-error@below {{role 'w' is never used: remove it}}
+// expected-error@below {{[SA0105] role 'w' is never used: remove it}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [h]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -295,7 +295,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{result is never used: remove the line or yield it}}
+  // expected-error@below {{[SA0105] result is never used: remove the line or yield it}}
   %m = sattn.summarize mean %k blocks(8)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -308,14 +308,14 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
-  // expected-error@below {{yields 1 values but @p declares 2 results}}
+  // expected-error@below {{[SA0106] yields 1 values but @p declares 2 results}}
   sattn.yield %o
 }
 
 // -----
 
 // C6
-// expected-error@below {{body does not end with sattn.yield: yield 1 results}}
+// expected-error@below {{[SA0106] body does not end with sattn.yield: yield 1 results}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -325,14 +325,14 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // -----
 
 // C6
-// expected-error@below {{body does not end with sattn.yield: yield 1 results}}
+// expected-error@below {{[SA0106] body does not end with sattn.yield: yield 1 results}}
 sattn.pattern @p(%q: [t]) -> (o) {
 }
 
 // -----
 
 // structure
-// expected-error@below {{has 2 roles but its body takes 1 arguments: declare one role for each}}
+// expected-error@below {{[SA0136] has 2 roles but its body takes 1 arguments: declare one role for each}}
 "sattn.pattern"() <{outputs = ["y"], params = [], roles = [#sattn.role<x: [t]>, #sattn.role<y: [t]>], sym_name = "p"}> ({
 ^bb0(%a: !sattn.tensor):
   "sattn.yield"(%a) : (!sattn.tensor) -> ()
@@ -341,7 +341,7 @@ sattn.pattern @p(%q: [t]) -> (o) {
 // -----
 
 // structure
-// expected-error@below {{body takes an argument of type '!sattn.set': roles are !sattn.tensor}}
+// expected-error@below {{[SA0136] body takes an argument of type '!sattn.set': roles are !sattn.tensor}}
 "sattn.pattern"() <{outputs = ["y"], params = [], roles = [#sattn.role<x: [t]>], sym_name = "p"}> ({
 ^bb0(%a: !sattn.set):
   %z = "sattn.union"(%a, %a) : (!sattn.set, !sattn.set) -> !sattn.set
@@ -351,7 +351,7 @@ sattn.pattern @p(%q: [t]) -> (o) {
 // -----
 
 // structure
-// expected-error@below {{name '0' is not an identifier: use letters, digits and '_', a letter first}}
+// expected-error@below {{[SA0136] name '0' is not an identifier: use letters, digits and '_', a letter first}}
 sattn.pattern @p(%0: [t]) -> (y) {
   sattn.yield %0
 }
@@ -359,7 +359,7 @@ sattn.pattern @p(%0: [t]) -> (y) {
 // -----
 
 // structure
-// expected-error@below {{name 'y z' is not an identifier: use letters, digits and '_', a letter first}}
+// expected-error@below {{[SA0136] name 'y z' is not an identifier: use letters, digits and '_', a letter first}}
 "sattn.pattern"() <{outputs = ["y z"], params = [], roles = [#sattn.role<x: [t]>], sym_name = "p"}> ({
 ^bb0(%a: !sattn.tensor):
   "sattn.yield"(%a) : (!sattn.tensor) -> ()
@@ -368,7 +368,7 @@ sattn.pattern @p(%0: [t]) -> (y) {
 // -----
 
 // structure
-// expected-error@below {{declares no result: name at least one after '->'}}
+// expected-error@below {{[SA0106] declares no result: name at least one after '->'}}
 sattn.pattern @p(%x: [t]) -> () {
   sattn.yield
 }
@@ -377,7 +377,7 @@ sattn.pattern @p(%x: [t]) -> () {
 
 // structure
 sattn.pattern @p(%x: [t]) -> (y) {
-  // expected-error@below {{is not part of the pattern language: use ops of sattn only}}
+  // expected-error@below {{[SA0136] is not part of the pattern language: use ops of sattn only}}
   %y = builtin.unrealized_conversion_cast %x : !sattn.tensor to !sattn.tensor
   sattn.yield %y
 }
@@ -387,7 +387,7 @@ sattn.pattern @p(%x: [t]) -> (y) {
 // structure
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{operand is used before it is made: move its line up}}
+  // expected-error@below {{[SA0136] operand is used before it is made: move its line up}}
   %o = sattn.attend %z over %keys, %v
   %z = sattn.score dot %q, %k scale(scale)
   sattn.yield %o

@@ -7,7 +7,7 @@
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %n: int[h]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{a value cannot appear here: only params and integers can}}
+  // expected-error@below {{[SA0114] a value cannot appear here: only params and integers can}}
   %sel = sattn.select top(%n) %z where %keys
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -19,7 +19,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{'top(0)' is out of range: it must be at least 1}}
+  // expected-error@below {{[SA0114] 'top(0)' is out of range: it must be at least 1}}
   %sel = sattn.select top(0) %z where %keys
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -31,7 +31,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{'top(1.5)' is not an integer: write a whole number}}
+  // expected-error@below {{[SA0114] 'top(1.5)' is not an integer: write a whole number}}
   %sel = sattn.select top(1.5) %z where %keys
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -43,7 +43,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{param 'scale' is a float but 'top' takes an integer}}
+  // expected-error@below {{[SA0114] param 'scale' is a float but 'top' takes an integer}}
   %sel = sattn.select top(scale) %z where %keys
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -55,7 +55,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{'first(-1)' is out of range: it must be at least 0}}
+  // expected-error@below {{[SA0114] 'first(-1)' is out of range: it must be at least 0}}
   %sel = sattn.select top(4) %z where %keys force(first(-1))
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -67,7 +67,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{a value cannot appear here: only params and integers can}}
+  // expected-error@below {{[SA0114] a value cannot appear here: only params and integers can}}
   %sel = "sattn.select"(%z, %keys) <{top = #sattn.expr<table(0)>}> : (!sattn.score, !sattn.set) -> !sattn.set
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -78,7 +78,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // C14
 sattn.pattern @p(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{a value cannot appear here: only params and integers can}}
+  // expected-error@below {{[SA0114] a value cannot appear here: only params and integers can}}
   %z = "sattn.score"(%q, %k) <{how = #sattn.scorer<dot>, scale = #sattn.expr<table(0)>}> : (!sattn.tensor, !sattn.tensor) -> !sattn.score
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -89,7 +89,7 @@ sattn.pattern @p(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
 // C14
 sattn.pattern @p(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{'1 <= 2' is a condition: 'scale' takes a number}}
+  // expected-error@below {{[SA0114] '1 <= 2' is a condition: 'scale' takes a number}}
   %z = "sattn.score"(%q, %k) <{how = #sattn.scorer<dot>, scale = #sattn.expr<1 le 2>}> : (!sattn.tensor, !sattn.tensor) -> !sattn.score
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -101,7 +101,7 @@ sattn.pattern @p(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
 // expected-note@below {{the operand is declared here}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{queries have feature axis 'D' but keys have 'Dv': a dot product needs the same axis}}
+  // expected-error@below {{[SA0117] queries have feature axis 'D' but keys have 'Dv': a dot product needs the same axis}}
   %z = sattn.score dot %q, %v scale(scale)
   %o = sattn.attend %z over %keys, %k
   sattn.yield %o
@@ -113,7 +113,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // expected-note@below {{the operand is declared here}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %x: [s, g]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{queries have feature axis 'D' but keys have none: a dot product needs the same axis}}
+  // expected-error@below {{[SA0117] queries have feature axis 'D' but keys have none: a dot product needs the same axis}}
   %z = sattn.score dot %q, %x scale(scale)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -125,7 +125,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // expected-note@below {{the operand is declared here}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %x: [t, h]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{queries have no feature axis but keys have 'D': a dot product needs the same axis}}
+  // expected-error@below {{[SA0117] queries have no feature axis but keys have 'D': a dot product needs the same axis}}
   %z = sattn.score dot %x, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -137,7 +137,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // expected-note@below {{the operand is declared here}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{first operand has no row axis: queries are over t or u, keys over s or c}}
+  // expected-error@below {{[SA0117] first operand has no row axis: queries are over t or u, keys over s or c}}
   %z = sattn.score dot %k, %q scale(scale)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -149,7 +149,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // expected-note@below {{the operand is declared here}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{second operand has no key axis: keys are over s or c}}
+  // expected-error@below {{[SA0117] second operand has no key axis: keys are over s or c}}
   %z = sattn.score dot %q, %q scale(scale)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -161,7 +161,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // expected-note@below {{the operand is declared here}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{'bound' needs a minmax summary: use sattn.summarize minmax}}
+  // expected-error@below {{[SA0118] 'bound' needs a minmax summary: use sattn.summarize minmax}}
   %z = sattn.score bound %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -174,7 +174,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %keys = sattn.set (t, c(8)) : last(c) < t
   // expected-note@below {{the operand is made here}}
   %m = sattn.summarize minmax %k blocks(8)
-  // expected-error@below {{keys are a minmax summary: score them with 'bound'}}
+  // expected-error@below {{[SA0118] keys are a minmax summary: score them with 'bound'}}
   %z = sattn.score dot %q, %m scale(scale)
   %x = sattn.summarize mean %v blocks(8)
   %o = sattn.attend %z over %keys, %x
@@ -188,7 +188,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %keys = sattn.set (u(8), s) : s <= first(u)
   // expected-note@below {{the operand is made here}}
   %m = sattn.summarize minmax %q blocks(8)
-  // expected-error@below {{operand is a minmax summary: only the keys of sattn.score bound can be one}}
+  // expected-error@below {{[SA0118] operand is a minmax summary: only the keys of sattn.score bound can be one}}
   %z = sattn.score dot %m, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -200,7 +200,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // expected-note@below {{the operand is declared here}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{'l1' compares codes: encode both operands with 'buckets'}}
+  // expected-error@below {{[SA0118] 'l1' compares codes: encode both operands with 'buckets'}}
   %z = sattn.score l1 %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -212,7 +212,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{formula does not use the score 'z': it would be the same for every key content}}
+  // expected-error@below {{[SA0119] formula does not use the score 'z': it would be the same for every key content}}
   %y = sattn.map %z : t - s
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -226,7 +226,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %z = sattn.score dot %q, %k scale(scale)
   // expected-note@below {{the operand is made here}}
   %p = sattn.normalize %z over %keys
-  // expected-error@below {{probabilities cannot be mapped: map the score before sattn.normalize}}
+  // expected-error@below {{[SA0120] probabilities cannot be mapped: map the score before sattn.normalize}}
   %y = sattn.map %p : 2.0 * z
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -240,7 +240,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %z = sattn.score dot %q, %k scale(scale)
   // expected-note@below {{the operand is made here}}
   %p = sattn.normalize %z over %keys
-  // expected-error@below {{score is already a probability: attend with the score itself}}
+  // expected-error@below {{[SA0120] score is already a probability: attend with the score itself}}
   %o = sattn.attend %p over %keys, %v
   sattn.yield %o
 }
@@ -253,7 +253,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %z = sattn.score dot %q, %k scale(scale)
   // expected-note@below {{the operand is made here}}
   %p = sattn.normalize %z over %keys
-  // expected-error@below {{score is already a probability: accumulate with the score itself}}
+  // expected-error@below {{[SA0120] score is already a probability: accumulate with the score itself}}
   %x = sattn.accumulate softmax %p over %keys, %v
   %o = sattn.finalize %x
   sattn.yield %o
@@ -267,7 +267,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %z = sattn.score dot %q, %k scale(scale)
   // expected-note@below {{the operand is made here}}
   %p = sattn.normalize %z over %keys
-  // expected-error@below {{score is already a probability: normalize the score itself}}
+  // expected-error@below {{[SA0120] score is already a probability: normalize the score itself}}
   %p2 = sattn.normalize %p over %keys
   %o = sattn.colsum %p2 over %keys
   %x = sattn.attend %z over %keys, %v
@@ -281,7 +281,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %keys = sattn.set (t, s) : s <= t
   // expected-note@below {{the operand is made here}}
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{column sums are of probabilities: use sattn.normalize first}}
+  // expected-error@below {{[SA0120] column sums are of probabilities: use sattn.normalize first}}
   %o = sattn.colsum %z over %keys
   %x = sattn.attend %z over %keys, %v
   sattn.yield %x, %o
@@ -296,7 +296,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %z = sattn.score dot %q, %k scale(scale)
   %m = sattn.summarize mean %k blocks(8)
   %a = sattn.score dot %q, %m
-  // expected-error@below {{score has one column for each block 'c(8)' but the set is over tokens 's': say when a block is visible with first(c) or last(c) in a set over (t, c(8))}}
+  // expected-error@below {{[SA0121] score has one column for each block 'c(8)' but the set is over tokens 's': say when a block is visible with first(c) or last(c) in a set over (t, c(8))}}
   %sel = sattn.select top(4) %a where %keys
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -311,7 +311,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %z = sattn.score dot %q, %k scale(scale)
   %m = sattn.summarize mean %k blocks(8)
   %a = sattn.score dot %q, %m
-  // expected-error@below {{set is over 'c(16)' but the score has columns 'c(8)': use the same blocks}}
+  // expected-error@below {{[SA0122] set is over 'c(16)' but the score has columns 'c(8)': use the same blocks}}
   %sel = sattn.select top(4) %a where %open
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -325,7 +325,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %z = sattn.score dot %mq, %k scale(scale)
   // expected-note@below {{the operand is made here}}
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{set has rows 't' but the score has rows 'u(8)': use the same rows}}
+  // expected-error@below {{[SA0122] set has rows 't' but the score has rows 'u(8)': use the same rows}}
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
 }
@@ -339,7 +339,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %m = sattn.summarize mean %k blocks(8, 4)
   // expected-note@below {{the operand is made here}}
   %a = sattn.score dot %q, %m
-  // expected-error@below {{blocks 'c(8, 4)' overlap, so a key could be visited twice: rebin the score to disjoint blocks before selecting}}
+  // expected-error@below {{[SA0123] blocks 'c(8, 4)' overlap, so a key could be visited twice: rebin the score to disjoint blocks before selecting}}
   %sel = sattn.select top(4) %a where %open
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -352,7 +352,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   // expected-note@below {{the operand is made here}}
   %open = sattn.set (t, c(8, 4)) : last(c) <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{blocks 'c(8, 4)' overlap, so a key could be visited twice: rebin the score to disjoint blocks before selecting}}
+  // expected-error@below {{[SA0123] blocks 'c(8, 4)' overlap, so a key could be visited twice: rebin the score to disjoint blocks before selecting}}
   %o = sattn.attend %z over %open, %v
   sattn.yield %o
 }
@@ -366,7 +366,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %a = sattn.score dot %iq, %ik
   // expected-note@below {{the operand is made here}}
   %sel = sattn.select top(4) %a where %keys
-  // expected-error@below {{selection is made for each 'h2' but the score has heads 'h': reduce over h2 to g or to one before selecting}}
+  // expected-error@below {{[SA0125] selection is made for each 'h2' but the score has heads 'h': reduce over h2 to g or to one before selecting}}
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
 }
@@ -379,7 +379,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %keys = sattn.set (t, s) : s <= t + g
   %z = sattn.score dot %q, %k scale(scale)
   %r = sattn.reduce sum %z over h to one
-  // expected-error@below {{set is made for each 'g' but the score has heads 'one': keep these heads in the score}}
+  // expected-error@below {{[SA0125] set is made for each 'g' but the score has heads 'one': keep these heads in the score}}
   %sel = sattn.select top(4) %r where %keys
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -392,7 +392,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %keys = sattn.set (t, s) : s <= t
   // expected-note@below {{the operand is made here}}
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{score has heads 'h', not 'h2'}}
+  // expected-error@below {{[SA0126] score has heads 'h', not 'h2'}}
   %y = sattn.reduce sum %z over h2 to g
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -404,7 +404,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{heads 'h' are reduced to 'h2': write g (one for each kv head, from query heads) or one}}
+  // expected-error@below {{[SA0126] heads 'h' are reduced to 'h2': write g (one for each kv head, from query heads) or one}}
   %y = sattn.reduce sum %z over h to h2
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -416,7 +416,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{heads are reduced to 'g3' but no role has that axis}}
+  // expected-error@below {{[SA0126] heads are reduced to 'g3' but no role has that axis}}
   %y = sattn.reduce sum %z over h to g3
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -428,7 +428,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{select needs 'top(n)', 'above(threshold)' or both}}
+  // expected-error@below {{[SA0127] select needs 'top(n)', 'above(threshold)' or both}}
   %sel = sattn.select %z where %keys
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -440,7 +440,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{select needs 'top(n)', 'above(threshold)' or both}}
+  // expected-error@below {{[SA0127] select needs 'top(n)', 'above(threshold)' or both}}
   %sel = "sattn.select"(%z, %keys) : (!sattn.score, !sattn.set) -> !sattn.set
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -452,7 +452,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{forces 5 but selects 4: forced ones count inside top, raise it or force fewer}}
+  // expected-error@below {{[SA0127] forces 5 but selects 4: forced ones count inside top, raise it or force fewer}}
   %sel = sattn.select top(4) %z where %keys force(first(1) last(4))
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -464,7 +464,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{force is empty: write force(first(n)), force(last(n)) or force(%set)}}
+  // expected-error@below {{[SA0127] force is empty: write force(first(n)), force(last(n)) or force(%set)}}
   %sel = sattn.select top(4) %z where %keys force()
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -476,7 +476,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // expected-note@below {{the operand is declared here}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %x: [t, D]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{keys have heads 'g' but queries have none: add a head axis to the queries}}
+  // expected-error@below {{[SA0117] keys have heads 'g' but queries have none: add a head axis to the queries}}
   %z = sattn.score dot %x, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -488,7 +488,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // expected-note@below {{the operand is declared here}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %x: [t, g, D], %y: [s, h, D]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{keys have query heads 'h' but queries have kv heads 'g': a key head serves a group of query heads}}
+  // expected-error@below {{[SA0117] keys have query heads 'h' but queries have kv heads 'g': a key head serves a group of query heads}}
   %z = sattn.score dot %x, %y scale(scale)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -501,7 +501,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %x: [t, g]) -> (o, votes) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{lse needs one number for each row and head, axes [t, h]: the operand has [t, g]}}
+  // expected-error@below {{[SA0135] lse needs one number for each row and head, axes [t, h]: the operand has [t, g]}}
   %p = sattn.normalize %z over %keys with %x
   %o = sattn.colsum %p over %keys
   %y = sattn.attend %z over %keys, %v
@@ -515,7 +515,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %keys = sattn.set (t, s) : s <= t
   // expected-note@below {{the operand is made here}}
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{score has one column for each token: only scores of blocks can be rebinned}}
+  // expected-error@below {{[SA0135] score has one column for each token: only scores of blocks can be rebinned}}
   %y = sattn.rebin sum %z to blocks(8)
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -528,7 +528,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %m = sattn.summarize mean %k blocks(32, 16)
   // expected-note@below {{the operand is made here}}
   %a = sattn.score dot %q, %m
-  // expected-error@below {{blocks of 40 are not whole strides of the source blocks 'c(32, 16)': use a multiple of 16}}
+  // expected-error@below {{[SA0135] blocks of 40 are not whole strides of the source blocks 'c(32, 16)': use a multiple of 16}}
   %y = sattn.rebin sum %a to blocks(40)
   %open = sattn.set (t, c(40)) : last(c) < t
   %sel = sattn.select top(4) %y where %open
@@ -542,7 +542,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // words
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{unknown scorer 'cosine': use one of dot, l1, bound}}
+  // expected-error@below {{[SA0136] unknown scorer 'cosine': use one of dot, l1, bound}}
   %z = sattn.score cosine %q, %k
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -554,7 +554,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{'z <= 0' is a condition: a value is a number, use max, min or relu}}
+  // expected-error@below {{[SA0114] 'z <= 0' is a condition: a value is a number, use max, min or relu}}
   %y = sattn.map %z : z <= 0
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -566,7 +566,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{mod by 0: the divisor must be positive}}
+  // expected-error@below {{[SA0110] mod by 0: the divisor must be positive}}
   %y = sattn.map %z : z + t mod 0
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -578,7 +578,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{floordiv by -1: the divisor must be positive}}
+  // expected-error@below {{[SA0110] floordiv by -1: the divisor must be positive}}
   %y = sattn.map %z : z + t floordiv -1
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o

@@ -5,7 +5,7 @@
 
 // grammar
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{expected a number, a name, a value or '('}}
+  // expected-error@below {{[SA0136] expected a number, a name, a value or '('}}
   %keys = sattn.set (t, s) : s <= )
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -16,7 +16,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // grammar
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{expected a number, a name, a value or '('}}
+  // expected-error@below {{[SA0136] expected a number, a name, a value or '('}}
   %keys = sattn.set (t, s) : s <= [1]
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -28,7 +28,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // grammar
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{number is too large for a 64-bit float}}
+  // expected-error@below {{[SA0136] number is too large for a 64-bit float}}
   %z = sattn.score dot %q, %k scale(1.0e999)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -49,7 +49,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // generic
 sattn.pattern @p(%x: [t]) -> (y) {
-  // expected-error@below {{table index is out of range: tables are numbered from 0}}
+  // expected-error@below {{[SA0136] table index is out of range: tables are numbered from 0}}
   %y = "sattn.mix"(%x) <{formula = #sattn.expr<table(-1)>}> : (!sattn.tensor) -> !sattn.tensor
   sattn.yield %y
 }
@@ -58,7 +58,7 @@ sattn.pattern @p(%x: [t]) -> (y) {
 
 // generic
 sattn.pattern @p(%x: [t]) -> (y) {
-  // expected-error@below {{formula loads table 1 but the op has 1 tables: add the operand}}
+  // expected-error@below {{[SA0136] formula loads table 1 but the op has 1 tables: add the operand}}
   %y = "sattn.mix"(%x) <{formula = #sattn.expr<table(1)>}> : (!sattn.tensor) -> !sattn.tensor
   sattn.yield %y
 }
@@ -67,7 +67,7 @@ sattn.pattern @p(%x: [t]) -> (y) {
 
 // generic
 sattn.pattern @p(%x: [t]) -> (y) {
-  // expected-error@below {{has a table that its formula never loads: remove the operand}}
+  // expected-error@below {{[SA0136] has a table that its formula never loads: remove the operand}}
   %y = "sattn.mix"(%x, %x) <{formula = #sattn.expr<table(0)>}> : (!sattn.tensor, !sattn.tensor) -> !sattn.tensor
   sattn.yield %y
 }
@@ -76,7 +76,7 @@ sattn.pattern @p(%x: [t]) -> (y) {
 
 // generic
 sattn.pattern @p(%x: [t]) -> (y) {
-  // expected-error@below {{'1 <= 2' is a condition: a value is a number, use max, min or relu}}
+  // expected-error@below {{[SA0114] '1 <= 2' is a condition: a value is a number, use max, min or relu}}
   %y = "sattn.mix"(%x) <{formula = #sattn.expr<1 le 2>}> : (!sattn.tensor) -> !sattn.tensor
   sattn.yield %y
 }

@@ -373,7 +373,7 @@ sattn.pattern @window_sinks_logit<W: int = 128, scale: float = rsqrt(D)>
 // CHECK-LABEL: sattn.pattern @rest<a: int, b: float, static l: int = 8, n: int = 2 * l + 1, x: float = b * 0.5>(
 // CHECK-SAME: %q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %i: int[t, g, 4], %u: [u(8), h, D], %o0: [t, h, Dv],
 // CHECK-SAME: %l0: [t, h], %w: [8])
-// CHECK-SAME: -> (o, lse, kw) bind {D = 64 : i64, dtype = "f32"} attributes {note = "kept"}
+// CHECK-SAME: -> (o, lse, kw) bind {D = 64 : i64, dtype = "f32"} attributes {causal = "{{[^"]*}}", note = "kept"}
 sattn.pattern @rest<a: int, b: float, static l: int = 8, n: int = l + 1 + l, x: float = b * 0.5>
     (%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %i: int[t, g, 4], %u: [u(8), h, D], %o0: [t, h, Dv], %l0: [t, h],
      %w: [8]) -> (o, lse, kw) bind {D = 64 : i64, dtype = "f32"} attributes {note = "kept"} {
@@ -398,8 +398,10 @@ sattn.pattern @rest<a: int, b: float, static l: int = 8, n: int = l + 1 + l, x: 
   // CHECK: sattn.select top(n) above(-1.5) {{.*}} force(first(a) last(2) %{{.*}})
   %sel = sattn.select top(n) above(-1.5) %m where %even force(first(a) last(2) %even)
   %z = sattn.score dot %q, %k
+  %selected = sattn.intersect %sel, %past
+  %far = sattn.minus %selected, %keys
   // CHECK: sattn.accumulate linear
-  %p = sattn.accumulate linear %z over %sel, %v
+  %p = sattn.accumulate linear %z over %far, %v
   %p1 = sattn.accumulate softmax %z over %keys, %v
   // CHECK: sattn.reopen %o0, %l0
   %p2 = sattn.reopen %o0, %l0

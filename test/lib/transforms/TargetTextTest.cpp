@@ -24,9 +24,9 @@ TEST_CASE("fields that do not exist or fit are named") {
   TargetInfo info;
   std::string error;
   CHECK(failed(parseTargetText("lanes=4", info, error)));
-  CHECK(error == "target has no field 'lanes'");
+  CHECK(error == "[SA0202] target has no field 'lanes'");
   CHECK(failed(parseTargetText("rowTile=-1", info, error)));
-  CHECK(error == "target field 'rowTile' cannot be '-1'");
+  CHECK(error == "[SA0202] target field 'rowTile' cannot be '-1'");
   CHECK(failed(parseTargetText("keyLayout=diagonal:4", info, error)));
-  CHECK(error == "target field 'keyLayout' cannot be 'diagonal:4'");
+  CHECK(error == "[SA0202] target field 'keyLayout' cannot be 'diagonal:4'");
 }
