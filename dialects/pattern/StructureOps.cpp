@@ -82,12 +82,13 @@ void PatternOp::print(OpAsmPrinter &printer) {
                         });
   printer << ") -> (";
   llvm::interleaveComma(getOutputs().getAsValueRange<StringAttr>(), printer, [&](StringRef name) { printer << name; });
-  printer << ") ";
+  printer << ')';
   if (getBind())
-    printer << "bind " << getBindAttr() << ' ';
+    printer << " bind " << getBindAttr();
   SmallVector<StringRef> shown{getSymNameAttrName(), getParamsAttrName(), getRolesAttrName(), getOutputsAttrName(),
                                getBindAttrName()};
   printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), shown);
+  printer << ' ';
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
 

@@ -69,7 +69,7 @@ public:
 
   DescribeResult describe() {
     DescribeResult described;
-    if (succeeded(parse(request.text, request.fileName)) &&
+    if (succeeded(parse(request.text, request.fileName)) && succeeded(holdsPattern()) &&
         succeeded(passes([&](mlir::PassManager &manager) { buildProofs(manager, request.bind); })))
       for (PatternOp pattern : module->getOps<PatternOp>())
         if (FailureOr<std::string> json = describePattern(pattern, request.bind); succeeded(json)) {
@@ -122,6 +122,11 @@ private:
     if (count != 1)
       return fail("[SA0250] expected one sattn.pattern in the text, but got " + Twine(count));
     return success();
+  }
+
+  LogicalResult holdsPattern() {
+    return module->getOps<PatternOp>().empty() ? fail("[SA0250] expected one sattn.pattern in the text, but got a program")
+                                               : success();
   }
 
   template <typename Build>

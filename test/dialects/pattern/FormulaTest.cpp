@@ -73,8 +73,8 @@ TEST_CASE_FIXTURE(Fixture, "numbers are sorted sums") {
   CHECK(text("a - a") == "0");
   CHECK(text("2 * a floordiv 2") == "2 * a floordiv 2");
   CHECK(text("a * 1.5 + 2") == "a * 1.5 + 2");
-  CHECK(text("4611686018427387904 * (4 * a)") == "error: a coefficient leaves 64 bits: use smaller numbers");
-  CHECK(text("a floordiv 0") == "error: floordiv by 0: the divisor must be positive");
+  CHECK(text("4611686018427387904 * (4 * a)") == "error: [SA0109] a coefficient leaves 64 bits: use smaller numbers");
+  CHECK(text("a floordiv 0") == "error: [SA0110] floordiv by 0: the divisor must be positive");
 }
 
 TEST_CASE_FIXTURE(Fixture, "evaluation checks what it cannot represent") {

@@ -171,7 +171,7 @@ TEST_CASE_FIXTURE(Fixture, "random sets keep their points, whatever their spelli
     Source source = generate.condition(3);
     auto set = canonicalKeySet(&context, t, s, source.expr, error);
     if (failed(set)) {
-      CHECK_MESSAGE(error == "set has more than 64 disjuncts: name its parts and use sattn.union", error);
+      CHECK_MESSAGE(error == "[SA0113] set has more than 64 disjuncts: name its parts and use sattn.union", error);
       ++tooBig;
       continue;
     }
@@ -211,7 +211,7 @@ TEST_CASE_FIXTURE(Fixture, "forms at the edge of 64 bits are refused, never wrap
     ExprAttr c = nodeExpr(random() % 2 ? ExprKind::Le : ExprKind::Eq, {nodeExpr(ExprKind::Mul, {factor(), a}), b});
     auto set = canonicalKeySet(&context, t, s, random() % 2 ? c : nodeExpr(ExprKind::Not, c), error);
     if (failed(set)) {
-      CHECK(error == "a coefficient leaves 64 bits: use smaller numbers");
+      CHECK(error == "[SA0109] a coefficient leaves 64 bits: use smaller numbers");
       ++refused;
     }
   }
