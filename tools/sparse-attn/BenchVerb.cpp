@@ -5,9 +5,9 @@
 #include "tools/sparse-attn/ToolError.h"
 #include "tools/sparse-attn/Verbs.h"
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <sched.h>
 #include <thread>
 
@@ -15,10 +15,12 @@ namespace sattn::tool {
 
 using Clock = std::chrono::steady_clock;
 
-static constexpr double peakSeconds = 0.02;          // of each measurement of the peak
+static constexpr double peakSeconds = 0.02;              // of each measurement of the peak
 static constexpr size_t streamBytes = size_t(256) << 20; // far beyond the caches
 
-static double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+static double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 static int availableThreads() {
   cpu_set_t set;
@@ -111,6 +113,7 @@ int bench(const CompareOptions &options) {
                                      {"useful_flops", work.flops},
                                      {"useful_pairs", work.pairs},
                                      {"work_sampled", work.sampled},
+                                     {"work_at_most", work.atMost},
                                      {"useful_gflops", work.flops / seconds * 1e-9},
                                      {"peak_gflops", peak * 1e-9},
                                      {"peak_share", share},
@@ -124,11 +127,13 @@ int bench(const CompareOptions &options) {
   fmt::print("{} {} {} on {}, {} thread{}\n", call.info.name, sizesText(call), dtypeName(call.inputDtype()),
              sattn_kernel_target(kernel), threads, threads == 1 ? "" : "s");
   fmt::print("  compile   {:9.1f} ms, from text to loaded kernel\n", compileSeconds * 1e3);
-  fmt::print("  run       {:9.3f} ms, median of {} ({:.3f} to {:.3f})\n", seconds * 1e3, timings.seconds.size(), *fastest * 1e3,
-             *slowest * 1e3);
+  fmt::print("  run       {:9.3f} ms, median of {} ({:.3f} to {:.3f})\n", seconds * 1e3, timings.seconds.size(),
+             *fastest * 1e3, *slowest * 1e3);
   fmt::print("  useful    {:9.1f} GFLOP/s, {:.0f} % of the {:.0f} GFLOP/s of {} measured beside it{}\n",
              work.flops / seconds * 1e-9, 100 * share, peak * 1e-9, bench::vectorLevelName(bench::vectorLevel()),
-             work.sampled ? " (work counted on sampled rows)" : "");
+             work.atMost    ? " (at most: a table or a threshold decides)"
+             : work.sampled ? " (work counted on sampled rows)"
+                            : "");
   fmt::print("  reads     {:9.2f} GB/s, {:.0f} % of the {:.1f} GB/s of sequential reads measured beside it\n",
              work.bytes / seconds * 1e-9, 100 * bandwidthShare, bandwidth * 1e-9);
   return 0;

@@ -20,7 +20,8 @@ struct UsefulWork {
   double pairs = 0; ///< visible or selected (row, key) pairs over all heads
   double keysPerHead = 0; ///< the same for one query head and batch entry
   double bytes = 0; ///< operands and results, each element that is needed once
-  bool sampled = false; ///< rows were sampled: long sequences under sets that only a scan can count
+  bool sampled = false; ///< rows were sampled: long sequences under sets with divisions
+  bool atMost = false;  ///< an upper bound: a table or a threshold decides at run time
 };
 UsefulWork usefulWork(const Invocation &call);
 

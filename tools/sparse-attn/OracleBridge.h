@@ -27,8 +27,9 @@ struct WorkRequest {
   std::string path, text;
   std::vector<std::pair<std::string, int64_t>> sizes;    ///< of axes as the author wrote them ("c(l)") and of B
   std::vector<std::pair<std::string, double>> params;
-  int64_t qOffset = 0; ///< of the first batch entry
+  std::vector<int64_t> qOffset, kvOffset, kvLen; ///< empty, one number, or one for each batch entry
 };
+/// Adds to `work` what the request asks for, but its bytes. False with `error` set where the pattern is refused.
 bool countWork(const WorkRequest &request, UsefulWork &work, std::string &error);
 
 } // namespace sattn::tool

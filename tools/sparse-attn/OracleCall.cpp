@@ -42,7 +42,7 @@ std::vector<OracleResult> runOracle(const Invocation &call) {
 }
 
 UsefulWork usefulWork(const Invocation &call) {
-  WorkRequest request{call.file.path, call.file.text, {}, paramValues(call), call.qOffset.empty() ? 0 : call.qOffset[0]};
+  WorkRequest request{call.file.path, call.file.text, {}, paramValues(call), call.qOffset, call.kvOffset, call.kvLen};
   for (const auto &[axis, size] : call.sizes)
     request.sizes.push_back({axis, size});
   UsefulWork work;

@@ -4,24 +4,26 @@
 #include "tools/sparse-attn/PatternModule.h"
 #include "tools/sparse-attn/RowSets.h"
 #include "llvm/ADT/DenseSet.h"
+#include <map>
 
 using namespace sattn;
 using namespace sattn::tool;
 
-// Sets that must be scanned are counted on so many rows, evenly spaced, when all rows would take more evaluations.
-static constexpr int64_t sampledRows = 64;
-static constexpr int64_t maxScan = int64_t(1) << 22;
+// Sets are counted on so many rows, evenly spaced, when all rows would take more steps (some microseconds each).
+static constexpr int64_t sampledRows = 256;
+static constexpr int64_t maxSteps = int64_t(1) << 18;
 
 namespace {
 class WorkCounter {
 public:
-  WorkCounter(PatternOp pattern, const PatternFacts &facts, const WorkRequest &request)
+  /// Counts one batch entry, which stands at `at`.
+  WorkCounter(PatternOp pattern, const PatternFacts &facts, const WorkRequest &request, Positions at)
       : pattern(pattern), facts(facts) {
     for (const auto &[axis, size] : request.sizes)
       sizes[axis] = size;
     for (const auto &[name, value] : request.params)
       params[name] = value;
-    rowSets = std::make_unique<RowSets>(pattern, facts, sizes, params, request.qOffset);
+    rowSets = std::make_unique<RowSets>(facts, sizes, params, at);
   }
 
   UsefulWork count() {
@@ -34,47 +36,40 @@ public:
     for (Operation &op : pattern.getBody().front())
       if (auto select = dyn_cast<SelectOp>(op))
         addScores(select.getZ(), select.getWhere());
-    work.sampled = isSampled;
     return work;
   }
-  /// Keys that the rows of one query head see in all attentions together.
-  double keysPerHead() const { return keys; }
 
 private:
   int64_t featureSize(Value tensor) { return rowSets->extent(facts.of(tensor).feature()); }
-  double batch() const { return static_cast<double>(sizes.lookup("B")); }
   double headsOf(Value score) { return static_cast<double>(rowSets->extent(facts.of(score).head)); }
 
-  /// Columns that all rows of a set see, of one head and batch entry.
-  double columns(Value set) {
-    auto [place, isNew] = counted.try_emplace(set, 0);
-    if (!isNew)
-      return place->second;
+  /// Columns of `score` that the rows of `set` see together, of one head: rows are those of the set, or, for
+  /// `perQuery`, the query rows.
+  double columns(Value set, Value score, bool perQuery) {
     AxisAttr rowAxis = facts.of(set).row;
-    int64_t length = rowAxis && rowAxis.isBlocks() ? rowSets->number(rowAxis.getLen()).value_or(1) : 1;
-    double sum = sumRows(set, rowSets->rows(set), length);
-    return counted[set] = sum;
+    bool isBlocked = !perQuery && rowAxis && rowAxis.isBlocks();
+    int64_t length = isBlocked ? rowSets->number(rowAxis.getLen()).value_or(1) : 1;
+    auto [place, isNew] = counted.try_emplace({set, {facts.of(score).key, length}}, 0);
+    if (isNew) {
+      work.atMost |= facts.of(set).readsTables || facts.of(set).variableSlots;
+      place->second = sumRows(set, score, isBlocked ? rowSets->rows(set) : sizes.lookup("t"), length);
+    }
+    return place->second;
   }
 
-  double sumRows(Value set, int64_t rows, int64_t length) {
+  double sumRows(Value set, Value score, int64_t rows, int64_t length) {
     if (rows == 0)
       return 0;
-    double sum = rowSets->count(set, 0);
-    bool mustSample = rowSets->scans() && rows > sampledRows && rows * sizes.lookup("s") > maxScan;
-    isSampled |= mustSample;
+    auto countAt = [&](int64_t row) { return rowSets->count(set, score, row * length + length - 1); };
+    int64_t before = rowSets->steps();
+    countAt(rows - 1);
+    bool mustSample = rows > sampledRows && (rowSets->steps() - before) * rows > maxSteps;
+    work.sampled |= mustSample;
     int64_t count = mustSample ? sampledRows : rows;
-    sum = 0;
-    for (int64_t i = 0; i < count; ++i) {
-      int64_t row = mustSample ? (2 * i + 1) * rows / (2 * count) : i;
-      sum += rowSets->count(set, row * length + length - 1);
-    }
+    double sum = 0;
+    for (int64_t i = 0; i < count; ++i)
+      sum += countAt(mustSample ? (2 * i + 1) * rows / (2 * count) : i);
     return sum * static_cast<double>(rows) / static_cast<double>(count);
-  }
-
-  /// The same for the query rows, where the rows of the set are blocks of them.
-  double queryColumns(Value set) {
-    AxisAttr rowAxis = facts.of(set).row;
-    return rowAxis && rowAxis.isBlocks() ? sumRows(set, sizes.lookup("t"), 1) : columns(set);
   }
 
   static ScoreOp rootOf(Value score, Value &normalizedOver) {
@@ -93,8 +88,8 @@ private:
   void addAttention(Value score, Value set, Value values) {
     Value normalized;
     ScoreOp root = rootOf(score, normalized);
-    double pairs = queryColumns(set) * batch() * headsOf(score);
-    keys += queryColumns(set);
+    double keys = columns(set, score, /*perQuery=*/true), pairs = keys * headsOf(score);
+    work.keysPerHead += keys;
     work.pairs += pairs;
     work.flops += 2 * pairs * static_cast<double>(featureSize(values));
     if (root && scored.insert({root.getResult(), set}).second)
@@ -110,7 +105,8 @@ private:
       domain = normalized;
     if (!root || !scored.insert({root.getResult(), domain}).second)
       return;
-    work.flops += 2 * columns(domain) * batch() * headsOf(root.getResult()) * static_cast<double>(featureSize(root.getQ()));
+    double pairs = columns(domain, root.getResult(), /*perQuery=*/false) * headsOf(root.getResult());
+    work.flops += 2 * pairs * static_cast<double>(featureSize(root.getQ()));
   }
 
   PatternOp pattern;
@@ -118,11 +114,9 @@ private:
   llvm::StringMap<int64_t> sizes;
   llvm::StringMap<double> params;
   std::unique_ptr<RowSets> rowSets;
-  llvm::DenseMap<Value, double> counted;
+  llvm::DenseMap<std::pair<Value, std::pair<AxisAttr, int64_t>>, double> counted; ///< by set, columns, rows in a block
   llvm::DenseSet<std::pair<Value, Value>> scored;
   UsefulWork work;
-  double keys = 0;
-  bool isSampled = false;
 };
 } // namespace
 
@@ -158,10 +152,25 @@ bool sattn::tool::countWork(const WorkRequest &asked, UsefulWork &work, std::str
   }
   WorkRequest request = asked;
   fillDefaults(module.pattern(), request);
-  double operandBytes = work.bytes; // of the caller
-  WorkCounter counter(module.pattern(), *facts, request);
-  work = counter.count();
-  work.bytes = operandBytes;
-  work.keysPerHead = counter.keysPerHead();
+  llvm::StringMap<int64_t> sizes;
+  for (const auto &[axis, size] : request.sizes)
+    sizes[axis] = size;
+  // Entries that stand at the same positions are counted once.
+  std::map<Positions, int64_t> entries;
+  auto at = [](const std::vector<int64_t> &values, int64_t entry, int64_t otherwise) {
+    return values.empty() ? otherwise : values.size() == 1 ? values[0] : values[entry];
+  };
+  int64_t batch = sizes.count("B") ? sizes.lookup("B") : 1;
+  for (int64_t entry = 0; entry < batch; ++entry)
+    ++entries[{at(request.qOffset, entry, 0), at(request.kvOffset, entry, 0),
+               at(request.kvLen, entry, sizes.lookup("s"))}];
+  for (const auto &[positions, times] : entries) {
+    UsefulWork one = WorkCounter(module.pattern(), *facts, request, positions).count();
+    work.flops += one.flops * static_cast<double>(times);
+    work.pairs += one.pairs * static_cast<double>(times);
+    work.keysPerHead += one.keysPerHead * static_cast<double>(times) / static_cast<double>(batch);
+    work.sampled |= one.sampled;
+    work.atMost |= one.atMost;
+  }
   return true;
 }
