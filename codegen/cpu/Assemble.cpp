@@ -23,13 +23,14 @@
 using namespace sattn;
 using namespace sattn::cpu;
 
-static std::unique_ptr<llvm::TargetMachine> createMachine(const Atom &atom, std::string &error) {
+std::unique_ptr<llvm::TargetMachine> sattn::cpu::createMachine(const Atom &atom, std::string &error) {
   static std::once_flag once;
   std::call_once(once, [] {
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    LLVMInitializeX86AsmParser();
   });
   llvm::Triple triple("x86_64-unknown-linux-gnu");
   const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
@@ -63,17 +64,20 @@ static void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
       passes.run(function, functions);
 }
 
-static std::string emitFile(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType type,
+// Emits a copy, because emission changes a module, and because the order of uses, on which the layout of blocks depends, is
+// that of the text in a copy: so assembly, object and LLVM IR that was printed and read again agree to the byte.
+static std::string emitFile(const llvm::Module &original, llvm::TargetMachine &machine, llvm::CodeGenFileType type,
                             llvm::SmallVectorImpl<char> &bytes) {
+  std::unique_ptr<llvm::Module> module = llvm::CloneModule(original);
   llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;
   if (machine.addPassesToEmitFile(passes, stream, nullptr, type))
     return "the target cannot emit this kind of file";
-  passes.run(module);
+  passes.run(*module);
   return "";
 }
 
-Object sattn::cpu::assemble(LlvmModule &&held, const Atom &atom, bool keepLlvmIr, bool keepAssembly) {
+Object sattn::cpu::assemble(LlvmModule &&held, const Atom &atom, const AssembleOptions &options) {
   Object object;
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(atom, object.error);
   if (!machine)
@@ -81,15 +85,18 @@ Object sattn::cpu::assemble(LlvmModule &&held, const Atom &atom, bool keepLlvmIr
   llvm::Module &module = *held.module;
   module.setDataLayout(machine->createDataLayout());
   module.setTargetTriple(machine->getTargetTriple());
-  optimise(module, *machine);
-  if (keepLlvmIr) {
+  for (llvm::Function &function : module)
+    if (object.name.empty() && !function.isDeclaration())
+      object.name = function.getName();
+  if (options.optimise)
+    optimise(module, *machine);
+  if (options.keepLlvmIr) {
     llvm::raw_string_ostream stream(object.llvmIr);
     module.print(stream, nullptr);
   }
-  if (keepAssembly) {
+  if (options.keepAssembly) {
     llvm::SmallVector<char, 0> text;
-    std::unique_ptr<llvm::Module> copy = llvm::CloneModule(module);
-    object.error = emitFile(*copy, *machine, llvm::CodeGenFileType::AssemblyFile, text);
+    object.error = emitFile(module, *machine, llvm::CodeGenFileType::AssemblyFile, text);
     object.assembly.assign(text.begin(), text.end());
   }
   llvm::SmallVector<char, 0> bytes;

@@ -38,6 +38,45 @@ static FailureOr<LlvmModule> lowerKernel(tile::KernelOp kernel, const Atom &atom
   return translate(*module, atom);
 }
 
+// Each module on a thread of its own, the first on the caller's.
+static std::vector<Object> assembleAll(std::vector<LlvmModule> modules, const Atom &atom, const AssembleOptions &options) {
+  std::vector<Object> objects(modules.size());
+  std::vector<std::thread> workers;
+  auto work = [&](size_t i) { objects[i] = assemble(std::move(modules[i]), atom, options); };
+  for (size_t i = 1; i < modules.size(); ++i)
+    workers.emplace_back(work, i);
+  work(0);
+  for (std::thread &worker : workers)
+    worker.join();
+  return objects;
+}
+
+// The objects of the kernels with their texts kept in `code`: what was generated, or what an editor made of it.
+static FailureOr<std::vector<Object>> emitObjects(std::vector<LlvmModule> modules, tile::ProgramOp program,
+                                                  CompiledCode &code, const Atom &atom, const CodegenOptions &options) {
+  AssembleOptions how;
+  how.keepLlvmIr = options.keepLlvmIr;
+  how.keepAssembly = options.keepAssembly;
+  FailureOr<std::vector<Object>> objects =
+      options.llvmIr ? assembleLlvmIr(*program.getContext(), *options.llvmIr, code.kernels, atom, how)
+                     : assembleAll(std::move(modules), atom, how);
+  if (failed(objects))
+    return failure();
+  for (const Object &object : *objects) {
+    if (!object.error.empty())
+      return program.emitError("cannot assemble a kernel: ") << object.error, failure();
+    if (options.keepLlvmIr)
+      code.llvmIr += llvmIrMark.str() + object.name + "\n" + object.llvmIr;
+    if (options.keepAssembly)
+      code.assembly += assemblyMark.str() + object.name + "\n" + object.assembly;
+  }
+  if (options.assembly) {
+    code.assembly = options.assembly->text.str();
+    objects = assembleAssembly(*program.getContext(), *options.assembly, code.kernels, atom);
+  }
+  return objects;
+}
+
 FailureOr<CompiledCode> sattn::cpu::compileProgram(tile::ProgramOp program, Isa isa, const CodegenOptions &options) {
   const Atom &atom = atomFor(isa);
   prepareContext(*program.getContext());
@@ -52,24 +91,11 @@ FailureOr<CompiledCode> sattn::cpu::compileProgram(tile::ProgramOp program, Isa 
   if (modules.empty())
     return program.emitError("expected at least one kernel"), failure();
 
-  std::vector<Object> objects(modules.size());
-  std::vector<std::thread> workers;
-  auto work = [&](size_t i) {
-    objects[i] = assemble(std::move(modules[i]), atom, options.keepLlvmIr, options.keepAssembly);
-  };
-  for (size_t i = 1; i < modules.size(); ++i)
-    workers.emplace_back(work, i);
-  work(0);
-  for (std::thread &worker : workers)
-    worker.join();
-  for (const Object &object : objects) {
-    if (!object.error.empty())
-      return program.emitError("cannot assemble a kernel: ") << object.error, failure();
-    code.llvmIr += object.llvmIr;
-    code.assembly += object.assembly;
-  }
+  FailureOr<std::vector<Object>> objects = emitObjects(std::move(modules), program, code, atom, options);
+  if (failed(objects))
+    return failure();
   std::string error;
-  FailureOr<std::vector<char>> linked = link(objects, error);
+  FailureOr<std::vector<char>> linked = link(*objects, error);
   if (failed(linked))
     return program.emitError("cannot link the kernels: ") << error, failure();
   code.object = std::move(*linked);

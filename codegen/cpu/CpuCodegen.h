@@ -4,6 +4,7 @@
 #pragma once
 #include "lib/support/LLVM.h"
 #include "lib/support/TargetInfo.h"
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,15 +32,22 @@ struct CompiledKernel {
 struct CompiledCode {
   std::vector<char> object; ///< ELF shared object without undefined symbols
   std::vector<CompiledKernel> kernels;
-  std::string llvmIr, assembly; ///< filled when asked for
+  std::string llvmIr, assembly; ///< filled when asked for: a module, a file for each kernel, after a line with its name
+};
+/// CompiledCode::llvmIr or CompiledCode::assembly after an edit, which takes the place of what was generated.
+struct EditedText {
+  StringRef name; ///< what messages call it
+  StringRef text;
 };
 struct CodegenOptions {
   bool keepLlvmIr = false;
   bool keepAssembly = false;
+  std::optional<EditedText> llvmIr, assembly; ///< scratch sizes stay those of the lowering
 };
 
 /// Compiles every kernel of `program` (which is left untouched). Thread-safe for different contexts; the link step is
-/// serialised inside. Unsupported ops and extents are diagnostics at the op.
+/// serialised inside. Unsupported ops and extents are diagnostics at the op; what is wrong with an edited text is one at
+/// its line.
 FailureOr<CompiledCode> compileProgram(tile::ProgramOp program, Isa isa, const CodegenOptions &options = {});
 
 } // namespace cpu

@@ -32,7 +32,7 @@ typedef struct sattn_compile_options {
   const char *file_name;      /* what messages call the text; default "pattern" */
   const char *stop_after;     /* give the text of this stage in place of an artefact */
   const char *dump_dir;       /* write the text of every stage into this directory, which exists: 0-pattern.mlir, ... */
-  const char *override_stage; /* "1-fused" or "2-tile": go on from override_text in place of what the stage made */
+  const char *override_stage; /* "1-fused" to "4-cpu.s": go on from override_text in place of what the stage made */
   const char *override_text;
 } sattn_compile_options;
 

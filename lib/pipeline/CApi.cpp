@@ -42,8 +42,8 @@ static sattn_status readOptions(const sattn_compile_options &options, CompileReq
   if (!readStage(options.stop_after, request.stopAfter))
     return refuse(text, "[SA0253] unknown stage in 'stop_after': stages are 0-pattern, 1-fused, 2-tile, 3-cpu.ll, 4-cpu.s, "
                         "5-artefact");
-  if (!readStage(options.override_stage, request.overrideStage, Stage::Tile))
-    return refuse(text, "[SA0254] stage in 'override_stage' cannot be overridden: 1-fused and 2-tile can");
+  if (!readStage(options.override_stage, request.overrideStage, Stage::Assembly))
+    return refuse(text, "[SA0254] stage in 'override_stage' cannot be overridden: 1-fused, 2-tile, 3-cpu.ll and 4-cpu.s can");
   if (request.overrideStage && !options.override_text)
     return refuse(text, "[SA0255] 'override_stage' is given without 'override_text'");
   if (request.overrideStage)

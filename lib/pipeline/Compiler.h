@@ -10,7 +10,7 @@
 
 namespace sattn {
 
-/// The named stages, each a text that can be dumped; Tile and before can be overridden.
+/// The named stages, each a text that can be dumped; Fused to Assembly can be overridden.
 enum class Stage { Pattern, Fused, Tile, LlvmIr, Assembly, Artefact };
 /// "0-pattern", "1-fused", "2-tile", "3-cpu.ll", "4-cpu.s", "5-artefact".
 llvm::StringRef stageName(Stage stage);

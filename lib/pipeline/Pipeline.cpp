@@ -139,9 +139,14 @@ private:
     return manager.run(*module);
   }
 
+  // What messages call the text that takes the place of a stage's.
+  std::string overrideName() const {
+    return request.overrideStage ? (stageName(*request.overrideStage) + " override").str() : "";
+  }
+
   // The end of a stage: dump, override, stop.
   LogicalResult reached(Stage stage) {
-    if (request.overrideStage == stage && failed(parse(request.overrideText, (stageName(stage) + " override").str())))
+    if (request.overrideStage == stage && failed(parse(request.overrideText, overrideName())))
       return failure();
     if (request.dumpDir.empty() && request.stopAfter != stage)
       return success();
@@ -181,6 +186,11 @@ private:
     cpu::CodegenOptions options;
     options.keepLlvmIr = keep || request.stopAfter == Stage::LlvmIr;
     options.keepAssembly = keep || request.stopAfter == Stage::Assembly;
+    std::string name = overrideName();
+    if (request.overrideStage == Stage::LlvmIr)
+      options.llvmIr = cpu::EditedText{name, request.overrideText};
+    if (request.overrideStage == Stage::Assembly)
+      options.assembly = cpu::EditedText{name, request.overrideText};
     FailureOr<cpu::CompiledCode> code = [&] {
       Timer timer(result, "codegen");
       return cpu::compileProgram(program, isa, options);

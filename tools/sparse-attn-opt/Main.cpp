@@ -50,7 +50,7 @@ struct Options {
                               cl::value_desc("name"), cl::cat(category)};
   cl::opt<std::string> dumpDir{"dump-dir", cl::desc("write every stage into this directory"), cl::value_desc("dir"),
                                cl::cat(category)};
-  cl::opt<std::string> overrideStage{"override-stage", cl::desc("go on from FILE after the stage: 1-fused=FILE or 2-tile=FILE"),
+  cl::opt<std::string> overrideStage{"override-stage", cl::desc("go on from FILE after the stage 1-fused, 2-tile, 3-cpu.ll or 4-cpu.s"),
                                      cl::value_desc("stage=file"), cl::cat(category)};
   cl::opt<bool> timings{"stage-timings", cl::desc("print milliseconds by stage to stderr"), cl::cat(category)};
 };
@@ -92,8 +92,8 @@ static std::optional<sattn::Stage> stageOf(StringRef emit) {
 static int readOverride(StringRef option, sattn::CompileRequest &request) {
   auto [stage, path] = option.split('=');
   request.overrideStage = sattn::parseStage(stage);
-  if (request.overrideStage != sattn::Stage::Fused && request.overrideStage != sattn::Stage::Tile)
-    return fail("--override-stage takes 1-fused=FILE or 2-tile=FILE, not '" + option + "'");
+  if (!request.overrideStage || *request.overrideStage < sattn::Stage::Fused || *request.overrideStage > sattn::Stage::Assembly)
+    return fail("--override-stage takes 1-fused=FILE, 2-tile=FILE, 3-cpu.ll=FILE or 4-cpu.s=FILE, not '" + option + "'");
   std::string error;
   auto file = mlir::openInputFile(path, &error);
   if (!file)

@@ -168,9 +168,9 @@ static void stages(void) {
   expectText(sattn_compiler_compile(&spec, &options, &bytes, &size, &text), SATTN_BAD_ARGUMENT, text,
              "[SA0253] unknown stage in 'stop_after': stages are 0-pattern, 1-fused, 2-tile, 3-cpu.ll, 4-cpu.s, 5-artefact");
   options.stop_after = NULL;
-  options.override_stage = "3-cpu.ll";
+  options.override_stage = "0-pattern";
   expectText(sattn_compiler_compile(&spec, &options, &bytes, &size, &text), SATTN_BAD_ARGUMENT, text,
-             "[SA0254] stage in 'override_stage' cannot be overridden: 1-fused and 2-tile can");
+             "[SA0254] stage in 'override_stage' cannot be overridden: 1-fused, 2-tile, 3-cpu.ll and 4-cpu.s can");
   options.override_stage = "2-tile";
   expectText(sattn_compiler_compile(&spec, &options, &bytes, &size, &text), SATTN_BAD_ARGUMENT, text,
              "[SA0255] 'override_stage' is given without 'override_text'");
