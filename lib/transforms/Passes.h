@@ -9,6 +9,10 @@
 
 namespace sattn {
 
+/// The ends of stages that sattn-check-stage knows: an author's pattern, a specialised one with normal sets, one whose
+/// dataflows are chosen, a tile program.
+enum class CheckedStage { Pattern, Fused, Planned, Tile };
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "lib/transforms/Passes.h.inc"

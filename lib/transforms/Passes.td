@@ -198,4 +198,42 @@ def SattnToTile : Pass<"sattn-to-tile", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def SattnCheckStage : Pass<"sattn-check-stage", "::mlir::ModuleOp"> {
+  let summary = "refuse what a module may not hold at the end of a stage";
+  let description = [{
+    Before and after: the same module. The pipeline runs it where a stage begins or ends, so that a pass that forgets an
+    op, and an edited dump that lacks one, are refused where it happened and not three passes later. What it asks for:
+
+    - `pattern`: patterns alone, without a `dataflow`.
+    - `fused`: every pattern has a `bind` with an element type for each role and a size for each feature axis, no static
+      param, no `attend`, no `union` and no `minus`; each `intersect` is of one selection and one formula.
+    - `planned`: the same, and every `accumulate` and `select` has a `dataflow`.
+    - `tile`: tile programs alone, with `roles`, `results`, `params` and `requires`; layouts are the target's. Which ops
+      a kernel may hold is checked by `sattn_tile.kernel` itself.
+
+    Costs a walk over the ops: microseconds. Changes numbers: no.
+
+    ```mlir
+    // Refused with stage=planned: 'sattn.accumulate' has no dataflow at stage 'planned'
+    %acc = sattn.accumulate softmax %z over %keys, %v
+    // Accepted
+    %acc = sattn.accumulate softmax %z over %keys, %v {dataflow = {kind = "range", rows = 64 : i64, why = "..."}}
+    ```
+  }];
+  let options = [
+    Option<"stage", "stage", "::sattn::CheckedStage", /*default=*/"::sattn::CheckedStage::Pattern",
+           "pattern, fused, planned or tile",
+           [{::llvm::cl::values(
+              clEnumValN(::sattn::CheckedStage::Pattern, "pattern", "a pattern as its author wrote it"),
+              clEnumValN(::sattn::CheckedStage::Fused, "fused", "a specialised pattern with normal sets"),
+              clEnumValN(::sattn::CheckedStage::Planned, "planned", "the same with dataflows"),
+              clEnumValN(::sattn::CheckedStage::Tile, "tile", "a tile program"))}]>,
+    Option<"targetText", "target", "std::string", /*default=*/"",
+           "fields of TargetInfo that differ from the defaults, as of sattn-to-tile: whose layouts a tile program has">,
+  ];
+  let statistics = [
+    Statistic<"opsChecked", "ops-checked", "ops that were looked at">,
+  ];
+}
+
 #endif // SATTN_PASSES_TD
