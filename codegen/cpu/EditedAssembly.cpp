@@ -106,7 +106,7 @@ public:
         target.createMCAsmParser(subtarget, *parser, instructions, options));
     parser->setTargetParser(*targetParser);
     if ((parser->Run(/*NoInitialTextSection=*/false) || context.hadError()) && !problem)
-      problem = TextProblem{1, 1, "[SA0256] the assembler refused this text"};
+      problem = TextProblem{1, 1, std::string("[SA0256] the text is refused: ") + "no reason given"};
     for (const CompiledKernel &kernel : kernels)
       if (llvm::MCSymbol *symbol = context.lookupSymbol(kernel.symbol); symbol && symbol->isDefined())
         defined.insert(kernel.symbol);
@@ -119,7 +119,7 @@ private:
     std::optional<TextProblem> &problem = static_cast<Assembler *>(self)->problem;
     if (!problem && found.getKind() == llvm::SourceMgr::DK_Error)
       problem = TextProblem{unsigned(std::max(found.getLineNo(), 1)), unsigned(found.getColumnNo() + 1),
-                            "[SA0256] " + found.getMessage().str()};
+                            "[SA0256] the text is refused: " + found.getMessage().str()};
   }
 
   const llvm::TargetMachine &machine;

@@ -24,7 +24,7 @@ static std::optional<TextProblem> verifyPart(const llvm::Module &module, StringR
   if (!llvm::verifyModule(module, &stream))
     return std::nullopt;
   auto [message, quoted] = StringRef(text).split('\n');
-  return TextProblem{lineOf(part, quoted), 1, "[SA0256] " + message.str()};
+  return TextProblem{lineOf(part, quoted), 1, "[SA0256] the text is refused: " + message.str()};
 }
 
 // Kernels are called with docs/artefact.md, section 2.
@@ -48,7 +48,7 @@ static std::optional<TextProblem> assemblePart(const std::string &part, ArrayRef
   held.module = llvm::parseAssembly(llvm::MemoryBufferRef(part, "kernel"), error, *held.context);
   if (!held.module)
     return TextProblem{unsigned(std::max(error.getLineNo(), 1)), unsigned(error.getColumnNo() + 1),
-                       "[SA0256] " + error.getMessage().str()};
+                       "[SA0256] the text is refused: " + error.getMessage().str()};
   if (auto problem = verifyPart(*held.module, part))
     return problem;
   if (auto problem = checkSignatures(*held.module, part, kernels))

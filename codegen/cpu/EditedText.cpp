@@ -30,7 +30,7 @@ std::vector<std::string> sattn::cpu::partsOf(StringRef text, StringRef mark) {
 
 std::optional<TextProblem> sattn::cpu::checkLimits(StringRef text, char comment) {
   if (text.size() > maxBytes)
-    return TextProblem{1, 1, "text has " + std::to_string(text.size()) + " bytes, more than " + std::to_string(maxBytes)};
+    return TextProblem{1, 1, "[SA0261] text has " + std::to_string(text.size()) + " bytes, more than " + std::to_string(maxBytes)};
   TextProblem place;
   unsigned depth = 0, signs = 0;
   bool quoted = false, commented = false;
@@ -42,7 +42,7 @@ std::optional<TextProblem> sattn::cpu::checkLimits(StringRef text, char comment)
       quoted = commented = false;
     }
     if (c == '\0')
-      return TextProblem{place.line, place.column, "text holds a NUL byte"};
+      return TextProblem{place.line, place.column, "[SA0261] text holds a NUL byte"};
     commented |= c == comment && !quoted;
     quoted ^= c == '"' && !commented;
     if (quoted || commented)
@@ -51,7 +51,7 @@ std::optional<TextProblem> sattn::cpu::checkLimits(StringRef text, char comment)
     depth -= depth != 0 && StringRef(")]}>").contains(c);
     signs = StringRef("-+~!").contains(c) ? signs + 1 : llvm::isSpace(c) ? signs : 0;
     if (depth > maxNesting || signs > maxNesting)
-      return TextProblem{place.line, place.column, "text is nested deeper than " + std::to_string(maxNesting) + " levels"};
+      return TextProblem{place.line, place.column, "[SA0261] text is nested deeper than " + std::to_string(maxNesting) + " levels"};
   }
   return std::nullopt;
 }

@@ -140,7 +140,7 @@ struct CheckStagePass : impl::SattnCheckStageBase<CheckStagePass> {
     TargetInfo info;
     std::string error;
     if (failed(parseTargetText(targetText, info, error))) {
-      getOperation().emitError() << "[SA0202] " << error;
+      getOperation().emitError() << error;
       return signalPassFailure();
     }
     StageCheck check(stage, info);

@@ -9,7 +9,7 @@
 // RUN: sparse-attn-opt %s --sattn-tile-pipeline="bind=dtype=f32,D=64,Dv=2,group=4 target=keyLayout=rows:4,valueLayout=cols:4" | FileCheck %s --check-prefix=NARROW
 
 // It changes nothing and refuses stages that it does not know.
-// RUN: sparse-attn-opt %s -o %t.before && sparse-attn-opt %s --sattn-check-stage=stage=pattern -o %t.after && cmp %t.before %t.after
+// RUN: sparse-attn-opt %s --sattn-verify-causal -o %t.before && sparse-attn-opt %s --sattn-verify-causal --sattn-check-stage=stage=pattern -o %t.after && cmp %t.before %t.after
 // RUN: not sparse-attn-opt %s --sattn-check-stage=stage=llvm 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // PATTERN: sattn.attend
 // FUSED: sattn.accumulate
