@@ -26,14 +26,18 @@ LogicalResult Lowering::lower(tile::InvertOp op) {
   inverse.slots = inverse.ids.plus(listBytes);
   inverse.heads = inverse.slots.plus(listBytes);
   inverse.cursors = inverse.heads.plus(padded * 4);
-  for (int64_t strip = 0; strip < padded / kLanes; ++strip) {
-    c.store(c.stripI(kNoUnit), inverse.heads.plus(strip * kLanes * 4), 64);
-    c.store(c.stripI(int64_t(0)), inverse.cursors.plus(strip * kLanes * 4), 64);
-  }
+  // Positions behind the end of the view have no list: what they would cost depends on the call, not on `count`.
+  Value position = scalar(op.getPosition());
+  Value live = c.min(c.max(c.sub(view.limit, position), c.int64(0)), c.int64(count));
+  inverse.strips = c.floorDiv(c.add(live, kLanes - 1), kLanes);
+  c.loop(c.int64(0), inverse.strips, 1, [&](Value strip) {
+    c.store(c.stripI(kNoUnit), c.atScaled(inverse.heads, strip, kLanes * 4), 64);
+    c.store(c.stripI(int64_t(0)), c.atScaled(inverse.cursors, strip, kLanes * 4), 64);
+  });
   Value units = c.min(c.max(scalar(op.getUnits()), c.int64(0)), c.int64(kNoUnit));
   Value nothing = c.address(c.zeros(view.type.getInner() * 4));
-  RowSource lists{view, scalar(op.getPosition()), std::nullopt, count};
-  c.loop(0, count, 1, [&](Value n) {
+  RowSource lists{view, position, std::nullopt, count};
+  c.loop(c.int64(0), live, 1, [&](Value n) {
     Value row = rowPointer(lists, n, nothing);
     Value exists = c.differs(row, nothing);
     Ptr ids = c.atScaled(inverse.ids, n, width * 4), slots = c.atScaled(inverse.slots, n, width * 4);
@@ -69,7 +73,7 @@ LogicalResult Lowering::lower(tile::InvertOp op) {
 
 // The least of all heads.
 static Value nextUnit(Code &c, const Inverse &inverse) {
-  Values least = c.loop(0, llvm::divideCeil(inverse.positions, kLanes), 1, {c.stripI(kNoUnit)},
+  Values least = c.loop(c.int64(0), inverse.strips, 1, {c.stripI(kNoUnit)},
                         [&](Value strip, ValueRange carried) -> Values {
                           Value heads = c.load(c.vi, c.atScaled(inverse.heads, strip, kLanes * 4), 64);
                           return {arith::MinSIOp::create(c.b, heads, carried[0])};
@@ -83,7 +87,7 @@ static Value collectMembers(Code &c, const Inverse &inverse, Value unit, Ptr mem
   SmallVector<int32_t> lanes;
   for (int32_t lane = 0; lane < kLanes; ++lane)
     lanes.push_back(lane);
-  return c.loop(0, llvm::divideCeil(inverse.positions, kLanes), 1, {c.int64(0)},
+  return c.loop(c.int64(0), inverse.strips, 1, {c.int64(0)},
                 [&](Value strip, ValueRange carried) -> Values {
                   Value heads = c.load(c.vi, c.atScaled(inverse.heads, strip, kLanes * 4), 64);
                   Value stands = c.compareI(CmpIPredicate::eq, heads, wanted);

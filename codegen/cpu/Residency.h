@@ -114,7 +114,8 @@ struct TopState {
 /// their slots, ended by kNoUnit.
 struct Inverse {
   Ptr ids, slots, heads, cursors;
-  int64_t positions = 0, width = 0; ///< entries of a list with its end
+  int64_t positions = 0, width = 0; ///< most positions; entries of a list with its end
+  Value strips;                     ///< strips of positions that the call has
   Owner owner;
 };
 

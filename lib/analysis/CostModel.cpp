@@ -6,8 +6,8 @@
 
 namespace sattn::cost {
 
-// More rows a task would leave too few tasks for the workers of short calls.
-static constexpr int64_t kMaxChunk = 1024;
+// Private memory of a task that inverts lists, at most.
+static constexpr int64_t kTaskBytes = int64_t(8) << 20;
 
 double cyclesPerKey(const TargetInfo &target, int64_t features, int64_t valueFeatures) {
   return 2.0 * static_cast<double>(features + valueFeatures) / target.flopsPerCycle + 1.0 / target.exp2PerCycle;
@@ -17,6 +17,10 @@ int64_t membersOf(const TargetInfo &target, int64_t heads) {
   int64_t quantum = target.rowQuantum / std::gcd(target.rowQuantum, heads);
   return quantum * std::max<int64_t>(1, target.rowTile / (quantum * heads));
 }
+
+// Full groups of members that choose a block: more of them waste less on the last, partial one and read keys and values
+// more rarely; fewer keep the state of a task's rows near, and make more tasks for the workers.
+static constexpr int64_t kGroups = 2;
 
 /// Bytes of one block's keys and values.
 static double blockBytes(const SelectedShape &shape) {
@@ -32,6 +36,11 @@ double gatheredCycles(const TargetInfo &target, const SelectedShape &shape) {
   return static_cast<double>(shape.slots) * (compute + memory);
 }
 
+/// Bytes of one position in private memory: queries, accumulator, statistics of all heads.
+static int64_t stateBytes(const SelectedShape &shape) {
+  return 4 * shape.heads * (shape.features + shape.valueFeatures + 2);
+}
+
 double invertedCycles(const TargetInfo &target, const SelectedShape &shape, int64_t chunk) {
   double blocks = std::max<double>(1.0, static_cast<double>(shape.keys) / static_cast<double>(shape.block));
   double chosen = std::min<double>(static_cast<double>(shape.slots), blocks);
@@ -40,14 +49,13 @@ double invertedCycles(const TargetInfo &target, const SelectedShape &shape, int6
   double share = chosen / blocks;
   double visited = 1.0 - std::pow(1.0 - share, static_cast<double>(chunk));
   double sharing = static_cast<double>(chunk) * share / visited;
-  double members = static_cast<double>(membersOf(target, shape.heads));
-  double executed = std::max(1.0, std::ceil(sharing / members - 0.01)) * members;
+  // The last group of a block's rows is not full: a target that can run parts of a tile wastes a quarter of it.
+  double executed = sharing + static_cast<double>(membersOf(target, shape.heads)) / 4;
   double compute = cyclesPerKey(target, shape.features, shape.valueFeatures) * static_cast<double>(shape.block) *
                    executed / sharing;
   // Queries, statistics and accumulator in, statistics and accumulator out.
   double state = 4.0 * static_cast<double>(shape.features + 2 * shape.valueFeatures + 4);
-  double resident = 4.0 * static_cast<double>(chunk * shape.heads * (shape.features + shape.valueFeatures + 2));
-  bool fits = resident <= static_cast<double>(target.largeBytes);
+  bool fits = chunk * stateBytes(shape) <= target.largeBytes;
   double memory = state / (fits ? target.largeBytesPerCycle : target.bytesPerCycle) +
                   blockBytes(shape) / (sharing * static_cast<double>(shape.heads)) / target.bytesPerCycle;
   return chosen * (compute + memory);
@@ -57,15 +65,19 @@ double maskedCycles(const TargetInfo &target, const SelectedShape &shape) {
   return cyclesPerKey(target, shape.features, shape.valueFeatures) * static_cast<double>(shape.keys) / 2.0;
 }
 
-int64_t chooseChunk(const TargetInfo &target, const SelectedShape &shape) {
-  int64_t least = 1;
-  while (least < membersOf(target, shape.heads))
-    least *= 2;
-  int64_t best = least;
-  for (int64_t chunk = least; chunk <= kMaxChunk; chunk *= 2)
-    if (invertedCycles(target, shape, chunk) < invertedCycles(target, shape, best))
-      best = chunk;
-  return best;
+int64_t mostRows(const TargetInfo &target, const SelectedShape &shape) {
+  int64_t members = membersOf(target, shape.heads);
+  return std::max<int64_t>(kTaskBytes / (members * stateBytes(shape)), 1) * members;
+}
+
+int64_t keysPerRow(const TargetInfo &target, const SelectedShape &shape) {
+  return std::max<int64_t>(shape.block * shape.slots / (kGroups * membersOf(target, shape.heads)), 1);
+}
+
+int64_t taskRows(const TargetInfo &target, const SelectedShape &shape) {
+  int64_t members = membersOf(target, shape.heads);
+  int64_t rows = shape.keys / keysPerRow(target, shape) / members * members;
+  return std::clamp(rows, members, mostRows(target, shape));
 }
 
 int64_t breakEvenKeys(const TargetInfo &target, SelectedShape shape, int64_t chunk) {

@@ -32,8 +32,13 @@ double invertedCycles(const TargetInfo &target, const SelectedShape &shape, int6
 /// Causal attention over all keys of the shape.
 double maskedCycles(const TargetInfo &target, const SelectedShape &shape);
 
-/// The power of two with the least invertedCycles, the smallest of equals; at least membersOf.
-int64_t chooseChunk(const TargetInfo &target, const SelectedShape &shape);
+/// Keys of the call for each row of an inverted task: then each block is chosen, were lists independent, by two groups
+/// of members, whatever the length.
+int64_t keysPerRow(const TargetInfo &target, const SelectedShape &shape);
+/// Most positions whose state a worker keeps in private memory; whole groups of members.
+int64_t mostRows(const TargetInfo &target, const SelectedShape &shape);
+/// Positions of a task at the length of the shape.
+int64_t taskRows(const TargetInfo &target, const SelectedShape &shape);
 /// Least number of keys from which inverted lists cost less than masking all keys.
 int64_t breakEvenKeys(const TargetInfo &target, SelectedShape shape, int64_t chunk);
 

@@ -31,11 +31,14 @@ public:
   }
 
 private:
-  void annotate(Operation *op, StringRef kind, int64_t rows, const std::string &why) {
+  void annotate(Operation *op, StringRef kind, int64_t rows, const std::string &why, int64_t keysPerRow = 0) {
     mlir::Builder b(op->getContext());
-    op->setAttr("dataflow", b.getDictionaryAttr({b.getNamedAttr("kind", b.getStringAttr(kind)),
+    SmallVector<mlir::NamedAttribute> entries = {b.getNamedAttr("kind", b.getStringAttr(kind)),
                                                  b.getNamedAttr("rows", b.getI64IntegerAttr(rows)),
-                                                 b.getNamedAttr("why", b.getStringAttr(why))}));
+                                                 b.getNamedAttr("why", b.getStringAttr(why))};
+    if (keysPerRow != 0)
+      entries.push_back(b.getNamedAttr("keys_per_row", b.getI64IntegerAttr(keysPerRow)));
+    op->setAttr("dataflow", b.getDictionaryAttr(entries));
     mlir::remark::passed(op->getLoc(), mlir::remark::RemarkOpts::name(kind).category("sattn-choose-dataflow")) << why;
   }
 
@@ -90,14 +93,17 @@ private:
            cycles(cost::maskedCycles(target, shape)) + "; selecting pays from " + std::to_string(breakEven) + " keys";
   }
 
+  // How many rows share a block is a matter of rows a task by blocks of the call, so that a task's rows grow with the
+  // number of keys, to what private memory holds.
   void chooseInverted(AccumulateOp op, const cost::SelectedShape &shape) {
     ++inverted;
-    int64_t chunk = cost::chooseChunk(target, shape);
-    annotate(op, "inverted", chunk,
+    int64_t chunk = cost::taskRows(target, shape);
+    annotate(op, "inverted", cost::mostRows(target, shape),
              "lists of " + std::to_string(shape.slots) + " blocks of " + std::to_string(shape.block) + " keys, shared by " +
                  std::to_string(shape.heads) + " heads, are inverted within " + std::to_string(chunk) +
                  " neighbouring rows: " + cycles(cost::invertedCycles(target, shape, chunk)) + "; " +
-                 compared(shape, chunk));
+                 compared(shape, chunk),
+             cost::keysPerRow(target, shape));
   }
 
   void chooseListed(AccumulateOp op, SelectOp select, const cost::SelectedShape &shape) {

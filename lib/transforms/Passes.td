@@ -134,20 +134,22 @@ def SattnChooseDataflow : Pass<"sattn-choose-dataflow", "::sattn::PatternOp"> {
   let summary = "how each accumulation walks its keys, and why";
   let description = [{
     Before: a specialised pattern with normal sets. After: every `accumulate` and `select` has a `dataflow` attribute:
-    the kind, the rows of a task, and the reason with its estimate, the alternatives and the length from which it pays.
+    the kind, the most rows of a task, and the reason with its estimate, the alternatives and the length from which it
+    pays; where rows of a task grow with the length of the call, also the keys for each of them.
     The same text is a remark of category `sattn-choose-dataflow`. The decision uses nothing of a target but the
     numbers of TargetInfo (lib/analysis/CostModel.h). Changes numbers: no.
 
     - `range`: the set is a formula; a tile of rows streams the cover of the set.
     - `inverted`: every row has its own list of blocks; the lists of neighbouring rows are inverted within a task, so
-      that a block is loaded once for all rows that chose it.
+      that a block is loaded once for all rows that chose it. The longer the call, the more rows are neighbours, so
+      that as many choose a block.
     - `listed`: blocks of rows share a list.
 
     ```mlir
     // Before
     %acc = sattn.accumulate softmax %z over %sel, %v
     // After
-    %acc = sattn.accumulate softmax %z over %sel, %v {dataflow = {kind = "inverted", rows = 256 : i64, why = "..."}}
+    %acc = sattn.accumulate softmax %z over %sel, %v {dataflow = {keys_per_row = 32 : i64, kind = "inverted", rows = 4032 : i64, why = "..."}}
     ```
   }];
   let options = [

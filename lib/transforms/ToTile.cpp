@@ -142,7 +142,7 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     auto selections = buildSelections(context, preparer);
     if (failed(selections))
       return failure();
-    int64_t chunk = 0; // of rows, the smallest of all selected accumulations
+    TaskRows task; // the fewest rows of all selected accumulations
     for (Operation &op : context.pattern.getBody().front()) {
       auto accumulate = dyn_cast<AccumulateOp>(op);
       if (!accumulate || selections->attentions.contains(accumulate.getResult()))
@@ -152,11 +152,14 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
       auto rows = dataflow ? dataflow.getAs<mlir::IntegerAttr>("rows") : mlir::IntegerAttr();
       if (!kind || !rows || rows.getInt() < 1)
         return op.emitError() << "[SA0204] no dataflow is chosen: run sattn-choose-dataflow first";
-      if (kind != "range")
-        chunk = chunk == 0 ? rows.getInt() : std::min(chunk, rows.getInt());
+      if (kind == "range")
+        continue;
+      auto keysPerRow = dataflow.getAs<mlir::IntegerAttr>("keys_per_row");
+      task.most = task.most == 0 ? rows.getInt() : std::min(task.most, rows.getInt());
+      task.keysPerRow = std::max(task.keysPerRow, keysPerRow ? keysPerRow.getInt() : 0);
     }
-    return chunk == 0 ? buildRangeKernel(context, preparer, *selections)
-                      : buildInvertedKernel(context, preparer, *selections, chunk);
+    return task.most == 0 ? buildRangeKernel(context, preparer, *selections)
+                          : buildInvertedKernel(context, preparer, *selections, task);
   }
 
   // Summaries that the pattern yields.

@@ -22,9 +22,15 @@ Value attendedTile(Task &task, const Rows &rows, Value local, const Selections &
 /// the cover of its set.
 LogicalResult buildRangeKernel(Context &context, Preparer &preparer, const Selections &selections);
 
+/// Rows of an inverted task: one for every `keysPerRow` keys of the call, so that as many rows share a block whatever
+/// the length; `most` at most, and always where `keysPerRow` is 0.
+struct TaskRows {
+  int64_t most = 0, keysPerRow = 0;
+};
+
 /// Inverted dataflow (sets of selected blocks): a task owns neighbouring rows of the query heads that share a list, keeps
-/// their softmax state in private memory, and visits each selected block once, with the rows that chose it. `chunk` is
-/// the number of rows of a task; where blocks of rows share a list (listed dataflow) a task is a part of such a block.
-LogicalResult buildInvertedKernel(Context &context, Preparer &preparer, const Selections &selections, int64_t chunk);
+/// their softmax state in private memory, and visits each selected block once, with the rows that chose it. Where blocks
+/// of rows share a list (listed dataflow) a task is a part of such a block.
+LogicalResult buildInvertedKernel(Context &context, Preparer &preparer, const Selections &selections, TaskRows task);
 
 } // namespace sattn::lower

@@ -4,7 +4,6 @@
 #include "lib/transforms/kernels/Formulas.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include <limits>
 
 namespace sattn::lower {
 using namespace mlir;
@@ -26,8 +25,8 @@ struct SelectedBranch {
 
 class InvertedKernel {
 public:
-  InvertedKernel(Context &context, Preparer &preparer, const Selections &selections, int64_t chunk)
-      : context(context), preparer(preparer), selections(selections), chunk(chunk) {}
+  InvertedKernel(Context &context, Preparer &preparer, const Selections &selections, TaskRows rows)
+      : context(context), preparer(preparer), selections(selections), chunk(rows.most), keysPerRow(rows.keysPerRow) {}
 
   LogicalResult build() {
     if (failed(collect()) || failed(prepare()))
@@ -36,11 +35,12 @@ public:
     auto kernel = context.program.kernel("attend");
     KernelBuilder &k = *kernel;
     Task task(context, k, heads);
-    local = k.mul(k.gridX(), chunk);
+    Value taskRows = grows() ? k.size("task_rows") : k.constant(chunk);
+    local = k.mul(k.gridX(), taskRows);
     first = perChunk ? k.add(k.size("first_row"), local) : local;
-    count = k.min(k.constant(chunk), k.sub(k.size(perChunk ? "rows" : "t"), local));
+    count = k.min(taskRows, k.sub(k.size(perChunk ? "rows" : "t"), local));
     allocate(task);
-    forTiles(task, [&](Value at) { return loadAllQueries(task, at); });
+    forTiles(task, [&](Value at) { return start(task, at); });
     for (SelectedBranch &branch : branches)
       visitBlocks(task, branch);
     bool ok = true;
@@ -48,8 +48,11 @@ public:
     if (!ok)
       return failure();
     Launch launch;
-    launch.x = [size = chunk, perChunk](PlanWriter &plan) {
-      return plan.index.ceilDiv(perChunk ? plan.chunkRows : plan.dim("t"), size);
+    if (grows())
+      launch.sizes = {{"task_rows", plannedRows()}};
+    launch.x = [size = chunk, perChunk, grows = grows()](PlanWriter &plan) {
+      Value rows = perChunk ? plan.chunkRows : plan.dim("t");
+      return plan.index.ceilDiv(rows, grows ? plan.size("task_rows") : plan.index.constant(size));
     };
     launch.y = context.tasksInUnit(heads);
     launch.order = {"z", "-x", "y"};
@@ -201,6 +204,20 @@ private:
     return success();
   }
 
+  /// The rows of a task follow the length of the call.
+  bool grows() const { return keysPerRow != 0 && !shares(); }
+
+  // Whole groups of members, one row for every `keysPerRow` keys.
+  PlanSize plannedRows() const {
+    constexpr int64_t kFewest = 64; // fewer would not pay for a task
+    int64_t least = std::min(chunk, std::max(members, kFewest / members * members));
+    return [members = members, keysPerRow = keysPerRow, least, most = chunk](PlanWriter &plan) {
+      IndexBuilder &b = plan.index;
+      Value rows = b.mul(b.ceilDiv(plan.dim("s"), keysPerRow * members), members);
+      return b.min(b.max(rows, b.constant(least)), b.constant(most));
+    };
+  }
+
   //===-- Private memory.
 
   Value privateView(KernelBuilder &k, int64_t features) {
@@ -210,15 +227,11 @@ private:
 
   void allocate(Task &task) {
     KernelBuilder &k = task.k;
-    Value zero = k.float32(0.0), none = k.float32(-std::numeric_limits<double>::infinity());
     for (SelectedBranch &branch : branches) {
       branch.acc = privateView(k, branch.values.features);
-      tile::FillOp::create(k.b, k.loc, zero, branch.acc);
       if (!branch.weights) {
         branch.m = privateView(k, 1);
         branch.l = privateView(k, 1);
-        tile::FillOp::create(k.b, k.loc, none, branch.m);
-        tile::FillOp::create(k.b, k.loc, zero, branch.l);
       }
       if (Value &queries = queryMemory[branch.op.getZ()]; !queries) {
         queries = privateView(k, branch.queries.features);
@@ -238,8 +251,17 @@ private:
 
   Rows rowsAt(Task &task, Value at) { return {members, heads, false, task.k.add(first, at)}; }
 
-  void loadAllQueries(Task &task, Value at) {
+  // Scaled queries, and the state of rows that saw no key yet.
+  void start(Task &task, Value at) {
     KernelBuilder &k = task.k;
+    for (SelectedBranch &branch : branches) {
+      SoftmaxState empty = emptyState(task, members * heads, branch.values.features);
+      tile::StoreOp::create(k.b, k.loc, empty.acc, branch.acc, at);
+      if (!branch.weights) {
+        tile::StoreOp::create(k.b, k.loc, empty.m, branch.m, at);
+        tile::StoreOp::create(k.b, k.loc, empty.l, branch.l, at);
+      }
+    }
     for (SelectedBranch *branch : queryBranches) {
       QueryTile queries = loadQueries(task, rowsAt(task, at), branch->queries, branch->chain, ScoreUnit::Base2);
       tile::StoreOp::create(k.b, k.loc, queries.tile, queryMemory[branch->op.getZ()], at);
@@ -287,7 +309,7 @@ private:
   bool shares() const { return rowsPerList != 1; }
   Value firstList(Task &task) { return shares() ? task.k.floorDiv(local, rowsPerList) : local; }
   Value listView(Task &task, const PlanRef &ref, AxisAttr head) {
-    return task.slice(ref, task.pair, task.headInUnit(head), 1, false, shares() ? Value() : task.k.size("rows"));
+    return task.slice(ref, task.pair, task.headInUnit(head), 1, false, shares() ? Value() : task.k.add(local, count));
   }
 
   struct Unit {
@@ -425,7 +447,7 @@ private:
   Context &context;
   Preparer &preparer;
   const Selections &selections;
-  int64_t chunk, heads = 1, members = 1;
+  int64_t chunk, keysPerRow, heads = 1, members = 1; ///< chunk: most rows of a task
   int64_t rowsPerList = 1; ///< more where blocks of rows share a list
   std::vector<SelectedBranch> branches;
   SmallVector<AccumulateOp> formulas;
@@ -436,8 +458,8 @@ private:
 };
 } // namespace
 
-LogicalResult buildInvertedKernel(Context &context, Preparer &preparer, const Selections &selections, int64_t chunk) {
-  return InvertedKernel(context, preparer, selections, chunk).build();
+LogicalResult buildInvertedKernel(Context &context, Preparer &preparer, const Selections &selections, TaskRows rows) {
+  return InvertedKernel(context, preparer, selections, rows).build();
 }
 
 } // namespace sattn::lower

