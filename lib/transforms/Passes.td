@@ -46,9 +46,10 @@ def SattnVerifyCausal : Pass<"sattn-verify-causal", "::sattn::PatternOp"> {
 
     Rows and columns hold what stands at their positions, a block holds its last token. Refused, with the smallest row
     and key: a selection that reaches `s > t`; a block that is attended to, normalised over, weighed or ranked before
-    its last token (a forced block is not ranked); a set that sees later keys and nothing earlier. A static set that
-    sees both ways (`all`, `-W <= t - s <= W`) is not claimed to be causal, and legal; so are results of `route`,
-    `colsum` and `smooth`, which look at whole sequences, and selections made for blocks of rows. Changes numbers: no.
+    its last token (a forced block is not ranked); a set that sees later keys and nothing earlier; and a static param
+    whose value no kernel can have, such as a divisor of 0. A static set that sees both ways (`all`,
+    `-W <= t - s <= W`) is not claimed to be causal, and legal; so are results of `route`, `colsum` and `smooth`, which
+    look at whole sequences, and selections made for blocks of rows. Changes numbers: no.
 
     ```mlir
     // Before
