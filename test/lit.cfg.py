@@ -1,6 +1,7 @@
 # The lit suite: every .mlir and .test file under test/, run with the tools of the build first in PATH, then LLVM's.
 # Files that tests read but that are no tests themselves live in folders called Inputs.
 import os
+import shutil
 
 import lit.formats
 
@@ -21,6 +22,14 @@ config.substitutions.append(("%patterns", config.sattn_source_dir + "/examples/p
 config.substitutions.append(("%src", config.sattn_source_dir))
 config.substitutions.append(("%python", config.sattn_build_dir + "/venv/bin/python3"))
 
+config.substitutions.append(("%build", config.sattn_build_dir))
+config.substitutions.append(("%cc", config.c_compiler))
+
+# Programs outside the build cannot link its libraries where those need a sanitizer's runtime.
+if not config.sanitizers:
+    config.available_features.add("plain-build")
+if shutil.which("pkg-config", path=config.environment["PATH"]):
+    config.available_features.add("pkg-config")
 # `// REQUIRES: avx512` and the like: what this processor has.
 with open("/proc/cpuinfo") as info:
     flags = next((line for line in info if line.startswith("flags")), "").split()

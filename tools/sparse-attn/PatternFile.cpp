@@ -22,7 +22,7 @@ static constexpr uintmax_t maxText = uintmax_t(16) << 20;
 std::string shippedFolder() {
   std::error_code error;
   fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
-  for (const char *place : {"../../examples/patterns", "../share/sattn/patterns"})
+  for (const char *place : {"../share/sattn/patterns", "../../examples/patterns"})
     if (fs::path found = fs::weakly_canonical(folder / place, error); !error && fs::is_directory(found, error))
       return found.string();
   return "";
