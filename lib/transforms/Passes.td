@@ -119,7 +119,7 @@ def SattnNormalizeSets : Pass<"sattn-normalize-sets", "::sattn::PatternOp"> {
     // After
     %near_causal = sattn.set (t, s) : 0 <= t - s < W
     %a = sattn.accumulate softmax %z over %near_causal, %v
-    %rest = sattn.set (t, s) : t - s >= W
+    %rest = sattn.set (t, s) : s <= t and t - s >= W
     %far = sattn.intersect %sel, %rest
     %b = sattn.accumulate softmax %z over %far, %v
     %acc = sattn.merge %a, %b
