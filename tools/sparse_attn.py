@@ -85,3 +85,12 @@ def verify(pattern, args, params=None, *, rows="", target=""):
         words += ["--rows", rows] if rows else []
         words += ["--target", target] if target else []
         return call_json(*words)
+
+
+def bench(pattern, args=None, params=None, *, shape="", repeat=0):
+    """Times a kernel on arrays, or on random ones of `shape`. Returns the report of the tool."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["bench", pattern, *saved(folder, args or {}), *options(params)]
+        words += ["--shape", shape] if shape else []
+        words += ["--repeat", repeat] if repeat else []
+        return call_json(*words)

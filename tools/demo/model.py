@@ -10,6 +10,7 @@ import sparse_attn
 
 DATA = sparse_attn.ROOT / "examples" / "data"
 BLOCK = 64  # block length of every shipped selection
+WINDOW = 512  # of every shipped window
 SCALE = 1 / 8  # D^-1/2
 
 
