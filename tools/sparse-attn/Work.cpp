@@ -11,7 +11,7 @@ using namespace sattn::tool;
 
 // Sets are counted on so many rows, evenly spaced, when all rows would take more steps (some microseconds each).
 static constexpr int64_t sampledRows = 256;
-static constexpr int64_t maxSteps = int64_t(1) << 18;
+static constexpr int64_t maxSteps = int64_t(1) << 19;
 
 namespace {
 class WorkCounter {
