@@ -5,10 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace sattn::rt {
 
 namespace {
+
+/// Kernels compute with positions and integer params up to this; beyond it their arithmetic may overflow.
+constexpr int64_t positionLimit = int64_t(1) << 40;
 
 class Binder {
 public:
@@ -31,7 +35,11 @@ private:
   Status bindDerived();
   Status checkResults();
   Status bindPositions();
-  Status bindPerBatch(PerBatch which, const sattn_per_batch &given, int64_t fallback, int64_t &maximum);
+  Status checkParamRanges() const;
+  Status checkPerBatch(PerBatch which, const sattn_per_batch &given) const;
+  Status bindPerBatch(PerBatch which, const sattn_per_batch &given, int64_t fallback);
+  int64_t maximumOf(PerBatch which) const;
+  int64_t divisorOf(PerBatch which) const;
   Status checkRequirements() const;
   Status checkOverlap() const;
 
@@ -143,6 +151,14 @@ Status Binder::bindParams() {
   }
   for (size_t i = 0; i < call.param_count; ++i)
     SATTN_TRY(bindParam(call.params[i]));
+  return checkParamRanges();
+}
+
+/// Defaults included.
+Status Binder::checkParamRanges() const {
+  for (const Param &param : m.params)
+    if (!param.isFloat && (value(param.symbol) > positionLimit || value(param.symbol) < -positionLimit))
+      return fail<Err::ParamRange>(param.name, value(param.symbol));
   return success();
 }
 
@@ -368,41 +384,62 @@ Status Binder::checkResults() {
   return checkOverlap();
 }
 
-Status Binder::bindPerBatch(PerBatch which, const sattn_per_batch &given, int64_t fallback, int64_t &maximum) {
+Status Binder::checkPerBatch(PerBatch which, const sattn_per_batch &given) const {
   const char *name = perBatchName(which);
-  auto index = static_cast<size_t>(which);
-  bool isLength = which == PerBatch::KvLen;
-  constexpr int64_t positionLimit = int64_t(1) << 62;
+  int64_t keys = value(m.keyAxis), size = which == PerBatch::QOffset ? value(m.queryAxis) : keys;
+  int64_t farthest = std::max<int64_t>(0, positionLimit - size);
   if (given.count != 0 && !given.values)
     return fail<Err::NullArgument>(name);
   if (given.count < 0 || (given.count > 1 && given.count != state.batch))
     return fail<Err::PerBatchCount>(name, given.count, state.batch, state.batch);
   for (int64_t i = 0; i < given.count; ++i) {
-    if (isLength && (given.values[i] < 0 || (m.keyAxis >= 0 && given.values[i] > value(m.keyAxis))))
-      return fail<Err::LengthRange>(i, given.values[i], value(m.keyAxis));
-    if (given.values[i] < 0 || given.values[i] > positionLimit)
-      return fail<Err::OffsetRange>(name, i, given.values[i]);
+    bool isLength = which == PerBatch::KvLen;
+    if (isLength && (given.values[i] < 0 || (m.keyAxis >= 0 && given.values[i] > keys)))
+      return fail<Err::LengthRange>(i, given.values[i], keys);
+    if (!isLength && (given.values[i] < 0 || given.values[i] > farthest))
+      return fail<Err::OffsetRange>(name, i, given.values[i], farthest);
   }
+  return success();
+}
+
+Status Binder::bindPerBatch(PerBatch which, const sattn_per_batch &given, int64_t fallback) {
+  SATTN_TRY(checkPerBatch(which, given));
+  auto index = static_cast<size_t>(which);
   if (given.count == state.batch && given.count != 0) {
     state.perBatchData[index] = given.values;
   } else {
     state.perBatch[index].assign(static_cast<size_t>(state.batch), given.count ? given.values[0] : fallback);
     state.perBatchData[index] = state.perBatch[index].data();
   }
-  maximum = 0;
-  for (int64_t i = 0; i < state.batch; ++i)
-    maximum = std::max(maximum, state.perBatchData[index][i]);
   return success();
 }
 
+int64_t Binder::maximumOf(PerBatch which) const {
+  const int64_t *values = state.perBatchData[static_cast<size_t>(which)];
+  return std::accumulate(values, values + state.batch, int64_t(0),
+                         [](int64_t a, int64_t b) { return std::max(a, b); });
+}
+
+/// All values are multiples of m exactly where this is one; 0 is a multiple of everything.
+int64_t Binder::divisorOf(PerBatch which) const {
+  const int64_t *values = state.perBatchData[static_cast<size_t>(which)];
+  return std::accumulate(values, values + state.batch, int64_t(0),
+                         [](int64_t a, int64_t b) { return std::gcd(a, b); });
+}
+
 Status Binder::bindPositions() {
-  int64_t rows = value(m.queryAxis), keys = value(m.keyAxis), unused;
+  int64_t rows = value(m.queryAxis), keys = value(m.keyAxis);
   if (m.queryAxis >= 0 && m.keyAxis >= 0 && rows != keys && rows > 0 && keys > 0 && call.q_offset.count == 0 &&
       call.kv_len.count == 0)
     return fail<Err::NoPositions>(rows, keys, std::max<int64_t>(keys - rows, 0));
-  SATTN_TRY(bindPerBatch(PerBatch::QOffset, call.q_offset, 0, state.values[Manifest::qOffsetMaxSymbol]));
-  SATTN_TRY(bindPerBatch(PerBatch::KvOffset, call.kv_offset, 0, unused));
-  return bindPerBatch(PerBatch::KvLen, call.kv_len, keys, state.values[Manifest::kvLenMaxSymbol]);
+  SATTN_TRY(bindPerBatch(PerBatch::QOffset, call.q_offset, 0));
+  SATTN_TRY(bindPerBatch(PerBatch::KvOffset, call.kv_offset, 0));
+  SATTN_TRY(bindPerBatch(PerBatch::KvLen, call.kv_len, keys));
+  state.values[Manifest::qOffsetMaxSymbol] = maximumOf(PerBatch::QOffset);
+  state.values[Manifest::kvLenMaxSymbol] = maximumOf(PerBatch::KvLen);
+  state.values[Manifest::qOffsetGcdSymbol] = divisorOf(PerBatch::QOffset);
+  state.values[Manifest::kvOffsetGcdSymbol] = divisorOf(PerBatch::KvOffset);
+  return success();
 }
 
 Status Binder::checkRequirements() const {

@@ -272,6 +272,8 @@ Status ManifestReader::read() {
   out.symbols.add("B");
   out.symbols.add("q_offset_max");
   out.symbols.add("kv_len_max");
+  out.symbols.add("q_offset_gcd");
+  out.symbols.add("kv_offset_gcd");
   SATTN_TRY(readOperands("roles", out.roles, false));
   SATTN_TRY(readParams());
   SATTN_TRY(readDerived());

@@ -19,7 +19,6 @@ using mlir::presburger::PresburgerSpace;
 /// One question may spend this much work; see workOfCheck. The worst sets that were tried (large coprime moduli over
 /// many symbols) take 4 s for it, the sets of known patterns some milliseconds.
 constexpr double kMaxWork = 2500;
-constexpr unsigned kMaxChecks = 300;
 constexpr unsigned kMaxSymbols = 12;
 constexpr unsigned kMaxConstraints = 64;
 
@@ -170,10 +169,10 @@ public:
       if (!best || best->row != 0 || best->key != 0)
         visit(c);
     if (best)
-      return {SetAnswer::Found, *best, ""};
+      return {SetAnswer::Found, *best, "", checks};
     if (!unknown.empty())
-      return {SetAnswer::Unknown, {}, unknown};
-    return {SetAnswer::Empty, {}, ""};
+      return {SetAnswer::Unknown, {}, unknown, checks};
+    return {SetAnswer::Empty, {}, "", checks};
   }
 
 private:
@@ -276,7 +275,7 @@ private:
   double work = 0, workOfCheck = 0;
 };
 
-SetAnswer unknownBecause(std::string reason) { return {SetAnswer::Unknown, {}, std::move(reason)}; }
+SetAnswer unknownBecause(std::string reason) { return {SetAnswer::Unknown, {}, std::move(reason), 0}; }
 } // namespace
 
 std::string SetPoint::assumptions() const {

@@ -6,6 +6,8 @@
 #include "lib/transforms/kernels/Plan.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include <functional>
+#include <map>
 
 namespace sattn {
 #define GEN_PASS_DEF_SATTNTOTILE
@@ -77,8 +79,22 @@ private:
   }
 
   // What a call must satisfy beside the sizes of its axes: ["==", "h", ["*", "g", 4]] and the text of the refusal.
+  Attribute check(StringRef op, Attribute left, Attribute right) {
+    return b.getArrayAttr({b.getStringAttr(op), left, right});
+  }
+  Attribute requirement(Attribute check, const Twine &message) {
+    return b.getDictionaryAttr(
+        {b.getNamedAttr("check", check), b.getNamedAttr("message", b.getStringAttr(message))});
+  }
+
   ArrayAttr requirements() {
     SmallVector<Attribute> list;
+    headRatios(list);
+    blockStarts(list);
+    return b.getArrayAttr(list);
+  }
+
+  void headRatios(SmallVectorImpl<Attribute> &list) {
     AxisAttr base = context.queryHeads();
     llvm::StringMap<bool> seen;
     for (auto role : context.pattern.getRoles().getAsRange<RoleAttr>())
@@ -86,15 +102,38 @@ private:
         if (!axis.isHead() || axis.getName() == base.getName() || !seen.try_emplace(axis.getName(), true).second)
           continue;
         int64_t ratio = context.ratio(axis).value_or(1);
-        ArrayAttr product = b.getArrayAttr(
-            {b.getStringAttr("*"), b.getStringAttr(axis.getName()), b.getI64IntegerAttr(ratio)});
-        ArrayAttr check = b.getArrayAttr({b.getStringAttr("=="), b.getStringAttr(base.getName()), product});
-        std::string message = "compiled for " + std::to_string(ratio) + " heads '" + base.getName().str() +
-                              "' for each head '" + axis.getName().str() + "'";
-        list.push_back(b.getDictionaryAttr(
-            {b.getNamedAttr("check", check), b.getNamedAttr("message", b.getStringAttr(message))}));
+        Attribute product = check("*", b.getStringAttr(axis.getName()), b.getI64IntegerAttr(ratio));
+        list.push_back(requirement(check("==", b.getStringAttr(base.getName()), product),
+                                   "compiled for " + Twine(ratio) + " heads '" + base.getName() +
+                                       "' for each head '" + axis.getName() + "'"));
       }
-    return b.getArrayAttr(list);
+  }
+
+  // Blocks are absolute, as positions are, but kernels count them from the first stored key or row: it must begin one.
+  void blockStarts(SmallVectorImpl<Attribute> &list) {
+    std::map<std::pair<StringRef, int64_t>, AxisAttr, std::greater<>> starts; // the widest stride first
+    auto add = [&](AxisAttr axis) {
+      int64_t stride = axis && axis.isBlocks() ? *literalInt(axis.getStride()) : 1;
+      if (stride > 1)
+        starts.try_emplace({axis.isRow() ? "q_offset" : "kv_offset", stride}, axis);
+    };
+    auto addFacts = [&](Value value) {
+      const Facts &facts = context.factsOf(value);
+      llvm::for_each(facts.axes, add);
+      add(facts.row);
+      add(facts.key);
+    };
+    Block &body = context.pattern.getBody().front();
+    llvm::for_each(body.getArguments(), addFacts);
+    for (Operation &op : body)
+      llvm::for_each(op.getResults(), addFacts);
+    for (const auto &[start, axis] : starts) {
+      const auto &[offset, stride] = start;
+      Attribute rest = check("mod", b.getStringAttr(offset + "_gcd"), b.getI64IntegerAttr(stride));
+      list.push_back(requirement(check("==", rest, b.getI64IntegerAttr(0)),
+                                 offset + " must be a multiple of " + Twine(stride) + ", where blocks '" +
+                                     toText(axis) + "' begin"));
+    }
   }
 
   Context &context;

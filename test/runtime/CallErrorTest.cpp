@@ -141,7 +141,7 @@ TEST_CASE("positions") {
   g.call.inputs[1].tensor = &k.dl;
   g.expect("[SA0321] t=3 query rows and s=5 keys differ, and neither 'q_offset' nor 'kv_len' is given; say where the "
            "queries stand (q_offset = 2 puts them at the end)");
-  PerBatchValues two({1, 2}), three({1, 2, 3}), negative({0, -1}), far({(int64_t(1) << 62) + 1}), longer({5, 6});
+  PerBatchValues two({1, 2}), three({1, 2, 3}), negative({0, -1}), far({(int64_t(1) << 40) - 2}), longer({5, 6}), farKeys({(int64_t(1) << 40) - 4});
   g.call.call.q_offset = three;
   g.expect("[SA0322] 'q_offset' has 3 values, but the batch has 2 entries (give 1 or 2)");
   g.call.call.q_offset = {two.values.data(), -1};
@@ -149,10 +149,12 @@ TEST_CASE("positions") {
   g.call.call.q_offset = {nullptr, 2};
   g.expect("[SA0300] argument 'q_offset' is null", SATTN_BAD_ARGUMENT);
   g.call.call.q_offset = negative;
-  g.expect("[SA0323] 'q_offset' of batch entry 1 is -1, outside 0 to 2^62");
+  g.expect("[SA0323] 'q_offset' of batch entry 1 is -1, outside 0 to 1099511627773: positions are at most 2^40");
   g.call.call.q_offset = far;
-  g.expect("[SA0323] 'q_offset' of batch entry 0 is 4611686018427387905, outside 0 to 2^62");
+  g.expect("[SA0323] 'q_offset' of batch entry 0 is 1099511627774, outside 0 to 1099511627773");
   g.call.call.q_offset = two;
+  g.call.call.kv_offset = farKeys;
+  g.expect("[SA0323] 'kv_offset' of batch entry 0 is 1099511627772, outside 0 to 1099511627771");
   g.call.call.kv_offset = negative;
   g.expect("[SA0323] 'kv_offset' of batch entry 1 is -1");
   g.call.call.kv_offset = {};
@@ -182,6 +184,8 @@ TEST_CASE("params") {
   };
   expect(CallBuilder().param("V", int64_t(1)), "[SA0325] unknown param 'V'; the kernel has 'W', 'scale'");
   expect(CallBuilder().param("D", int64_t(4)), "[SA0326] param 'D' is static: 4 is compiled into this kernel");
+  expect(CallBuilder().param("W", INT64_MAX), "[SA0339] param 'W' is 9223372036854775807, outside -2^40 to 2^40");
+  expect(CallBuilder().param("W", INT64_MIN), "[SA0339] param 'W' is -9223372036854775808, outside -2^40 to 2^40");
   expect(CallBuilder().param("W", 1.0), "[SA0328] param 'W' is an integer, but a float is given");
   expect(CallBuilder().param("scale", NAN), "[SA0329] param 'scale' is nan, which is not a float32 number");
   expect(CallBuilder().param("scale", 1e300), "[SA0329] param 'scale' is 1");
@@ -197,6 +201,35 @@ TEST_CASE("params") {
   compiler.add(m);
   kernel = context.kernel(m);
   expect(CallBuilder(), "[SA0327] param 'W' has no default and is not given");
+}
+
+TEST_CASE("offsets that must begin a block") {
+  TestCompiler compiler;
+  TestContext context(&compiler);
+  json m = axpyManifest();
+  m["pattern"] = "sattn.pattern @blocks";
+  m["requires"] = json::parse(R"([
+    {"check": ["==", ["mod", "kv_offset_gcd", 16], 0], "message": "kv_offset must be a multiple of 16"},
+    {"check": ["==", ["mod", "q_offset_gcd", 6], 0], "message": "q_offset must be a multiple of 6"}])");
+  compiler.add(m);
+  sattn_kernel *kernel = context.kernel(m);
+  Tensor q({3, 1, 1, 4}, 1), o({3, 1, 1, 4}, 99);
+  auto run = [&](std::vector<int64_t> rows, std::vector<int64_t> keys) {
+    CallBuilder call;
+    call.input("q", q).output("o", o);
+    call.call.q_offset = {rows.data(), static_cast<int64_t>(rows.size())};
+    call.call.kv_offset = {keys.data(), static_cast<int64_t>(keys.size())};
+    return sattn_run(kernel, call.get());
+  };
+  // Each entry of the batch counts, a zero hides none.
+  CHECK_ERROR(run({}, {7}), SATTN_BAD_CALL, "[SA0330] kv_offset must be a multiple of 16 (kv_offset_gcd=7)");
+  CHECK_ERROR(run({}, {32, 0, 24}), SATTN_BAD_CALL, "kv_offset must be a multiple of 16 (kv_offset_gcd=8)");
+  CHECK_ERROR(run({}, {48, 32, 1}), SATTN_BAD_CALL, "kv_offset must be a multiple of 16 (kv_offset_gcd=1)");
+  CHECK_ERROR(run({4}, {16}), SATTN_BAD_CALL, "q_offset must be a multiple of 6 (q_offset_gcd=4)");
+  CHECK(o[0] == 99);
+  CHECK_RUN(run({}, {}));
+  CHECK_RUN(run({6, 12, 0}, {0, 48, 32}));
+  CHECK(o[4] == 17);
 }
 
 TEST_CASE("what this version does not support is named") {

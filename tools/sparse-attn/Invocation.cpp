@@ -13,7 +13,8 @@
 
 namespace sattn::tool {
 
-static constexpr int64_t maxOffset = int64_t(1) << 62;
+static constexpr int64_t maxSize = int64_t(1) << 62;
+static constexpr int64_t maxPosition = int64_t(1) << 40;
 
 //===-- Words -------------------------------------------------------------------------------------------===//
 
@@ -277,14 +278,17 @@ static void checkPositions(const Invocation &call) {
   struct {
     const char *option;
     const std::vector<int64_t> &values;
-  } lists[] = {{"--q-offset", call.qOffset}, {"--kv-offset", call.kvOffset}, {"--kv-len", call.kvLen}};
-  for (const auto &[option, values] : lists) {
+    int64_t farthest;
+  } lists[] = {{"--q-offset", call.qOffset, std::max<int64_t>(0, maxPosition - std::max<int64_t>(t, 0))},
+               {"--kv-offset", call.kvOffset, std::max<int64_t>(0, maxPosition - std::max<int64_t>(s, 0))},
+               {"--kv-len", call.kvLen, maxPosition}};
+  for (const auto &[option, values, farthest] : lists) {
     int64_t count = static_cast<int64_t>(values.size());
     if (count > 1 && count != batch)
       fail(Err::PerBatchCount, option, count, batch, batch);
     for (int64_t i = 0; i < count; ++i)
-      if (values[i] < 0 || values[i] > maxOffset)
-        fail(Err::OffsetRange, option, i, values[i]);
+      if (values[i] < 0 || values[i] > farthest)
+        fail(Err::OffsetRange, option, i, values[i], farthest);
   }
   for (size_t i = 0; i < call.kvLen.size(); ++i)
     if (s >= 0 && call.kvLen[i] > s)
@@ -333,7 +337,7 @@ public:
       auto [name, value] = splitPair(rest.substr(0, comma), "--shape", "NAME=SIZE");
       rest = comma == std::string::npos ? "" : rest.substr(comma + 1);
       int64_t size = 0;
-      if (!parseInteger(value, size) || size < 0 || size > maxOffset)
+      if (!parseInteger(value, size) || size < 0 || size > maxSize)
         fail(Err::BadNumber, name, value, "a size, 0 or more");
       if (!isKnown(name))
         fail(Err::UnknownDim, name, axisNames());

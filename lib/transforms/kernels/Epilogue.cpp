@@ -144,7 +144,7 @@ FailureOr<Value> Epilogue::mix(MixOp op) {
   SmallVector<Value> inputs;
   llvm::DenseMap<ExprAttr, unsigned> place;
   LogicalResult found = success();
-  int64_t features = 1;
+  auto type = k.rowVector(rows.count()); // a number for each row, where no input has features
   walkExpr(op.getFormula(), [&](ExprAttr e) {
     if (!(e.is(ExprKind::Table) || e.is(ExprKind::Name)))
       return succeeded(found);
@@ -166,15 +166,14 @@ FailureOr<Value> Epilogue::mix(MixOp op) {
       found = failure();
       return false;
     }
-    if (auto type = dyn_cast<tile::TileType>((*input).getType()))
-      features = std::max(features, type.getCols());
+    if (auto given = dyn_cast<tile::TileType>((*input).getType()); given && !given.isVector())
+      type = given;
     place[e] = inputs.size();
     inputs.push_back(*input);
     return false; // indices are not values
   });
   if (failed(found))
     return failure();
-  auto type = features == 1 ? k.rowVector(rows.count()) : k.tile(rows.count(), features);
   return k.map(inputs, type, [&](OpBuilder &b, Block::BlockArgListType args) {
     return emitFloat(b, k.loc, op.getFormula(), [&](ExprAttr leaf) { return args[place.lookup(leaf)]; });
   });

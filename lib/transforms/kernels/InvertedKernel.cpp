@@ -220,6 +220,10 @@ private:
 
   //===-- Private memory.
 
+  // What a unit holds of its rows: features, of which there may be one alone, or a number.
+  tile::TileType rowTiles(KernelBuilder &k, int64_t features) const { return k.tile(members * heads, features); }
+  tile::TileType rowNumbers(KernelBuilder &k) const { return k.rowVector(members * heads); }
+
   Value privateView(KernelBuilder &k, int64_t features) {
     auto type = tile::ViewType::get(k.b.getContext(), k.b.getF32Type(), features, heads, false, tile::PanelsAttr());
     return tile::PrivateOp::create(k.b, k.loc, type, chunk);
@@ -318,9 +322,8 @@ private:
     int64_t tiles; ///< key tiles of a block
   };
 
-  Value gather(Task &task, Value view, const Unit &unit, int64_t features) {
+  Value gather(Task &task, Value view, const Unit &unit, tile::TileType type) {
     KernelBuilder &k = task.k;
-    auto type = features == 1 ? k.rowVector(members * heads) : k.tile(members * heads, features);
     if (shares())
       return tile::LoadOp::create(k.b, k.loc, type, view, k.constant(0));
     return tile::GatherOp::create(k.b, k.loc, type, view, k.constant(0), unit.ids);
@@ -357,7 +360,7 @@ private:
   SoftmaxState steps(Task &task, SelectedBranch &branch, const Unit &unit, SoftmaxState state) {
     KernelBuilder &k = task.k;
     QueryTile queries =
-        storedQueries(branch, gather(task, queryMemory[branch.op.getZ()], unit, branch.queries.features));
+        storedQueries(branch, gather(task, queryMemory[branch.op.getZ()], unit, rowTiles(k, branch.queries.features)));
     if (unit.tiles == 1)
       return step(task, branch, unit, queries, unit.number, state);
     Value lo = k.mul(unit.number, unit.tiles);
@@ -371,8 +374,9 @@ private:
   }
 
   void visitOnline(Task &task, SelectedBranch &branch, const Unit &unit) {
-    SoftmaxState state{gather(task, branch.m, unit, 1), gather(task, branch.l, unit, 1),
-                       gather(task, branch.acc, unit, branch.values.features)};
+    KernelBuilder &k = task.k;
+    SoftmaxState state{gather(task, branch.m, unit, rowNumbers(k)), gather(task, branch.l, unit, rowNumbers(k)),
+                       gather(task, branch.acc, unit, rowTiles(k, branch.values.features))};
     SoftmaxState next = steps(task, branch, unit, state);
     scatter(task, next.m, branch.m, unit);
     scatter(task, next.l, branch.l, unit);
@@ -393,7 +397,7 @@ private:
                            Value share = arith::DivFOp::create(b, k.loc, args[0], args[1]);
                            return arith::SelectOp::create(b, k.loc, none, zero, share);
                          });
-    Value acc = gather(task, branch.acc, unit, branch.values.features);
+    Value acc = gather(task, branch.acc, unit, rowTiles(k, branch.values.features));
     Value sum = k.map({acc, state.acc, factor}, cast<tile::TileType>(acc.getType()),
                       [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
                         return arith::AddFOp::create(b, k.loc, args[0], arith::MulFOp::create(b, k.loc, args[1], args[2]));
@@ -408,10 +412,8 @@ private:
     return found == branches.end() ? nullptr : &*found;
   }
 
-  Value loadPrivate(Task &task, Value view, Value at, int64_t features) {
-    KernelBuilder &k = task.k;
-    auto type = features == 1 ? k.rowVector(members * heads) : k.tile(members * heads, features);
-    return tile::LoadOp::create(k.b, k.loc, type, view, at);
+  Value loadPrivate(Task &task, Value view, Value at, tile::TileType type) {
+    return tile::LoadOp::create(task.k.b, task.k.loc, type, view, at);
   }
 
   LogicalResult finish(Task &task, Value at) {
@@ -419,8 +421,9 @@ private:
     llvm::DenseMap<Value, QueryTile> loaded;
     auto partial = [&](AccumulateOp op) -> FailureOr<SoftmaxState> {
       if (SelectedBranch *branch = selectedBranch(op))
-        return SoftmaxState{loadPrivate(task, branch->m, at, 1), loadPrivate(task, branch->l, at, 1),
-                            loadPrivate(task, branch->acc, at, branch->values.features)};
+        return SoftmaxState{loadPrivate(task, branch->m, at, rowNumbers(task.k)),
+                            loadPrivate(task, branch->l, at, rowNumbers(task.k)),
+                            loadPrivate(task, branch->acc, at, rowTiles(task.k, branch->values.features))};
       const PreparedBranch &p = ranges.at(op);
       QueryTile &queries = loaded[op.getZ()];
       if (!queries.tile)
@@ -430,7 +433,7 @@ private:
     auto given = [&](Value value) -> Value {
       if (auto blend = value.getDefiningOp<BlendOp>())
         if (SelectedBranch *branch = selectedBranch(blend.getP().getDefiningOp()))
-          return loadPrivate(task, branch->acc, at, branch->values.features);
+          return loadPrivate(task, branch->acc, at, rowTiles(task.k, branch->values.features));
       return attendedTile(task, rows, task.k.add(local, at), selections, value);
     };
     return Epilogue(task, rows, partial, given).storeResults();
@@ -440,7 +443,8 @@ private:
   QueryTile queriesAt(Task &task, const Rows &rows, Value at, AccumulateOp op, const PreparedBranch &p) {
     for (SelectedBranch *branch : queryBranches)
       if (branch->op.getZ() == op.getZ())
-        return storedQueries(*branch, loadPrivate(task, queryMemory[branch->op.getZ()], at, branch->queries.features));
+        return storedQueries(*branch, loadPrivate(task, queryMemory[branch->op.getZ()], at,
+                                                  rowTiles(task.k, branch->queries.features)));
     return loadQueries(task, rows, p.queries, p.branch.chain, ScoreUnit::Base2);
   }
 

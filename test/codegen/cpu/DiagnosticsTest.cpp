@@ -1,7 +1,9 @@
 // What the CPU code generator refuses, each with its message: nothing is lowered slowly or wrongly instead.
+#include "codegen/cpu/Emit.h"
 #include "test/codegen/cpu/Harness.h"
 #include "test/codegen/cpu/Programs.h"
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 using namespace sattn::cpu;
 using namespace sattn::cpu::test;
@@ -182,4 +184,34 @@ TEST_CASE("selections that are not supported") {
       scf.yield %top : Top<16x4>
     })",
           "selections as results of a branch");
+}
+
+TEST_CASE("a program without kernels") {
+  std::string error;
+  CHECK(!Program::compile("sattn_tile.program @p {\n sattn_tile.plan {}\n}", Isa::Baseline, error));
+  CHECK_MESSAGE(error.find("expected at least one kernel") != std::string::npos, error);
+}
+
+TEST_CASE("what is no object is refused by the linker, which goes on working") {
+  Object damaged;
+  damaged.bytes = {'n', 'o', 't', ' ', 'a', 'n', ' ', 'E', 'L', 'F'};
+  std::string error;
+  CHECK(mlir::failed(link({damaged}, error)));
+  CHECK_MESSAGE(error.find("the linker refused the object: ") == 0, error);
+  error.clear();
+  CHECK_MESSAGE(Program::compile(oneKernel("%n: index", ""), Isa::Baseline, error), error);
+}
+
+TEST_CASE("a process without descriptors to spare") {
+  rlimit full;
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &full) == 0);
+  rlimit none{0, full.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  std::string error;
+  bool compiled = Program::compile(oneKernel("%n: index", ""), Isa::Baseline, error) != nullptr;
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &full) == 0);
+  CHECK(!compiled);
+  CHECK_MESSAGE(error.find("cannot link the kernels: cannot write an object to anonymous memory: Too many open files") !=
+                    std::string::npos,
+                error);
 }

@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Random calls of the shipped patterns, compiled against the float64 oracle.
+
+usage: fuzz.py [--cases N] [--seed N] [--pattern NAME] [--target NAME] [--keep FOLDER] [--tool PATH]
+Params, shapes, offsets, lengths, element types and targets are drawn from a seeded generator; each case is one command
+line of `sparse-attn verify`, which is printed where the results differ, so that it can be run again by hand. Strides are
+the business of layouts.cpp beside this file. Ends with `N passed, N failed`.
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+TOOL = HERE.parents[1] / "build" / "bin" / "sparse-attn"
+TARGETS = ("cpu-baseline", "cpu-avx2", "cpu-avx512", "cpu-avx512-bf16")
+# Calls of one compiled kernel; they differ in everything that is dynamic.
+CALLS_PER_KERNEL = 4
+
+
+def windows(r):
+    return r.choice([-3, 0, 1, 2, 16, 63, 64, 65, 100, 1000, 1 << 40])
+
+
+def blocks(r, *lengths):
+    return r.choice(lengths or (8, 16, 32, 64))
+
+
+def nsa(r):
+    d = r.choice([4, 8, 16])
+    l = d * r.choice([1, 2])
+    b = l * r.choice([1, 2, 4])
+    n = r.randint(3, 12)
+    return dict(l=l, d=d, b=b, n=n, init=r.randint(0, 1), local=r.randint(1, 2))
+
+
+def compressed(r):
+    d = r.choice([4, 8, 16, 20])
+    return dict(l=d * r.choice([1, 2, 3]), d=d)
+
+
+def topk_blocks(r):
+    return dict(b=blocks(r), n=r.randint(1, 9), qblock=r.choice([1, 1, 16, 64, 128]))
+
+
+# Static params, dynamic params, and the params whose multiples key offsets and row offsets are.
+PATTERNS = {
+    "causal": {},
+    "dense": {},
+    "window": {"dynamic": lambda r: dict(W=windows(r))},
+    "window_sinks": {"dynamic": lambda r: dict(W=windows(r), S=r.choice([-1, 0, 1, 4, 70]))},
+    "longformer": {"dynamic": lambda r: dict(W=windows(r))},
+    "strided": {"static": lambda r: dict(stride=r.choice([1, 2, 7, 64, 128, 1000]))},
+    "compressed": {"static": compressed, "keys": ("d",)},
+    "moba": {"static": lambda r: dict(l=blocks(r), n=r.randint(1, 6)), "keys": ("l",)},
+    "topk_blocks": {"static": topk_blocks, "keys": ("b",), "rows": ("qblock",)},
+    "nsa": {"static": nsa, "dynamic": lambda r: dict(W=windows(r)), "keys": ("b", "d")},
+    "nsa_ext": {"static": nsa, "dynamic": lambda r: dict(W=windows(r)), "keys": ("b", "d")},
+    "hsa": {"static": lambda r: dict(l=blocks(r), n=r.randint(1, 6)), "keys": ("l",)},
+    "hsa_stickbreak": {"static": lambda r: dict(l=blocks(r), n=r.randint(1, 6)), "keys": ("l",)},
+}
+
+
+def multiple(params, names):
+    return math.lcm(*(params[name] for name in names))
+
+
+class Kernel:
+    """What is compiled once: pattern, static params, head sizes, element type and target."""
+
+    def __init__(self, r, pattern, target):
+        self.pattern, self.target = pattern, target
+        self.spec = PATTERNS[pattern]
+        self.params = self.spec["static"](r) if "static" in self.spec else {}
+        self.group = r.choice([1, 1, 2, 4])
+        self.d = r.choice([8, 16, 32, 64, 64, 128, 24, 7])
+        self.dv = r.choice([self.d, self.d, 16, 40, 1])
+        # Blocks of 8 keys with an odd number of features are refused by name: a strip of 16 lanes holds two rows.
+        if self.dv % 2 and any(self.params.get(name, 16) < 16 for name in "lb"):
+            self.dv = 16
+        self.dtype = r.choice(["f32", "f32", "f16", "bf16"])
+
+    def sizes(self, r):
+        kv_heads = r.choice([1, 2, 3])
+        keys = r.choice([0, 1, 2, 5, 17, 63, 64, 65, 100, 127, 130, 200, 259, 300])
+        mode = r.choice(["self", "self", "decode", "chunk", "ahead"])
+        rows = keys if mode == "self" else 1 if mode == "decode" else r.choice([0, 1, 3, 16, 63, 65, 130])
+        return dict(B=r.choice([1, 1, 2, 3]), Tq=rows, S=keys, Hq=kv_heads * self.group, Hkv=kv_heads, D=self.d,
+                    Dv=self.dv), mode
+
+    def call(self, r, keep):
+        """The words of one call. An offset or length for each batch entry is a file in `keep`."""
+        sizes, mode = self.sizes(r)
+        params = self.params | (self.spec["dynamic"](r) if "dynamic" in self.spec else {})
+        words = ["verify", self.pattern, "--target", self.target, "--dtype", self.dtype,
+                 "--shape", ",".join(f"{name}={size}" for name, size in sizes.items()),
+                 "--seed", str(r.randint(1, 10**6)), "--threads", str(r.choice([1, 2, 3]))]
+        for name, value in params.items():
+            words += ["--param", f"{name}={value}"]
+        key_unit = multiple(params, self.spec.get("keys", ()))
+        row_unit = multiple(params, self.spec.get("rows", ()))
+        base = r.choice([0, 0, 0, 1, 3, 2**33]) * key_unit
+
+        def per_batch(option, draw):
+            values = [draw() for _ in range(sizes["B"])]
+            if r.random() < 0.5 or sizes["B"] == 1:
+                words.extend([option, str(values[0])])
+                return
+            path = keep / f"{option[2:]}-{'-'.join(map(str, values))}.npy"
+            np.save(path, np.array(values, np.int64))
+            words.extend([option, str(path)])
+
+        if base:
+            words += ["--kv-offset", str(base)]
+        if mode != "self" or base or r.random() < 0.3:
+            reach = max(sizes["S"] - sizes["Tq"], 0) + (40 if mode == "ahead" else 0)
+            per_batch("--q-offset", lambda: (base + r.choice([0, reach, r.randint(0, reach)])) // row_unit * row_unit)
+        if r.random() < 0.3:
+            per_batch("--kv-len", lambda: r.randint(0, sizes["S"]))
+        return words
+
+
+def available(tool, targets):
+    """Targets that this machine runs."""
+    found = []
+    for target in targets:
+        words = [tool, "verify", "causal", "--shape", "T=2,Hq=1,D=8", "--target", target]
+        if subprocess.run(words, capture_output=True).returncode == 0:
+            found.append(target)
+    return found
+
+
+def judge(tool, words, environment):
+    """'' where the kernel agrees with the oracle, else what happened."""
+    done = subprocess.run([tool, *words, "--json"], capture_output=True, text=True, env=environment, timeout=300)
+    if done.returncode == 0 and json.loads(done.stdout)["agrees"]:
+        return ""
+    return (done.stderr or done.stdout).strip() or f"status {done.returncode}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description="random calls of the shipped patterns against the oracle")
+    parser.add_argument("--cases", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--pattern", choices=PATTERNS, help="this one alone")
+    parser.add_argument("--target", help="this one alone")
+    parser.add_argument("--keep", type=Path, help="where the files of per-batch numbers stay (default: a new folder in /tmp)")
+    parser.add_argument("--tool", default=str(TOOL))
+    options = parser.parse_args()
+    keep = options.keep or Path(tempfile.mkdtemp(prefix="sattn-fuzz-"))
+    keep.mkdir(parents=True, exist_ok=True)
+    r = random.Random(options.seed)
+    targets = [options.target] if options.target else available(options.tool, TARGETS)
+    if not targets:
+        sys.exit("no target runs on this machine")
+    patterns = [options.pattern] if options.pattern else list(PATTERNS)
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="sattn-fuzz-cache-") as cache:
+        environment = os.environ | {"SATTN_CACHE_DIR": cache}
+        kernel = None
+        for case in range(options.cases):
+            if case % CALLS_PER_KERNEL == 0:
+                kernel = Kernel(r, patterns[case // CALLS_PER_KERNEL % len(patterns)], r.choice(targets))
+            words = kernel.call(r, keep)
+            problem = judge(options.tool, words, environment)
+            passed, failed = passed + (not problem), failed + bool(problem)
+            if problem:
+                print(f"MISS {shlex.join(['sparse-attn', *words])}\n     {problem}", flush=True)
+    if not options.keep and not failed:
+        for path in keep.iterdir():
+            path.unlink()
+        keep.rmdir()
+    print(f"{passed} passed, {failed} failed")
+    return int(failed > 0 or passed == 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
