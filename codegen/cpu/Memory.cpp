@@ -20,6 +20,13 @@ LogicalResult Lowering::lower(tile::SliceOp op) {
   view.limit = argument.counts[1];
   if (op.getLimit())
     view.limit = c.min(view.limit, scalar(op.getLimit()));
+  if (op.getFrom()) {
+    int64_t every = static_cast<int64_t>(*op.getEvery());
+    Value from = scalar(op.getFrom());
+    view.base = c.at(view.base, c.mul(from, view.positionBytes));
+    view.positionBytes = c.mul(view.positionBytes, every);
+    view.limit = c.floorDiv(c.add(c.sub(view.limit, from), every - 1), every);
+  }
   // A negative limit is an empty view; the test for "inside" is unsigned.
   view.limit = c.max(view.limit, c.int64(0));
   views[op.getView()] = view;

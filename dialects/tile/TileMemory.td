@@ -4,15 +4,17 @@
 
 include "dialects/tile/TileStructure.td"
 
-def SliceOp : Tile_Op<"slice", [Pure]> {
+def SliceOp : Tile_Op<"slice", [Pure, AttrSizedOperandSegments]> {
   let summary = "the rows of one batch entry and one head (or of the group of heads head*G ..)";
   let description = [{
     With `limit` positions at or beyond it count as outside. In a view of `group = G` the head index counts groups.
     With `column` the view starts at that inner element and may be narrower than the operand: one gate of three.
+    With `every m from r` position i of the view is position r + m*i of the operand: one class of residues.
   }];
-  let arguments = (ins AnyArg:$arg, Index:$batch, Index:$head, Optional<Index>:$limit, OptionalAttr<I64Attr>:$column);
+  let arguments = (ins AnyArg:$arg, Index:$batch, Index:$head, Optional<Index>:$limit, Optional<Index>:$from,
+                       OptionalAttr<I64Attr>:$every, OptionalAttr<I64Attr>:$column);
   let results = (outs AnyView:$view);
-  let assemblyFormat = "$arg `[` $batch `,` $head `]` (`limit` $limit^)? (`column` $column^)? attr-dict `:` type($arg) `->` type($view)";
+  let assemblyFormat = "$arg `[` $batch `,` $head `]` (`limit` $limit^)? (`every` $every^ `from` $from)? (`column` $column^)? attr-dict `:` type($arg) `->` type($view)";
   let hasVerifier = 1;
 }
 def PrivateOp : Tile_Op<"private"> {

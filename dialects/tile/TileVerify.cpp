@@ -70,6 +70,10 @@ LogicalResult SliceOp::verify() {
   if (column < 0 || column + view.getInner() > arg.getInner())
     return emitOpError("columns ") << column << " to " << column + view.getInner() << " are outside an inner extent of "
                                    << arg.getInner();
+  if (static_cast<bool>(getEvery()) != static_cast<bool>(getFrom()) || (getEvery() && static_cast<int64_t>(*getEvery()) < 1))
+    return emitOpError("expected a positive 'every' with its 'from'");
+  if (getEvery() && view.getLayout())
+    return emitOpError("a prepared operand is sliced with all its positions");
   if (getColumn() && view.getLayout())
     return emitOpError("a prepared operand is sliced with all its columns");
   if (view.getLayout() && view.getGroup() != 1)

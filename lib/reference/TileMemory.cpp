@@ -6,8 +6,9 @@ using namespace tile;
 
 int64_t View::place(int64_t position, int64_t g) const {
   const Memory &memory = *of.memory;
-  int64_t b = of.hasBatch ? batch : 0, head = of.hasHeads ? firstHead + g : 0, p = of.hasPositions ? position : 0;
-  if (b < 0 || b >= memory.batch || head < 0 || head >= memory.heads || p < 0 || p >= std::min(limit, memory.positions))
+  int64_t b = of.hasBatch ? batch : 0, head = of.hasHeads ? firstHead + g : 0, p = of.hasPositions ? from + every * position : 0;
+  if ((of.hasPositions && position < 0) || b < 0 || b >= memory.batch || head < 0 || head >= memory.heads || p < 0 ||
+      p >= std::min(limit, memory.positions))
     return -1;
   return memory.row(b, head, p) * memory.inner + column;
 }
@@ -46,6 +47,8 @@ void TileTask::run(SliceOp op) {
   view.column = op.getColumn().value_or(0);
   view.inner = op.getView().getType().getInner();
   view.limit = op.getLimit() ? values.index(op.getLimit()) : view.of.memory->positions;
+  view.every = op.getEvery().value_or(1);
+  view.from = op.getFrom() ? values.index(op.getFrom()) : 0;
   values.set(op.getView(), std::move(view));
 }
 

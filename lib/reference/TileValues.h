@@ -62,6 +62,7 @@ struct Operand {
 struct View {
   Operand of;
   int64_t batch = 0, firstHead = 0, limit = 0, group = 1, column = 0, inner = 1;
+  int64_t every = 1, from = 0; ///< position i is position from + every * i of the operand
   bool outer = false;
 
   /// Row of a tile that holds `positions` positions: the i-th position, the g-th head of the group.

@@ -1,6 +1,8 @@
 // sattn-choose-dataflow: how each accumulation walks its keys, and why. See Passes.td.
 #include "dialects/pattern/KeySet.h"
+#include "lib/analysis/Congruence.h"
 #include "lib/analysis/CostModel.h"
+#include "lib/analysis/SpecialiseSet.h"
 #include "lib/transforms/Heads.h"
 #include "lib/transforms/Passes.h"
 #include "lib/transforms/TargetText.h"
@@ -12,6 +14,9 @@ namespace sattn {
 
 namespace {
 
+// More classes of residues would leave a tile of rows almost empty at the lengths that calls have.
+constexpr int64_t kMostClasses = 1024;
+
 std::string cycles(double value) { return std::to_string(static_cast<int64_t>(value + 0.5)); }
 
 class Chooser {
@@ -22,6 +27,7 @@ public:
   unsigned ranges = 0, inverted = 0, listed = 0;
 
   void run() {
+    congruence = congruenceOfAll();
     for (Operation &op : pattern.getBody().front()) {
       if (auto accumulate = dyn_cast<AccumulateOp>(op))
         choose(accumulate);
@@ -31,13 +37,36 @@ public:
   }
 
 private:
-  void annotate(Operation *op, StringRef kind, int64_t rows, const std::string &why, int64_t keysPerRow = 0) {
+  // What every set of the pattern implies of t - s; trivial where keys are chosen by content, or are blocks.
+  Congruence congruenceOfAll() {
+    std::optional<Congruence> common;
+    for (Operation &op : pattern.getBody().front()) {
+      if (isa<SelectOp>(op))
+        return {};
+      auto accumulate = dyn_cast<AccumulateOp>(op);
+      if (!accumulate)
+        continue;
+      auto made = accumulate.getSet().getDefiningOp<SetOp>();
+      if (!made || !made.getTables().empty() || made.getFormula().getRow().isBlocks() || made.getFormula().getKey().isBlocks())
+        return {};
+      std::string error;
+      auto set = specialiseSet(made.getFormula(), SetBindings(), error);
+      Congruence found = succeeded(set) ? commonCongruence(*set) : Congruence();
+      if (found.isTrivial() || found.modulus > kMostClasses || (common && *common != found))
+        return {};
+      common = found;
+    }
+    return common.value_or(Congruence());
+  }
+
+  void annotate(Operation *op, StringRef kind, int64_t rows, const std::string &why,
+                ArrayRef<std::pair<StringRef, int64_t>> numbers = {}) {
     mlir::Builder b(op->getContext());
     SmallVector<mlir::NamedAttribute> entries = {b.getNamedAttr("kind", b.getStringAttr(kind)),
                                                  b.getNamedAttr("rows", b.getI64IntegerAttr(rows)),
                                                  b.getNamedAttr("why", b.getStringAttr(why))};
-    if (keysPerRow != 0)
-      entries.push_back(b.getNamedAttr("keys_per_row", b.getI64IntegerAttr(keysPerRow)));
+    for (auto [name, number] : numbers)
+      entries.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(number)));
     op->setAttr("dataflow", b.getDictionaryAttr(entries));
     mlir::remark::passed(op->getLoc(), mlir::remark::RemarkOpts::name(kind).category("sattn-choose-dataflow")) << why;
   }
@@ -65,10 +94,17 @@ private:
     if (!select) {
       ++ranges;
       double perKey = cost::cyclesPerKey(target, features, valueFeatures);
+      SmallVector<std::pair<StringRef, int64_t>> classes;
+      std::string of = "the set is a formula: ";
+      if (!congruence.isTrivial()) {
+        classes = {{"every", congruence.modulus}, {"shift", congruence.shift}};
+        of += "rows and keys of one residue modulo " + std::to_string(congruence.modulus) + " are a class of their own; ";
+      }
       annotate(op, "range", target.rowTile,
-               "the set is a formula: " + std::to_string(target.rowTile) + " rows of one head stream tiles of " +
+               of + std::to_string(target.rowTile) + " rows of one head stream tiles of " +
                    std::to_string(target.keyTile) + " keys over its cover; " + cycles(100 * perKey) +
-                   " cycles for a row and 100 keys");
+                   " cycles for a row and 100 keys",
+               classes);
       return;
     }
     const Facts &selected = facts.of(select.getResult());
@@ -103,7 +139,7 @@ private:
                  std::to_string(shape.heads) + " heads, are inverted within " + std::to_string(chunk) +
                  " neighbouring rows: " + cycles(cost::invertedCycles(target, shape, chunk)) + "; " +
                  compared(shape, chunk),
-             cost::keysPerRow(target, shape));
+             {{"keys_per_row", cost::keysPerRow(target, shape)}});
   }
 
   void chooseListed(AccumulateOp op, SelectOp select, const cost::SelectedShape &shape) {
@@ -134,6 +170,7 @@ private:
   int64_t keys;
   BoundPattern bound;
   Heads heads;
+  Congruence congruence;
 };
 
 struct ChooseDataflowPass : impl::SattnChooseDataflowBase<ChooseDataflowPass> {

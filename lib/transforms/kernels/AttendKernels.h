@@ -11,15 +11,17 @@ struct PreparedBranch {
   RangeBranch branch;
   RowOperand queries;
 };
-/// Prepares the operands of `op`, which must accumulate over a formula, for key tiles of `tile` rows.
-FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, AccumulateOp op, int64_t tile);
+/// Prepares the operands of `op`, which must accumulate over a formula, for key tiles of `tile` rows; with a congruence
+/// that the formula implies, by residue classes.
+FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, AccumulateOp op, int64_t tile,
+                                       Congruence congruence = {});
 
 /// What selection kernels computed, as tiles for `rows`; `local` is the first row within the chunk. Null where `value`
 /// is not such a tensor.
 Value attendedTile(Task &task, const Rows &rows, Value local, const Selections &selections, Value value);
 
 /// Range dataflow (every set is a formula): a task owns `rowTile` rows of one query head and streams each branch over
-/// the cover of its set.
+/// the cover of its set. Where all sets imply one congruence, rows and keys are those of one class of residues.
 LogicalResult buildRangeKernel(Context &context, Preparer &preparer, const Selections &selections);
 
 /// Rows of an inverted task: one for every `keysPerRow` keys of the call, so that as many rows share a block whatever

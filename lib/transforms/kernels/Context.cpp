@@ -19,6 +19,14 @@ bool Context::isParam(StringRef name) {
                       [&](ParamAttr param) { return param.getName() == name; });
 }
 
+Value tilesOfClass(IndexBuilder &b, Value size, int64_t every, int64_t tile) {
+  return b.ceilDiv(b.ceilDiv(size, every), tile);
+}
+
+Value tilesOfClasses(IndexBuilder &b, Value size, int64_t every, int64_t tile) {
+  return b.mul(b.min(size, b.constant(every)), tilesOfClass(b, size, every, tile));
+}
+
 //===-- Heads -------------------------------------------------------------------------------------------===//
 
 Value Context::headsInUnit(PlanWriter &plan, AxisAttr axis) const {
@@ -159,6 +167,8 @@ Value Task::rowPosition(AxisAttr axis, Value row) {
 
 // Names: see SetLowering.h; those without a mark are the pattern's.
 Value Task::symbol(StringRef name) {
+  if (Value value = defined.lookup(name))
+    return value;
   if (name == "kv_offset")
     return kvOffset();
   auto [base, divisor] = name.split('/');
@@ -179,12 +189,13 @@ Value Task::symbol(StringRef name) {
 }
 
 Value Task::slice(const PlanRef &ref, Value batch, Value head, int64_t group, bool outer, Value limit,
-                  std::optional<int64_t> column) {
+                  std::optional<int64_t> column, Lattice lattice) {
   auto type = cast<tile::ArgType>(ref.type);
   auto view = tile::ViewType::get(k.b.getContext(), type.getElementType(), column ? 1 : type.getInner(), group, outer,
                                   type.getLayout());
   auto first = column ? k.b.getI64IntegerAttr(*column) : IntegerAttr();
-  return tile::SliceOp::create(k.b, k.loc, view, k.operand(ref), batch, head, limit, first);
+  auto every = lattice.from ? k.b.getI64IntegerAttr(lattice.every) : IntegerAttr();
+  return tile::SliceOp::create(k.b, k.loc, view, k.operand(ref), batch, head, limit, lattice.from, every, first);
 }
 
 } // namespace sattn::lower

@@ -11,6 +11,16 @@
 
 namespace sattn::lower {
 
+/// Every m-th position of an operand: `from`, `from` + m and so on. A null `from` means all of them.
+struct Lattice {
+  int64_t every = 1;
+  Value from;
+};
+
+/// Tiles of the longest class of residues among `size` positions, and of all classes, each padded to as many.
+Value tilesOfClass(IndexBuilder &b, Value size, int64_t every, int64_t tile);
+Value tilesOfClasses(IndexBuilder &b, Value size, int64_t every, int64_t tile);
+
 /// A workspace of the plan, for every pair of a wave.
 struct Workspace {
   std::string name;
@@ -19,6 +29,8 @@ struct Workspace {
   AxisAttr axis;
   bool perChunk = false;
   int64_t rowsPer = 1;
+  /// More than 1: the positions of each residue class of `every` follow one another, padded to whole tiles of `tile`.
+  int64_t every = 1, tile = 1;
   /// Head axis, one head for each of its heads in a unit; null: one.
   AxisAttr head;
 };
@@ -104,11 +116,14 @@ public:
   /// The rows of one head of an operand; `limit` may be null. With `group` the head index counts groups of heads. With
   /// `column` one element of each row.
   Value slice(const PlanRef &ref, Value batch, Value head, int64_t group = 1, bool outer = false, Value limit = {},
-              std::optional<int64_t> column = std::nullopt);
+              std::optional<int64_t> column = std::nullopt, Lattice lattice = {});
+
+  /// Makes `name` a symbol of the sets of this task.
+  void define(StringRef name, Value value) { defined[name] = value; }
 
 private:
   Value batchValue(StringRef name);
-  llvm::StringMap<Value> perBatch;
+  llvm::StringMap<Value> perBatch, defined;
 };
 
 } // namespace sattn::lower

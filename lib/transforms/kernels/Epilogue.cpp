@@ -74,7 +74,7 @@ Value Epilogue::viewOfRows(const PlanRef &ref, AxisAttr head, std::optional<int6
   Value index = task.head(head);
   int64_t group = rows.heads / task.context.ratio(head).value_or(rows.heads);
   Value groups = group <= 1 ? index : k.floorDiv(index, group);
-  return task.slice(ref, task.batch, groups, std::max<int64_t>(group, 1), rows.outer, Value(), column);
+  return task.slice(ref, task.batch, groups, std::max<int64_t>(group, 1), rows.outer, Value(), column, rows.lattice);
 }
 
 FailureOr<Value> Epilogue::tensor(Operation *user, Value value) {

@@ -253,7 +253,7 @@ private:
     body(k.mul(loop.getInductionVar(), members));
   }
 
-  Rows rowsAt(Task &task, Value at) { return {members, heads, false, task.k.add(first, at)}; }
+  Rows rowsAt(Task &task, Value at) { return {members, heads, false, task.k.add(first, at), {}}; }
 
   // Scaled queries, and the state of rows that saw no key yet.
   void start(Task &task, Value at) {

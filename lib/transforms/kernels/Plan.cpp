@@ -99,8 +99,15 @@ static int64_t elementBytes(tile::ArgType type) {
 
 // Bytes of one pair.
 Value PlanWriter::bytesOf(const Workspace &workspace, Value rows) {
-  Value positions = workspace.perChunk ? index.ceilDiv(rows, workspace.rowsPer) : axisSize(workspace.axis);
-  return index.mul(index.mul(positions, elementBytes(workspace.type)), context.headsInUnit(*this, workspace.head));
+  return index.mul(index.mul(positionsOf(workspace, rows), elementBytes(workspace.type)),
+                   context.headsInUnit(*this, workspace.head));
+}
+
+Value PlanWriter::positionsOf(const Workspace &workspace, Value rows) {
+  if (workspace.perChunk)
+    return index.ceilDiv(rows, workspace.rowsPer);
+  Value size = axisSize(workspace.axis);
+  return workspace.every == 1 ? size : index.mul(tilesOfClasses(index, size, workspace.every, workspace.tile), workspace.tile);
 }
 
 void PlanWriter::sizeWaves() {
@@ -133,7 +140,7 @@ void PlanWriter::sizeWaves() {
 
 void PlanWriter::writeWorkspaces() {
   for (const Workspace &workspace : context.workspaces) {
-    Value positions = workspace.perChunk ? index.ceilDiv(rowsPerChunk, workspace.rowsPer) : axisSize(workspace.axis);
+    Value positions = positionsOf(workspace, rowsPerChunk);
     Value heads = context.headsInUnit(*this, workspace.head);
     sizes["workspace " + workspace.name] = tile::WorkspaceOp::create(
         index.b, plan.getLoc(), workspace.type, workspace.name, pairsPerWave, positions, heads);

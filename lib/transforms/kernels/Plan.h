@@ -30,6 +30,7 @@ private:
   Value operand(const PlanRef &ref);
   Value named(StringRef name, llvm::function_ref<Value(mlir::OpBuilder &)> make);
   Value bytesOf(const Workspace &workspace, Value rows);
+  Value positionsOf(const Workspace &workspace, Value rows);
   void sizeWaves();
   void writeWorkspaces();
   void writeWave(Value wave);

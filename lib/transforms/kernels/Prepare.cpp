@@ -36,19 +36,26 @@ tile::ArgType Preparer::layoutFor(Use use, int64_t features, int64_t tile) {
 }
 
 void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAttr axis, int64_t rows,
-                        llvm::function_ref<void(Task &, Value, Value)> store) {
+                        int64_t every, llvm::function_ref<void(Task &, Value, Value)> store) {
   auto kernel = context.program.kernel(name);
   KernelBuilder &k = *kernel;
   AxisAttr head = context.factsOf(role).headAxis();
   int64_t group = context.ratio(head).value_or(1);
   Task task(context, k, group);
   int64_t features = featuresOf(context, role);
-  Value first = k.mul(k.gridX(), rows);
+  Value number = k.gridX();
+  Lattice lattice;
+  if (every != 1) {
+    Value tiles = tilesOfClass(k, k.size(axis.getName()), every, rows);
+    lattice = {every, k.floorDiv(number, tiles)};
+    number = k.sub(number, k.mul(lattice.from, tiles));
+  }
+  Value first = k.mul(number, rows);
   AxisAttr position = context.factsOf(role).position();
   Value limit = position.isRow()      ? Value()
                 : position.isBlocks() ? task.storedBlocks(role, position)
                                       : task.keyCount();
-  Value view = task.slice(context.role(role), task.batch, task.head(head), 1, false, limit);
+  Value view = task.slice(context.role(role), task.batch, task.head(head), 1, false, limit, std::nullopt, lattice);
   auto type = k.tile(rows, features);
   Value tile;
   if (summary) {
@@ -59,15 +66,19 @@ void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAtt
   } else {
     tile = tile::LoadOp::create(k.b, k.loc, type, view, first);
   }
-  store(task, tile, first);
+  store(task, tile, k.mul(k.gridX(), rows));
   Launch launch;
-  launch.x = [axis, rows](PlanWriter &plan) { return plan.index.ceilDiv(plan.axisSize(axis), rows); };
+  launch.x = [axis, rows, every](PlanWriter &plan) {
+    Value size = plan.axisSize(axis);
+    return every == 1 ? plan.index.ceilDiv(size, rows) : tilesOfClasses(plan.index, size, every, rows);
+  };
   launch.y = context.ratio(head) ? context.tasksInUnit(group) : PlanSize([](PlanWriter &plan) { return plan.index.constant(1); });
   context.program.finish(std::move(kernel), std::move(launch));
 }
 
-FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int64_t tile) {
-  auto known = made.find({tensor.getAsOpaquePointer(), use, tile});
+FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int64_t tile, int64_t every) {
+  Key key{tensor.getAsOpaquePointer(), use, tile, every};
+  auto known = made.find(key);
   if (known != made.end())
     return known->second;
   SummarizeOp summary;
@@ -80,6 +91,7 @@ FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int
   operand.head = facts.headAxis();
   operand.features = featuresOf(context, tensor);
   operand.tile = tile;
+  operand.every = every;
   if (!summary && operand.axis.isBlocks())
     operand.countedFrom = *role;
   std::string name = summary ? "summary" : context.bound.role(*role).getName().str();
@@ -88,13 +100,15 @@ FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int
   workspace.type = layoutFor(use, operand.features, tile);
   workspace.axis = operand.axis;
   workspace.head = operand.head;
+  workspace.every = every;
+  workspace.tile = tile;
   operand.ref = context.workspace(workspace);
-  transfer((summary ? "summarize_" : "pack_") + operand.ref.name, *role, summary, operand.axis, tile,
+  transfer((summary ? "summarize_" : "pack_") + operand.ref.name, *role, summary, operand.axis, tile, every,
            [&](Task &task, Value rows, Value position) {
              Value view = task.slice(operand.ref, task.pair, task.headInUnit(operand.head));
              tile::StoreOp::create(task.k.b, task.k.loc, rows, view, position);
            });
-  made[{tensor.getAsOpaquePointer(), use, tile}] = operand;
+  made[key] = operand;
   return operand;
 }
 
@@ -121,7 +135,7 @@ FailureOr<RowOperand> Preparer::rows(Operation *user, Value tensor) {
     workspace.axis = operand.axis;
     workspace.head = operand.head;
     operand.ref = context.workspace(workspace);
-    transfer("summarize_" + operand.ref.name, *role, summary, operand.axis, context.target.rowQuantum,
+    transfer("summarize_" + operand.ref.name, *role, summary, operand.axis, context.target.rowQuantum, 1,
              [&](Task &task, Value rows, Value position) {
                Value view = task.slice(operand.ref, task.pair, task.headInUnit(operand.head));
                tile::StoreOp::create(task.k.b, task.k.loc, rows, view, position);
@@ -138,7 +152,7 @@ LogicalResult Preparer::result(Operation *user, Value tensor, StringRef name) {
   const Facts &facts = context.factsOf(tensor);
   PlanRef ref{PlanRef::Result, name.str(),
               tile::ArgType::get(context.pattern.getContext(), context.f32(), featuresOf(context, tensor), tile::PanelsAttr())};
-  transfer(("summarize_" + name).str(), *role, summary, facts.position(), kSummaryRows,
+  transfer(("summarize_" + name).str(), *role, summary, facts.position(), kSummaryRows, 1,
            [&](Task &task, Value rows, Value position) {
              Value view = task.slice(ref, task.batch, task.head(facts.headAxis()));
              tile::StoreOp::create(task.k.b, task.k.loc, rows, view, position);

@@ -13,6 +13,7 @@ struct KeyOperand {
   AxisAttr head;
   int64_t features = 0;
   int64_t tile = 0;  ///< keys of a tile
+  int64_t every = 1; ///< more: by residue classes, see Workspace
   Value countedFrom; ///< the role whose stored blocks say how many exist; null: from the length of the keys
 };
 
@@ -30,18 +31,18 @@ public:
   explicit Preparer(Context &context) : context(context) {}
 
   enum class Use { Keys, Values };
-  /// The right operand of `dot nt` (Keys) or `dot nn` (Values) for tiles of `tile` rows.
-  FailureOr<KeyOperand> keys(Operation *user, Value tensor, Use use, int64_t tile);
+  /// The right operand of `dot nt` (Keys) or `dot nn` (Values) for tiles of `tile` rows, by residue classes of `every`.
+  FailureOr<KeyOperand> keys(Operation *user, Value tensor, Use use, int64_t tile, int64_t every = 1);
   FailureOr<RowOperand> rows(Operation *user, Value tensor);
   /// Writes a summary that the pattern yields.
   LogicalResult result(Operation *user, Value tensor, StringRef name);
 
 private:
-  using Key = std::tuple<void *, Use, int64_t>;
+  using Key = std::tuple<void *, Use, int64_t, int64_t>;
   FailureOr<Value> source(Operation *user, Value tensor, SummarizeOp &summary);
   tile::ArgType layoutFor(Use use, int64_t features, int64_t tile);
   /// A kernel that loads tiles of `rows` rows of `tensor` and stores them with `store`.
-  void transfer(StringRef name, Value role, SummarizeOp summary, AxisAttr axis, int64_t rows,
+  void transfer(StringRef name, Value role, SummarizeOp summary, AxisAttr axis, int64_t rows, int64_t every,
                 llvm::function_ref<void(Task &, Value tile, Value position)> store);
 
   Context &context;

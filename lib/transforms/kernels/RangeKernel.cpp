@@ -5,22 +5,23 @@
 namespace sattn::lower {
 using namespace mlir;
 
-FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, AccumulateOp op, int64_t tile) {
+FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, AccumulateOp op, int64_t tile,
+                                       Congruence congruence) {
   auto chain = scoreChain(context, op, op.getZ());
   auto parts = partsOf(context, op, op.getSet());
   if (failed(chain) || failed(parts))
     return failure();
   if (op.getHow() != AccumulateKind::Softmax)
     return context.refuse(op, "'sattn.accumulate linear'");
-  auto set = LocalSet::make(parts->formula, parts->formula.getFormula());
+  auto set = LocalSet::make(parts->formula, parts->formula.getFormula(), congruence);
   auto queries = preparer.rows(op, chain->score.getQ());
-  auto keys = preparer.keys(op, chain->score.getK(), Preparer::Use::Keys, tile);
-  auto values = preparer.keys(op, op.getV(), Preparer::Use::Values, tile);
+  auto keys = preparer.keys(op, chain->score.getK(), Preparer::Use::Keys, tile, congruence.modulus);
+  auto values = preparer.keys(op, op.getV(), Preparer::Use::Values, tile, congruence.modulus);
   if (failed(set) || failed(queries) || failed(keys) || failed(values))
     return failure();
   if (set->row.isBlocks())
     return context.refuse(op, "attention of blocks of rows");
-  return PreparedBranch{{*chain, *keys, *values, *set}, *queries};
+  return PreparedBranch{{*chain, *keys, *values, *set, {}, {}}, *queries};
 }
 
 Value attendedTile(Task &task, const Rows &rows, Value local, const Selections &selections, Value value) {
@@ -48,7 +49,8 @@ public:
     // Operands are prepared first: their kernels run before this one.
     for (Operation &op : context.pattern.getBody().front())
       if (auto accumulate = dyn_cast<AccumulateOp>(op); accumulate && !selections.attentions.contains(op.getResult(0))) {
-        auto branch = prepareRange(context, preparer, accumulate, context.target.keyTile);
+        congruence = congruenceOf(&op);
+        auto branch = prepareRange(context, preparer, accumulate, context.target.keyTile, congruence);
         if (failed(branch))
           return failure();
         branches.insert({&op, *branch});
@@ -59,14 +61,18 @@ public:
     Task task(context, k, 1);
     int64_t rowTile = context.target.rowTile;
     Value local = k.mul(k.gridX(), rowTile);
-    Rows rows{rowTile, 1, false, perChunk ? k.add(k.size("first_row"), local) : local};
+    Rows rows{rowTile, 1, false, perChunk ? k.add(k.size("first_row"), local) : local, {}};
+    if (!congruence.isTrivial())
+      enterClass(task, rows);
     Epilogue epilogue(
         task, rows, [&](AccumulateOp op) { return accumulate(task, rows, op); },
         [&](Value value) { return attendedTile(task, rows, local, selections, value); });
     if (failed(epilogue.storeResults()))
       return failure();
     Launch launch;
-    launch.x = [rowTile, perChunk](PlanWriter &plan) {
+    launch.x = [rowTile, perChunk, every = congruence.modulus](PlanWriter &plan) {
+      if (every != 1)
+        return tilesOfClasses(plan.index, plan.dim("t"), every, rowTile);
       return plan.index.ceilDiv(perChunk ? plan.chunkRows : plan.dim("t"), rowTile);
     };
     launch.y = context.tasksInUnit(1);
@@ -82,7 +88,38 @@ private:
     QueryTile &queries = loaded[op.getZ()];
     if (!queries.tile)
       queries = loadQueries(task, rows, p.queries, p.branch.chain, ScoreUnit::Base2);
-    return streamRange(task, rows, rangeOf(task, rows, p.branch.set.row), queries, p.branch);
+    if (congruence.isTrivial())
+      return streamRange(task, rows, rangeOf(task, rows, p.branch.set.row), queries, p.branch);
+    // Keys r, r + m and so on, counted among themselves; the longest class decides where the next one begins.
+    KernelBuilder &k = task.k;
+    int64_t m = congruence.modulus, tile = p.branch.keys.tile;
+    RangeBranch branch = p.branch;
+    Value residue = task.symbol(LocalSet::keyResidue);
+    branch.firstKey = k.mul(residue, k.mul(tilesOfClass(k, k.size("s"), m, tile), tile));
+    branch.end = k.ceilDiv(k.max(k.sub(task.keyCount(), residue), k.constant(0)), m);
+    return streamRange(task, rows, classRows, queries, branch);
+  }
+
+  // What sattn-choose-dataflow found common to the sets.
+  static Congruence congruenceOf(Operation *op) {
+    auto dataflow = op->getAttrOfType<DictionaryAttr>("dataflow");
+    auto every = dataflow ? dataflow.getAs<IntegerAttr>("every") : IntegerAttr();
+    auto shift = dataflow ? dataflow.getAs<IntegerAttr>("shift") : IntegerAttr();
+    return every && shift ? Congruence{every.getInt(), shift.getInt()} : Congruence();
+  }
+
+  // Rows a, a + m and so on of the call. The first stands at m * i + shift + r (SetLowering.h), which gives i and r.
+  void enterClass(Task &task, Rows &rows) {
+    KernelBuilder &k = task.k;
+    int64_t m = congruence.modulus;
+    Value tiles = tilesOfClass(k, task.rowCount(), m, rows.positions), number = k.floorDiv(k.gridX(), tiles);
+    rows.lattice = {m, number};
+    rows.first = k.mul(k.sub(k.gridX(), k.mul(number, tiles)), rows.positions);
+    Value position = k.sub(k.add(k.sub(task.qOffset(), task.kvOffset()), number), k.constant(congruence.shift));
+    Value whole = k.floorDiv(position, m);
+    task.define(LocalSet::keyResidue, k.sub(position, k.mul(whole, m)));
+    Value last = k.sub(k.sub(k.ceilDiv(k.sub(task.rowCount(), number), m), rows.first), k.constant(1));
+    classRows = {k.add(whole, rows.first), k.max(k.min(k.constant(rows.positions - 1), last), k.constant(0))};
   }
 
   Context &context;
@@ -90,6 +127,8 @@ private:
   const Selections &selections;
   std::map<Operation *, PreparedBranch> branches;
   llvm::DenseMap<Value, QueryTile> loaded;
+  Congruence congruence; ///< of all sets
+  RowRange classRows;
 };
 } // namespace
 

@@ -25,7 +25,7 @@ public:
     Task task(context, k, context.ratio(lists.head).value_or(1));
     Value local = k.mul(k.gridX(), positions);
     Value first = lists.perChunk ? k.add(k.size("first_row"), local) : local;
-    Rows rows{positions, heads, true, first};
+    Rows rows{positions, heads, true, first, {}};
     range = rangeOf(task, rows, lists.row);
     rowMap = AffineMap::getMultiDimIdentityMap(1, k.b.getContext());
     if (chain.normalize)

@@ -14,12 +14,19 @@ using quasi::Var;
 
 //===-- Moving to the coordinates of a task -------------------------------------------------------------===//
 
-static std::optional<Form> shifted(quasi::Set &set, Var var, StringRef symbol, int64_t factor) {
+static std::optional<Form> shifted(quasi::Set &set, const std::optional<Form> &position, StringRef symbol, int64_t factor) {
   Var offset = set.symbol({symbol.str(), quasi::SymbolInfo::Size});
-  return set.add(quasi::Set::variable(var), quasi::Set::variable(offset), factor);
+  return position ? set.add(*position, quasi::Set::variable(offset), factor) : std::nullopt;
 }
 
-FailureOr<LocalSet> LocalSet::make(Operation *op, KeySetAttr attr) {
+// m * var + residue + shift.
+static std::optional<Form> inClass(quasi::Set &set, Var var, int64_t modulus, int64_t shift) {
+  Form residue = quasi::Set::variable(set.symbol({LocalSet::keyResidue, quasi::SymbolInfo::Size}));
+  residue.constant = shift;
+  return set.add(residue, quasi::Set::variable(var), modulus);
+}
+
+FailureOr<LocalSet> LocalSet::make(Operation *op, KeySetAttr attr, Congruence congruence) {
   std::string error;
   auto absolute = specialiseSet(attr, SetBindings(), error);
   if (failed(absolute))
@@ -33,10 +40,14 @@ FailureOr<LocalSet> LocalSet::make(Operation *op, KeySetAttr attr) {
     stride = *literalInt(local.key.getStride());
     offset += "/" + std::to_string(stride);
   }
-  auto key = shifted(local.set, Var::key(), offset, 1);
-  auto row = local.row.isBlocks()
-                 ? shifted(local.set, Var::row(), "q_offset/" + std::to_string(*literalInt(local.row.getLen())), 1)
-                 : shifted(local.set, Var::row(), offset, stride);
+  std::optional<Form> key = quasi::Set::variable(Var::key()), row = quasi::Set::variable(Var::row());
+  if (!congruence.isTrivial()) {
+    key = inClass(local.set, Var::key(), congruence.modulus, 0);
+    row = inClass(local.set, Var::row(), congruence.modulus, congruence.shift);
+  }
+  key = shifted(local.set, key, offset, 1);
+  row = local.row.isBlocks() ? shifted(local.set, row, "q_offset/" + std::to_string(*literalInt(local.row.getLen())), 1)
+                             : shifted(local.set, row, offset, stride);
   bool fits = key && row;
   for (const quasi::Conjunction &conjunction : absolute->disjuncts()) {
     quasi::Set::Building moved;

@@ -4,7 +4,7 @@
 // blocks of stride d, c = c' + o/d. Differences of positions keep their form, so most sets do not mention offsets at
 // all. The symbols that appear are `kv_offset`, `kv_offset/d`, and `q_offset/l` for blocks of rows.
 #pragma once
-#include "lib/analysis/QuasiAffine.h"
+#include "lib/analysis/Congruence.h"
 #include "lib/transforms/kernels/Context.h"
 
 namespace sattn::lower {
@@ -27,8 +27,11 @@ struct Predicate {
 
 class LocalSet {
 public:
-  /// Fails with a diagnostic at `op` where numbers leave the limits of lib/analysis.
-  static FailureOr<LocalSet> make(Operation *op, KeySetAttr set);
+  /// Fails with a diagnostic at `op` where numbers leave the limits of lib/analysis. A congruence that the set implies
+  /// moves it to one class of residues: t' = m * i + shift + r and s' = m * j + r, with i and j as coordinates and r the
+  /// symbol `keyResidue` of the task.
+  static FailureOr<LocalSet> make(Operation *op, KeySetAttr set, Congruence congruence = {});
+  static constexpr const char *keyResidue = "key residue";
 
   AxisAttr row, key;
 

@@ -74,7 +74,7 @@ QueryTile loadQueries(Task &task, const Rows &rows, const RowOperand &queries, c
   Value head = queries.isWorkspace ? task.headInUnit(queries.head) : task.head(queries.head);
   Value batch = queries.isWorkspace ? task.pair : task.batch;
   Value view = task.slice(queries.ref, batch, rows.heads == 1 ? head : k.floorDiv(head, rows.heads), rows.heads,
-                          rows.outer);
+                          rows.outer, Value(), std::nullopt, rows.lattice);
   Value tile = tile::LoadOp::create(k.b, k.loc, k.tile(rows.count(), queries.features), view, rows.first);
   return scaleQueries(task, tile, chain, unit);
 }
@@ -153,15 +153,16 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
                                     const RangeBranch &branch) {
   KernelBuilder &k = task.k;
   int64_t tile = branch.keys.tile;
-  Value end = keyCountOf(task, branch.keys);
+  Value end = branch.end ? branch.end : keyCountOf(task, branch.keys);
   Value keyView = viewOf(task, branch.keys), valueView = viewOf(task, branch.values);
   Value cover = coverOf(task, branch.set.runs(task, range, tile, end));
   Predicate predicate = branch.set.predicate(task, end);
   SoftmaxState state = emptyState(task, rows.count(), branch.values.features);
+  Value base = branch.firstKey;
   SmallVector<Value> results = stream(k, cover, {state.m, state.l, state.acc}, [&](Value j, ValueRange carried) {
-    Value first = k.mul(j, tile);
-    Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.keys.features), keyView, first);
-    Value values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), valueView, first);
+    Value first = k.mul(j, tile), at = base ? k.add(base, first) : first;
+    Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.keys.features), keyView, at);
+    Value values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), valueView, at);
     Value scores = scoreTile(task, queries, keys, branch.chain, ScoreUnit::Base2);
     Value visible = maskTile(task, scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
     auto step = tile::SoftmaxStepOp::create(k.b, k.loc, carried[0].getType(), carried[0].getType(),

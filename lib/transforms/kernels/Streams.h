@@ -10,7 +10,8 @@ namespace sattn::lower {
 struct Rows {
   int64_t positions = 0, heads = 1;
   bool outer = false;
-  Value first; ///< row of the call, or block of rows, of the tile's first row
+  Value first; ///< row of the call, or block of rows, of the tile's first row; counted within the lattice
+  Lattice lattice;
 
   int64_t count() const { return positions * heads; }
   mlir::AffineMap positionOf(MLIRContext *context) const;
@@ -52,6 +53,8 @@ struct RangeBranch {
   ScoreChain chain;
   KeyOperand keys, values;
   LocalSet set;
+  /// Of a class of residues: where its keys begin, and how many exist; null: all keys.
+  Value firstKey, end;
 };
 /// Streams the branch over its cover for `rows`, which stand at `range`.
 SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const QueryTile &queries,

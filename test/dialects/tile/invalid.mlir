@@ -97,6 +97,28 @@ sattn_tile.program @p {
 // -----
 
 sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
+    // expected-error@+1 {{expected a positive 'every' with its 'from'}}
+    %v = sattn_tile.slice %a[%z, %y] every 0 from %x : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4, <block = 4, rows by 2>>) grid(%x, %y, %z) {
+    // expected-error@+1 {{a prepared operand is sliced with all its positions}}
+    %v = sattn_tile.slice %a[%z, %y] every 2 from %x : !sattn_tile.arg<f32, 4, <block = 4, rows by 2>> -> !sattn_tile.view<f32, 4, <block = 4, rows by 2>>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
   sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4, <block = 4, rows by 2>>) grid(%x, %y, %z) {
     // expected-error@+1 {{a prepared operand is sliced with all its columns}}
     %v = sattn_tile.slice %a[%z, %y] column 2 : !sattn_tile.arg<f32, 4, <block = 4, rows by 2>> -> !sattn_tile.view<f32, 2, <block = 4, rows by 2>>

@@ -9,6 +9,8 @@ sattn_tile.program @ops {
     %c0 = arith.constant 0 : index
     // CHECK: sattn_tile.slice %k[%z, %y] limit %n : <bf16, 64> -> <bf16, 64>
     %kv = sattn_tile.slice %k[%z, %y] limit %n : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 64>
+    // CHECK: sattn_tile.slice %k[%z, %y] limit %n every 8 from %x : <bf16, 64> -> <bf16, 64>
+    %class = sattn_tile.slice %k[%z, %y] limit %n every 8 from %x : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 64>
     // CHECK: sattn_tile.slice %k[%z, %y] : <bf16, 64> -> <bf16, 64, group = 4, outer>
     %qv = sattn_tile.slice %k[%z, %y] : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 64, group = 4, outer>
     %lv = sattn_tile.slice %lists[%z, %y] : !sattn_tile.arg<i32, 8> -> !sattn_tile.view<i32, 8>

@@ -80,6 +80,19 @@ TEST_CASE("gather_at repeats a number for heads that share it") {
   CHECK(r["y"].data == Data{4, 4, 1, 1});
 }
 
+TEST_CASE("a slice of every third position") {
+  std::string body = " %third = tile.slice %ao[%c0, %c0] limit %n every 3 from %c1 : $arg<f32, 1> -> $view<f32, 1>\n"
+                     " %at = tile.load %third[%c0] : $view<f32, 1> -> $tile<3xf32>\n"
+                     " tile.store %at, %yv[%c0] : $tile<3xf32>, $view<f32, 1>\n";
+  auto loaded = [&](const std::string &limit) {
+    return shown(runKernel({role("a", "t", 8, 1, {0, 1, 2, 3, 4, 5, 6, 7}), result("y", "t", 1)},
+                           " %n = arith.constant " + limit + " : index\n" + body)["y"].data);
+  };
+  CHECK(loaded("8") == Data{1, 4, 7, -99, -99, -99, -99, -99});
+  CHECK(loaded("7") == Data{1, 4, -99, -99, -99, -99, -99, -99});
+  CHECK(loaded("1") == Data{-99, -99, -99, -99, -99, -99, -99, -99});
+}
+
 TEST_CASE("a slice of some columns") {
   Result r = runKernel({role("a", "t", 2, 3, {1, 2, 3, 4, 5, 6}), result("y", "t", 3)},
                        " %some = tile.slice %ao[%c0, %c0] column 1 : $arg<f32, 3> -> $view<f32, 2>\n"

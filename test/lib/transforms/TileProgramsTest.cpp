@@ -86,6 +86,20 @@ TEST_CASE("strided") {
   one.bind["stride"] = 16;
   agreeOnShapes(one);
 }
+// Every third key of a window, beside the first ones of the same residue.
+TEST_CASE("dilated") {
+  Case one(R"(
+sattn.pattern @dilated<W: int = 20, S: int = 9, scale: float = rsqrt(D)>
+    (%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o, lse) {
+  %keys = sattn.set (t, s) : s <= t and (t - s) mod 3 == 1 and (t - s < W or s < S)
+  %z = sattn.score dot %q, %k scale(scale)
+  %p = sattn.accumulate softmax %z over %keys, %v
+  %o = sattn.finalize %p
+  %lse = sattn.lse %p
+  sattn.yield %o, %lse
+})");
+  agreeOnShapes(one);
+}
 TEST_CASE("longformer") {
   Case one("longformer");
   one.params["W"] = 7;
