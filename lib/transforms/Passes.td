@@ -140,7 +140,8 @@ def SattnChooseDataflow : Pass<"sattn-choose-dataflow", "::sattn::PatternOp"> {
     The same text is a remark of category `sattn-choose-dataflow`. The decision uses nothing of a target but the
     numbers of TargetInfo (lib/analysis/CostModel.h). Changes numbers: no.
 
-    - `range`: the set is a formula; a tile of rows streams the cover of the set.
+    - `range`: the set is a formula; a tile of rows streams the cover of the set. Where every set of the pattern implies
+      one `(t - s) mod m`, rows and keys of one class of residues are streamed (`every`, `shift`).
     - `inverted`: every row has its own list of blocks; the lists of neighbouring rows are inverted within a task, so
       that a block is loaded once for all rows that chose it. The longer the call, the more rows are neighbours, so
       that as many choose a block.

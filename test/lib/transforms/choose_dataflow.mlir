@@ -40,3 +40,27 @@ sattn.pattern @shared(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
 }
+
+// One distance modulo 16 between rows and keys: classes of residues. A second set without it takes them away.
+// CHECK-LABEL: sattn.pattern @dilated
+// CHECK: sattn.accumulate {{.*}} {dataflow = {every = 16 : i64, kind = "range", rows = 64 : i64, shift = 3 : i64, why = "the set is a formula: rows and keys of one residue modulo 16 are a class of their own; 64 rows
+sattn.pattern @dilated(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t and (t - s) mod 16 == 3
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// CHECK-LABEL: sattn.pattern @beside
+// CHECK: sattn.accumulate {{.*}} {dataflow = {kind = "range", rows = 64 : i64, why = "the set is a formula: 64 rows
+// CHECK: sattn.accumulate {{.*}} {dataflow = {kind = "range", rows = 64 : i64, why = "the set is a formula: 64 rows
+sattn.pattern @beside(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %far = sattn.set (t, s) : t - s >= 16 and (t - s) mod 16 == 3
+  %near = sattn.set (t, s) : 0 <= t - s < 16
+  %z = sattn.score dot %q, %k
+  %a = sattn.accumulate softmax %z over %far, %v
+  %b = sattn.accumulate softmax %z over %near, %v
+  %m = sattn.merge %a, %b
+  %o = sattn.finalize %m
+  sattn.yield %o
+}
