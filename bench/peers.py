@@ -86,16 +86,19 @@ def split_blocks(seen, query_block=QUERY_BLOCK, block=BLOCK):
 
 
 class Bench:
-    def __init__(self, torch, tokens):
-        self.torch, self.tokens = torch, tokens
+    def __init__(self, torch, tokens, layout):
+        self.torch, self.tokens, self.layout = torch, tokens, layout
         self.context = native.Context()
         self.flex_problem = no_compiler()
         self.generator = torch.Generator().manual_seed(SEED)
         self.flex = None
 
     def inputs(self, heads, kv_heads, width):
-        """q, k, v as [B, H, T, D], the layout PyTorch is fastest on; ours reads the same memory with its strides."""
-        make = lambda count: self.torch.randn(1, count, self.tokens, width, generator=self.generator)
+        """q, k, v with the axes [B, H, T, D], in memory as the layout says; both sides read the same memory."""
+        def make(count):
+            if self.layout == "bhtd":
+                return self.torch.randn(1, count, self.tokens, width, generator=self.generator)
+            return self.torch.randn(1, self.tokens, count, width, generator=self.generator).transpose(1, 2)
         return make(heads), make(kv_heads), make(kv_heads)
 
     def ours(self, pattern, q, k, v, static=None, params=None, threads=0):
@@ -194,6 +197,8 @@ def parse(words):
     parser.add_argument("--threads", default=f"1,{len(os.sched_getaffinity(0))}", help="numbers of threads, as 1,2")
     parser.add_argument("--repeat", type=int, default=11, help="timed rounds of each case")
     parser.add_argument("--tokens", type=int, default=4096, help="tokens, a multiple of 128")
+    parser.add_argument("--layout", choices=["bthd", "bhtd"], default="bthd",
+                        help="memory of q, k, v: as projections write them (bthd), or as FlexAttention is fastest (bhtd)")
     parser.add_argument("--case", default="", help="only cases whose name has this in it")
     parser.add_argument("--quick", action="store_true", help="all threads, 3 rounds, without D128")
     parser.add_argument("--json", action="store_true", help="print one JSON object in place of the table")
@@ -228,16 +233,16 @@ def main(words=None):
         print(json.dumps({"skipped": problem}) if options.json else f"skipped: {problem}")
         return 0
     try:
-        bench = Bench(torch, options.tokens)
+        bench = Bench(torch, options.tokens, options.layout)
     except native.NativeError as error:
         print(f"peers: {error}", file=sys.stderr)
         return 1
     report = {"machine": machine(), "python": sys.executable, "torch": torch.__version__, "tokens": options.tokens,
-              "dtype": "f32", "repeat": options.repeat, "tolerance": TOLERANCE, "cases": []}
+              "dtype": "f32", "layout": options.layout, "repeat": options.repeat, "tolerance": TOLERANCE, "cases": []}
     if not options.json:
         print(f"PyTorch {torch.__version__} in {sys.executable}, on {report['machine']}\n"
-              f"float32, batch 1, {options.tokens} tokens; medians of {options.repeat} rounds in alternation; ratio = theirs / "
-              f"ours, lowest to highest\n"
+              f"float32, batch 1, {options.tokens} tokens, memory {options.layout}; medians of {options.repeat} rounds in "
+              f"alternation; ratio = theirs / ours, lowest to highest\n"
               f"{'case':27} {'heads':10} threads    ours ms   {'peer':14} {'peer ms':>9} {'ratio':>9} {'':18} max difference",
               flush=True)
     failed = False
