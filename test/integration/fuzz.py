@@ -83,9 +83,6 @@ class Kernel:
         self.params = self.spec["static"](r) if "static" in self.spec else {}
         self.group = r.choice([1, 1, 2, 4])
         self.d = r.choice([8, 16, 32, 64, 64, 128, 24, 7])
-        # A scale that is no power of two is rounded into the queries of landmark scores, which decides exact ties.
-        if pattern.startswith("hsa") and self.d not in (16, 64):
-            self.d = 16
         self.dv = r.choice([self.d, self.d, 16, 40, 1])
         # Blocks of 8 keys with an odd number of features are refused by name: a strip of 16 lanes holds two rows.
         if self.dv % 2 and any(self.params.get(name, 16) < 16 for name in "lb"):

@@ -59,7 +59,8 @@ static Value factorOf(Task &task, const ScoreChain &chain, bool base2) {
 
 QueryTile scaleQueries(Task &task, Value tile, const ScoreChain &chain, ScoreUnit unit) {
   QueryTile result{tile};
-  if (!task.context.target.foldScale)
+  // Scores that rank are scaled after the product: equal products must stay equal, and folding would round each feature.
+  if (!task.context.target.foldScale || unit == ScoreUnit::Plain)
     return result;
   result.scaled = true;
   result.base2 = unit == ScoreUnit::Base2 && chain.maps.empty();
