@@ -21,6 +21,7 @@ struct SelectedBranch {
   std::optional<RowWorkspace> weights; ///< per block: weighted sum of finalised blocks
   // Private memory of the task.
   Value m, l, acc;
+  Value loaded; ///< scaled queries of all rows, where these share a list
 };
 
 class InvertedKernel {
@@ -237,7 +238,7 @@ private:
         branch.m = privateView(k, 1);
         branch.l = privateView(k, 1);
       }
-      if (Value &queries = queryMemory[branch.op.getZ()]; !queries) {
+      if (Value &queries = queryMemory[branch.op.getZ()]; !queries && !shares()) {
         queries = privateView(k, branch.queries.features);
         queryBranches.push_back(&branch);
       }
@@ -291,6 +292,8 @@ private:
                                            k.ceilDiv(end, block), k.b.getI64IntegerAttr(shares() ? 1 : chunk));
     Value keyView = viewOf(task, branch.keys), valueView = viewOf(task, branch.values);
     Predicate predicate = branch.residual->predicate(task, end);
+    if (shares())
+      branch.loaded = loadQueries(task, rowsAt(task, k.constant(0)), branch.queries, branch.chain, ScoreUnit::Base2).tile;
     int64_t lists = shares() ? 1 : members;
     auto op = tile::StreamInverseOp::create(k.b, k.loc, inverse, k.b.getI64IntegerAttr(lists));
     Block &body = op.getBody().emplaceBlock();
@@ -302,10 +305,18 @@ private:
     k.b.setInsertionPointToEnd(&body);
     Unit unit{body.getArgument(0), body.getArgument(1), body.getArgument(2), keyView, valueView, end, predicate,
               block / branch.keys.tile};
+    OpBuilder::InsertPoint afterUnit = k.b.saveInsertionPoint();
+    if (shares()) {
+      // A block that the list names for other rows may hide from these.
+      Value any = branch.residual->nonEmpty(task, rangeOfTask(task, branch), block, unit.number, end);
+      auto seen = scf::IfOp::create(k.b, k.loc, any, /*withElseRegion=*/false);
+      k.b.setInsertionPoint(seen.thenBlock()->getTerminator());
+    }
     if (branch.weights)
       visitWeighted(task, branch, unit);
     else
       visitOnline(task, branch, unit);
+    k.b.restoreInsertionPoint(afterUnit);
     tile::YieldOp::create(k.b, k.loc, ValueRange());
   }
 
@@ -335,6 +346,10 @@ private:
       tile::ScatterOp::create(task.k.b, task.k.loc, tile, view, task.k.constant(0), unit.ids);
   }
 
+  RowRange rangeOfTask(Task &task, const SelectedBranch &branch) {
+    return {task.rowPosition(branch.residual->row, first), task.k.sub(count, task.k.constant(1))};
+  }
+
   // One step of the online softmax of the unit's rows with key tile `j`.
   SoftmaxState step(Task &task, SelectedBranch &branch, const Unit &unit, const QueryTile &queries, Value j,
                     SoftmaxState state) {
@@ -344,8 +359,7 @@ private:
     Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.keys.features), unit.keyView, at);
     Value values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), unit.valueView, at);
     Value scores = scoreTile(task, queries, keys, branch.chain, ScoreUnit::Base2);
-    AxisAttr row = branch.residual->row;
-    RowRange range{task.rowPosition(row, first), k.sub(count, k.constant(1))};
+    RowRange range = rangeOfTask(task, branch);
     Value partial = branch.residual->notFull(task, range, tile, j, unit.end);
     AffineMap blockOf = AffineMap::get(1, 0, getAffineDimExpr(0, k.b.getContext()).floorDiv(heads));
     Value visible = maskTile(task, scores, range.first, blockOf, at, unit.predicate, partial,
@@ -359,8 +373,9 @@ private:
   // All key tiles of the unit.
   SoftmaxState steps(Task &task, SelectedBranch &branch, const Unit &unit, SoftmaxState state) {
     KernelBuilder &k = task.k;
-    QueryTile queries =
-        storedQueries(branch, gather(task, queryMemory[branch.op.getZ()], unit, rowTiles(k, branch.queries.features)));
+    Value rows = shares() ? branch.loaded
+                          : gather(task, queryMemory[branch.op.getZ()], unit, rowTiles(k, branch.queries.features));
+    QueryTile queries = storedQueries(branch, rows);
     if (unit.tiles == 1)
       return step(task, branch, unit, queries, unit.number, state);
     Value lo = k.mul(unit.number, unit.tiles);

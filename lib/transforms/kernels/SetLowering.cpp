@@ -114,6 +114,12 @@ Value LocalSet::notFull(Task &task, RowRange rows, int64_t tile, Value j, Value 
   return emitter.emitCondition(question.pool.negate(full));
 }
 
+Value LocalSet::nonEmpty(Task &task, RowRange rows, int64_t tile, Value j, Value end) const {
+  TileQuestion question(set, tile);
+  BoundExpr any = question.analysis.classOf(question.pool.symbol("j", 0, quasi::kMaxValue)).nonEmpty;
+  return question.emitter(task, rows, end, j).emitCondition(any);
+}
+
 Value coverOf(Task &task, ArrayRef<RunValues> runs) {
   KernelBuilder &k = task.k;
   SmallVector<Value> bounds[4];

@@ -39,6 +39,8 @@ public:
   SmallVector<RunValues> runs(Task &task, RowRange rows, int64_t tile, Value end) const;
   /// The i1 value of "some (row, key) of these rows and of key tile `j` is not in the set".
   Value notFull(Task &task, RowRange rows, int64_t tile, Value j, Value end) const;
+  /// The i1 value of "some (row, key) of these rows and of key tile `j` may be in the set".
+  Value nonEmpty(Task &task, RowRange rows, int64_t tile, Value j, Value end) const;
   /// The set cut to keys below `end`; without `end` (null) the set alone.
   Predicate predicate(Task &task, Value end) const;
   /// True if the set mentions a query head, so that heads of one task differ.
