@@ -84,6 +84,23 @@ Status checkIndex(const sattn_kernel *kernel, size_t index, size_t count) {
   return index < count ? success() : fail<Err::IndexRange>(static_cast<uint64_t>(index), static_cast<uint64_t>(count));
 }
 
+Status explain(Kernel &kernel, const sattn_call *given, Status (*write)(const Kernel &, RunState *, std::string &),
+               char **text) {
+  *text = nullptr;
+  std::string out;
+  if (!given) {
+    SATTN_TRY(write(kernel, nullptr, out));
+  } else {
+    sattn_call call;
+    SATTN_TRY(readCall(given, call));
+    BorrowedState state(kernel.engine());
+    SATTN_TRY(bindCall(kernel.manifest(), call, true, *state));
+    SATTN_TRY(write(kernel, &*state, out));
+  }
+  *text = copyText(out);
+  return *text ? success() : fail<Err::OutOfMemory>();
+}
+
 } // namespace
 
 extern "C" {
@@ -175,23 +192,17 @@ sattn_status sattn_run(sattn_kernel *kernel, const sattn_call *call) {
   });
 }
 
-sattn_status sattn_explain(sattn_kernel *kernel, const sattn_call *given, char **text) {
+sattn_status sattn_explain(sattn_kernel *kernel, const sattn_call *call, char **text) {
   return guard([&]() -> Status {
-    if (!kernel || !text)
-      return fail<Err::NullArgument>(kernel ? "text" : "kernel");
-    *text = nullptr;
-    std::string out;
-    if (!given) {
-      SATTN_TRY(explainKernel(*toKernel(kernel), nullptr, out));
-    } else {
-      sattn_call call;
-      SATTN_TRY(readCall(given, call));
-      BorrowedState state(toKernel(kernel)->engine());
-      SATTN_TRY(bindCall(toKernel(kernel)->manifest(), call, true, *state));
-      SATTN_TRY(explainKernel(*toKernel(kernel), &*state, out));
-    }
-    *text = copyText(out);
-    return *text ? success() : fail<Err::OutOfMemory>();
+    return !kernel || !text ? fail<Err::NullArgument>(kernel ? "text" : "kernel")
+                            : explain(*toKernel(kernel), call, explainKernel, text);
+  });
+}
+
+sattn_status sattn_explain_json(sattn_kernel *kernel, const sattn_call *call, char **json) {
+  return guard([&]() -> Status {
+    return !kernel || !json ? fail<Err::NullArgument>(kernel ? "json" : "kernel")
+                            : explain(*toKernel(kernel), call, explainKernelJson, json);
   });
 }
 

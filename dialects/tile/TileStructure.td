@@ -16,7 +16,10 @@ def ProgramOp : Tile_Op<"program", [IsolatedFromAbove, Symbol, SymbolTable, NoTe
   let summary = "one compiled pattern: its kernels and its launch plan";
   let description = [{
     Holds `kernel` ops and exactly one `plan`. The attributes `roles`, `results` and `params` repeat the interface
-    of the pattern for the manifest (see docs/artefact.md): arrays of dictionaries.
+    of the pattern for the manifest (see docs/artefact.md): arrays of dictionaries. `explain`, which may be missing, says
+    why the program is as it is: `choices`, the dataflow of each accumulation and selection as `sattn-choose-dataflow`
+    wrote it, with its kernel; `kernels`, the ops of the pattern that each kernel computes; `line` is that of the
+    pattern's text.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name);
   let regions = (region SizedRegion<1>:$body);

@@ -260,9 +260,16 @@ SATTN_API sattn_status sattn_run(sattn_kernel *kernel, const sattn_call *call);
 
 /* ---- Explaining and counting --------------------------------------------------------------------------------- */
 
-/* Text for people: the facts the compiler wrote down and the plan; with a call (may be NULL) also the sizes it takes
- * for this call. Free *text with sattn_free(). */
+/* Text for people: the plan, what each kernel computes, the dataflow the compiler chose and what it refused; with a
+ * call (may be NULL) also its sizes, launches and key tiles. Runs nothing; data pointers of the tensors are not looked
+ * at. Free *text with sattn_free(). */
 SATTN_API sattn_status sattn_explain(sattn_kernel *kernel, const sattn_call *call, char **text);
+
+/* The same for tools, one JSON object: name, bind, target, build, key, kernels [{kernel, scratch}], choices, fusion (as
+ * the compiler wrote them: docs/artefact.md, section 5); with a call also call {sizes, workspace_bytes, workspaces,
+ * launches [{step, kernel, grid, count, tasks, scratch}], tiles [{kernel, line, keys, tile, visited, full, partial} or
+ * {..., depends_on, at_most} or {..., unknown}]}. Fields may be added. Free *json with sattn_free(). */
+SATTN_API sattn_status sattn_explain_json(sattn_kernel *kernel, const sattn_call *call, char **json);
 
 /* Text for people: the key of `spec` field by field, where its kernel would come from, and if from nowhere, what
  * differs from the nearest cached one. Compiles and loads nothing. Free *text with sattn_free(). */

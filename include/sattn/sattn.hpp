@@ -93,14 +93,15 @@ public:
     return list<sattn_param_info>(sattn_kernel_param_count(get()), sattn_kernel_param);
   }
 
-  /// The plan in words.
-  std::string explain() const { return explain(nullptr); }
+  /// The plan and the compiler's reasons in words, and as JSON.
+  std::string explain() const { return explained(sattn_explain, nullptr); }
+  std::string explainJson() const { return explained(sattn_explain_json, nullptr); }
 
 private:
   friend class Call;
-  std::string explain(const sattn_call *call) const {
+  std::string explained(decltype(&sattn_explain) function, const sattn_call *call) const {
     char *text = nullptr;
-    check(sattn_explain(get(), call, &text));
+    check(function(get(), call, &text));
     std::unique_ptr<char, decltype(&sattn_free)> own(text, sattn_free);
     return text;
   }
@@ -164,15 +165,18 @@ public:
     return bytes;
   }
 
-  /// The plan in words, with the sizes of this call.
-  std::string explain(const Kernel &kernel) const {
-    std::string text;
-    with([&](const sattn_call &call) { text = kernel.explain(&call); });
-    return text;
-  }
+  /// The plan and the compiler's reasons in words, and as JSON, with the sizes, launches and key tiles of this call.
+  std::string explain(const Kernel &kernel) const { return explained(kernel, sattn_explain); }
+  std::string explainJson(const Kernel &kernel) const { return explained(kernel, sattn_explain_json); }
 
 private:
   using Named = std::pair<std::string, Tensor>;
+
+  std::string explained(const Kernel &kernel, decltype(&sattn_explain) function) const {
+    std::string text;
+    with([&](const sattn_call &call) { text = kernel.explained(function, &call); });
+    return text;
+  }
 
   Call &add(std::vector<Named> &list, std::string name, Tensor tensor) {
     list.emplace_back(std::move(name), std::move(tensor));

@@ -204,7 +204,7 @@ private:
   }
 
   LogicalResult assemble(tile::ProgramOp program, const cpu::CompiledCode &code) {
-    ManifestFacts facts{buildId(), cpu::targetName(isa).str(), request.text, bind, {}, {}};
+    ManifestFacts facts{buildId(), cpu::targetName(isa).str(), request.text, bind, {}, request.fileName, {}};
     for (const cpu::CompiledKernel &kernel : code.kernels)
       facts.kernels.push_back({kernel.name, kernel.symbol, kernel.scratchBytes});
     if (!log.remarks().empty())

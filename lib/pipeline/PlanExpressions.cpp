@@ -38,8 +38,7 @@ Json sattn::expression(StringRef op, Json a, Json b) {
   return llvm::json::Array{op, std::move(a), std::move(b)};
 }
 
-// The operator of an op of two operands; "" if it has none.
-static StringRef operatorOf(Operation *op) {
+StringRef sattn::planOperator(Operation *op) {
   return llvm::TypeSwitch<Operation *, StringRef>(op)
       .Case([](arith::AddIOp) { return "+"; })
       .Case([](arith::SubIOp) { return "-"; })
@@ -88,7 +87,7 @@ LogicalResult PlanExpressions::visitArith(Operation *op) {
     if (isa<mlir::FloatAttr>(constant.getValue()))
       return success(); // an argument of a launch, written there
   }
-  StringRef name = operatorOf(op);
+  StringRef name = planOperator(op);
   if (name.empty())
     return op->emitOpError("has no form in a launch plan: plans compute with addi, subi, muli, ceildivsi, floordivsi, "
                            "remsi, minsi, maxsi, andi, ori and signed cmpi on index");

@@ -1,5 +1,5 @@
 // Index values of a launch plan as expressions of the manifest: JSON numbers, names and ["op", a, b]. Used by
-// PlanToManifest.cpp alone.
+// PlanToManifest.cpp and KernelStreams.cpp.
 #pragma once
 #include "dialects/tile/Tile.h"
 #include "lib/support/LLVM.h"
@@ -13,6 +13,9 @@ using Json = llvm::json::Value;
 
 /// [op, a, b] with numbers folded and neutral elements dropped. Folds leave 64-bit overflow to the runtime's checks.
 Json expression(StringRef op, Json a, Json b);
+
+/// The operator of an op of two operands; "" if it has none.
+StringRef planOperator(Operation *op);
 
 class PlanExpressions {
 public:

@@ -1,5 +1,6 @@
 // Writes the manifest in the order of docs/artefact.md. Expressions come from PlanExpressions.
 #include "lib/pipeline/PlanToManifest.h"
+#include "lib/pipeline/KernelStreams.h"
 #include "lib/pipeline/PlanExpressions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/StringSet.h"
@@ -386,8 +387,40 @@ void ManifestWriter::writeKernels() {
   });
 }
 
+// An attribute of the program as JSON. Fields keep their order, which is that of their names.
+static Json jsonOf(Attribute attribute, bool withLines) {
+  if (auto fields = dyn_cast<DictionaryAttr>(attribute)) {
+    llvm::json::Object object;
+    for (mlir::NamedAttribute field : fields)
+      if (withLines || field.getName() != "line")
+        object[field.getName().getValue()] = jsonOf(field.getValue(), withLines);
+    return std::move(object);
+  }
+  if (auto list = dyn_cast<ArrayAttr>(attribute)) {
+    llvm::json::Array array;
+    for (Attribute item : list)
+      array.push_back(jsonOf(item, withLines));
+    return std::move(array);
+  }
+  if (auto text = dyn_cast<StringAttr>(attribute))
+    return text.getValue();
+  if (auto number = dyn_cast<mlir::IntegerAttr>(attribute); number && number.getValue().getSignificantBits() <= 64)
+    return number.getValue().getSExtValue();
+  if (auto number = dyn_cast<mlir::FloatAttr>(attribute); number && number.getValue().isFinite())
+    return number.getValueAsDouble();
+  return nullptr;
+}
+
 void ManifestWriter::writeExplain() {
+  auto place = program.getLoc()->findInstanceOf<mlir::FileLineColLoc>();
+  bool withLines = place && place.getFilename() == facts.file;
   json.attributeObject("explain", [&] {
+    if (auto reasons = program->getAttrOfType<DictionaryAttr>("explain"))
+      for (StringRef field : {"choices", "kernels"})
+        if (Attribute value = reasons.get(field))
+          json.attribute(field, jsonOf(value, withLines));
+    if (llvm::json::Array streams = kernelStreams(program, withLines); !streams.empty())
+      json.attribute("streams", Json(std::move(streams)));
     for (const auto &[name, lines] : facts.explain)
       json.attributeArray(name, [&] {
         for (const std::string &line : lines)

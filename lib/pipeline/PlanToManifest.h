@@ -25,13 +25,16 @@ struct ManifestFacts {
   std::string pattern; ///< the pattern's text, byte for byte
   std::string bind;    ///< sorted
   std::vector<ManifestKernel> kernels;
-  /// Facts for people, printed by explain: name and text, in this order.
+  /// The pattern's file, as locations name it; lines of other files (of an overridden stage) are left out.
+  std::string file;
+  /// Facts for people, printed by explain: name and text, in this order, after the reasons and the streams.
   std::vector<std::pair<std::string, std::vector<std::string>>> explain;
 };
 
 /// The manifest of `program`, one line of JSON; byte-equal for equal input. The program's attributes `roles`,
-/// `results`, `params` and (optional) `requires` hold the fields that the manifest has under these names. An op of the plan that has no form
-/// in a manifest is a diagnostic at the op.
+/// `results`, `params` and (optional) `requires` hold the fields that the manifest has under these names; `explain`
+/// (optional) goes into the manifest's `explain`. An op of the plan that has no form in a manifest is a diagnostic at the
+/// op.
 FailureOr<std::string> planToManifest(tile::ProgramOp program, const ManifestFacts &facts);
 
 } // namespace sattn

@@ -7,6 +7,7 @@
 #include "lib/transforms/Passes.h"
 #include "lib/transforms/TargetText.h"
 #include "mlir/IR/Remarks.h"
+#include <cmath>
 
 namespace sattn {
 #define GEN_PASS_DEF_SATTNCHOOSEDATAFLOW
@@ -17,7 +18,30 @@ namespace {
 // More classes of residues would leave a tile of rows almost empty at the lengths that calls have.
 constexpr int64_t kMostClasses = 1024;
 
-std::string cycles(double value) { return std::to_string(static_cast<int64_t>(value + 0.5)); }
+// Cycles of one query row and head, as they are written.
+double rounded(double cycles) { return std::floor(cycles + 0.5); }
+
+/// A way to walk the keys that was weighed and not taken.
+struct Alternative {
+  StringRef kind;
+  double cycles; ///< of one row and head at the length of the estimate; negative: not estimated
+  std::string why;
+};
+
+/// What is written at an op.
+struct Choice {
+  StringRef kind;
+  int64_t rows;
+  std::string why;
+  double cycles = -1;
+  int64_t breakEven = 0; ///< keys from which selecting costs less than masking; 0: not asked
+  SmallVector<std::pair<StringRef, int64_t>, 2> numbers = {}; ///< what the lowering needs beside the rows
+  SmallVector<Alternative, 3> refused = {};
+
+  bool isEstimated() const {
+    return cycles >= 0 || llvm::any_of(refused, [](const Alternative &other) { return other.cycles >= 0; });
+  }
+};
 
 class Chooser {
 public:
@@ -59,17 +83,60 @@ private:
     return common.value_or(Congruence());
   }
 
-  void annotate(Operation *op, StringRef kind, int64_t rows, const std::string &why,
-                ArrayRef<std::pair<StringRef, int64_t>> numbers = {}) {
+  //===-- The attribute and the remark.
+
+  void annotate(Operation *op, const Choice &choice) {
     mlir::Builder b(op->getContext());
-    SmallVector<mlir::NamedAttribute> entries = {b.getNamedAttr("kind", b.getStringAttr(kind)),
-                                                 b.getNamedAttr("rows", b.getI64IntegerAttr(rows)),
-                                                 b.getNamedAttr("why", b.getStringAttr(why))};
-    for (auto [name, number] : numbers)
-      entries.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(number)));
-    op->setAttr("dataflow", b.getDictionaryAttr(entries));
-    mlir::remark::passed(op->getLoc(), mlir::remark::RemarkOpts::name(kind).category("sattn-choose-dataflow")) << why;
+    mlir::NamedAttrList fields;
+    fields.set("kind", b.getStringAttr(choice.kind));
+    fields.set("rows", b.getI64IntegerAttr(choice.rows));
+    fields.set("why", b.getStringAttr(choice.why));
+    if (choice.cycles >= 0)
+      fields.set("cycles", b.getF64FloatAttr(rounded(choice.cycles)));
+    if (choice.isEstimated())
+      fields.set("keys", b.getI64IntegerAttr(keys));
+    for (auto [name, number] : choice.numbers)
+      fields.set(name, b.getI64IntegerAttr(number));
+    if (choice.breakEven > 0)
+      fields.set("break_even", b.getI64IntegerAttr(choice.breakEven));
+    if (!choice.refused.empty())
+      fields.set("refused", refused(b, choice));
+    op->setAttr("dataflow", fields.getDictionary(op->getContext()));
+    mlir::remark::passed(op->getLoc(), mlir::remark::RemarkOpts::name(choice.kind).category("sattn-choose-dataflow"))
+        << remarkText(choice);
   }
+
+  Attribute refused(mlir::Builder &b, const Choice &choice) {
+    SmallVector<Attribute> list;
+    for (const Alternative &alternative : choice.refused) {
+      mlir::NamedAttrList fields;
+      fields.set("kind", b.getStringAttr(alternative.kind));
+      fields.set("why", b.getStringAttr(alternative.why));
+      if (alternative.cycles >= 0)
+        fields.set("cycles", b.getF64FloatAttr(rounded(alternative.cycles)));
+      list.push_back(fields.getDictionary(b.getContext()));
+    }
+    return b.getArrayAttr(list);
+  }
+
+  static std::string cyclesText(double cycles) { return std::to_string(static_cast<int64_t>(rounded(cycles))); }
+
+  std::string remarkText(const Choice &choice) {
+    std::string text = choice.why;
+    if (choice.cycles >= 0)
+      text += ": " + cyclesText(choice.cycles) + " cycles";
+    for (const Alternative &alternative : choice.refused)
+      text += "; not " + alternative.kind.str() +
+              (alternative.cycles >= 0 ? " (" + cyclesText(alternative.cycles) + " cycles)" : std::string()) + ": " +
+              alternative.why;
+    if (choice.isEstimated())
+      text += "; cycles are for a row at " + std::to_string(keys) + " keys";
+    if (choice.breakEven > 0)
+      text += "; selecting pays from " + std::to_string(choice.breakEven) + " keys";
+    return text;
+  }
+
+  //===-- Accumulations.
 
   int64_t featuresOf(Value tensor) { return bound.size(facts.of(tensor).feature()); }
 
@@ -91,29 +158,15 @@ private:
     ScoreOp score = scoreOf(op.getZ());
     int64_t features = featuresOf(score.getQ()), valueFeatures = featuresOf(op.getV());
     SelectOp select = selectionOf(op.getSet());
-    if (!select) {
-      ++ranges;
-      double perKey = cost::cyclesPerKey(target, features, valueFeatures);
-      SmallVector<std::pair<StringRef, int64_t>> classes;
-      std::string of = "the set is a formula: ";
-      if (!congruence.isTrivial()) {
-        classes = {{"every", congruence.modulus}, {"shift", congruence.shift}};
-        of += "rows and keys of one residue modulo " + std::to_string(congruence.modulus) + " are a class of their own; ";
-      }
-      annotate(op, "range", target.rowTile,
-               of + std::to_string(target.rowTile) + " rows of one head stream tiles of " +
-                   std::to_string(target.keyTile) + " keys over its cover; " + cycles(100 * perKey) +
-                   " cycles for a row and 100 keys",
-               classes);
-      return;
-    }
-    const Facts &selected = facts.of(select.getResult());
     cost::SelectedShape shape;
-    shape.block = literalInt(selected.key.getLen()).value_or(1);
-    shape.slots = literalInt(select.getTop().value_or(ExprAttr())).value_or(1);
     shape.features = features;
     shape.valueFeatures = valueFeatures;
     shape.keys = keys;
+    if (!select)
+      return chooseRange(op, shape);
+    const Facts &selected = facts.of(select.getResult());
+    shape.block = literalInt(selected.key.getLen()).value_or(1);
+    shape.slots = literalInt(select.getTop().value_or(ExprAttr())).value_or(1);
     shape.heads =
         heads.shared({selected.head, facts.of(score.getK()).headAxis(), facts.of(op.getV()).headAxis()});
     if (selected.row.isBlocks())
@@ -122,11 +175,35 @@ private:
       chooseInverted(op, shape);
   }
 
-  std::string compared(const cost::SelectedShape &shape, int64_t chunk) {
-    int64_t breakEven = cost::breakEvenKeys(target, shape, chunk);
-    return "cycles for a row at " + std::to_string(keys) + " keys: gathered by query " +
-           cycles(cost::gatheredCycles(target, shape)) + ", every key masked " +
-           cycles(cost::maskedCycles(target, shape)) + "; selecting pays from " + std::to_string(breakEven) + " keys";
+  // The cost of a formula depends on params and lengths of the call; what one key costs does not.
+  void chooseRange(AccumulateOp op, const cost::SelectedShape &shape) {
+    ++ranges;
+    double perKey = cost::cyclesPerKey(target, shape.features, shape.valueFeatures);
+    std::string classes;
+    if (!congruence.isTrivial())
+      classes = "rows and keys of one residue modulo " + std::to_string(congruence.modulus) + " are a class of their own; ";
+    Choice choice{"range", target.rowTile,
+                  "the set is a formula: " + classes + std::to_string(target.rowTile) + " rows of one head stream tiles of " +
+                      std::to_string(target.keyTile) + " keys over its cover; " + cyclesText(100 * perKey) +
+                      " cycles for a row and 100 keys"};
+    if (!congruence.isTrivial())
+      choice.numbers = {{"every", congruence.modulus}, {"shift", congruence.shift}};
+    choice.refused.push_back({"masked", cost::maskedCycles(target, shape),
+                              "every tile up to the row would be computed, those outside the set too"});
+    annotate(op, choice);
+  }
+
+  void addAlternatives(Choice &choice, const cost::SelectedShape &shape, int64_t chunk) {
+    choice.refused.push_back({"gathered", cost::gatheredCycles(target, shape),
+                              "each row would load the blocks of its own list, used by " + std::to_string(shape.heads) +
+                                  (shape.heads == 1 ? " head" : " heads") + " only"});
+    choice.refused.push_back(
+        {"masked", cost::maskedCycles(target, shape), "every key up to the row would be computed, unselected ones masked"});
+    choice.breakEven = cost::breakEvenKeys(target, shape, chunk);
+  }
+
+  static std::string listText(const cost::SelectedShape &shape) {
+    return std::to_string(shape.slots) + " blocks of " + std::to_string(shape.block) + " keys";
   }
 
   // How many rows share a block is a matter of rows a task by blocks of the call, so that a task's rows grow with the
@@ -134,34 +211,44 @@ private:
   void chooseInverted(AccumulateOp op, const cost::SelectedShape &shape) {
     ++inverted;
     int64_t chunk = cost::taskRows(target, shape);
-    annotate(op, "inverted", cost::mostRows(target, shape),
-             "lists of " + std::to_string(shape.slots) + " blocks of " + std::to_string(shape.block) + " keys, shared by " +
-                 std::to_string(shape.heads) + " heads, are inverted within " + std::to_string(chunk) +
-                 " neighbouring rows: " + cycles(cost::invertedCycles(target, shape, chunk)) + "; " +
-                 compared(shape, chunk),
-             {{"keys_per_row", cost::keysPerRow(target, shape)}});
+    Choice choice{"inverted", cost::mostRows(target, shape),
+                  "lists of " + listText(shape) + ", shared by " + std::to_string(shape.heads) +
+                      (shape.heads == 1 ? " head" : " heads") + ", are inverted within " + std::to_string(chunk) +
+                      " neighbouring rows at " + std::to_string(keys) + " keys; tasks grow with the length to " +
+                      std::to_string(cost::mostRows(target, shape)) + " rows",
+                  cost::invertedCycles(target, shape, chunk)};
+    choice.numbers = {{"keys_per_row", cost::keysPerRow(target, shape)}};
+    addAlternatives(choice, shape, chunk);
+    // A pass over all keys, one block after the other, leaves a partial result for each row and chosen block.
+    int64_t bytes = 2 * shape.slots * 4 * (shape.valueFeatures + 2);
+    choice.refused.push_back({"key_stationary", -1,
+                              "a row's " + std::to_string(shape.slots) + " partial results would be written, read and merged: " +
+                                  std::to_string(bytes) + " bytes for a row"});
+    annotate(op, choice);
   }
 
   void chooseListed(AccumulateOp op, SelectOp select, const cost::SelectedShape &shape) {
     ++listed;
     int64_t rows = literalInt(facts.of(select.getResult()).row.getLen()).value_or(1);
-    double each = static_cast<double>(shape.slots * shape.block) *
-                  cost::cyclesPerKey(target, shape.features, shape.valueFeatures);
-    annotate(op, "listed", rows,
-             "blocks of " + std::to_string(rows) + " rows share a list of " + std::to_string(shape.slots) + " blocks of " +
-                 std::to_string(shape.block) + " keys: " + cycles(each) + "; " + compared(shape, rows));
+    Choice choice{"listed", rows, "blocks of " + std::to_string(rows) + " rows share a list of " + listText(shape),
+                  static_cast<double>(shape.slots * shape.block) *
+                      cost::cyclesPerKey(target, shape.features, shape.valueFeatures)};
+    addAlternatives(choice, shape, rows);
+    annotate(op, choice);
   }
 
-  // How many passes a selection takes, for the remark only.
+  // How many passes a selection takes.
   void describe(SelectOp op) {
     bool normalized = false;
     for (Operation *made = op.getZ().getDefiningOp(); made && !isa<ScoreOp>(made);
          made = made->getOperand(0).getDefiningOp())
       normalized |= isa<NormalizeOp>(made);
-    annotate(op, "scored", target.rowTile,
-             normalized ? "probabilities need the sum over all blocks: a pass for the sums, a second one that recomputes "
-                          "the scores and selects"
-                        : "one pass over the scores, which are never stored");
+    Choice choice{"scored", target.rowTile,
+                  normalized ? "probabilities need the sum over all blocks: a pass for the sums, a second one that "
+                               "recomputes the scores and selects"
+                             : "one pass over the scores, which are never stored"};
+    choice.refused.push_back({"stored", -1, "the scores of all rows and blocks would pass through memory"});
+    annotate(op, choice);
   }
 
   PatternOp pattern;

@@ -135,9 +135,10 @@ def SattnChooseDataflow : Pass<"sattn-choose-dataflow", "::sattn::PatternOp"> {
   let summary = "how each accumulation walks its keys, and why";
   let description = [{
     Before: a specialised pattern with normal sets. After: every `accumulate` and `select` has a `dataflow` attribute:
-    the kind, the most rows of a task, and the reason with its estimate, the alternatives and the length from which it
-    pays; where rows of a task grow with the length of the call, also the keys for each of them.
-    The same text is a remark of category `sattn-choose-dataflow`. The decision uses nothing of a target but the
+    `kind`, the most `rows` of a task and, where they grow with the length of the call, the keys for each of them
+    (`keys_per_row`); `why`, the estimate (`cycles` of one row and head at `keys` keys), what was `refused` with estimates
+    where there are any, and the length from which selecting pays (`break_even`). The same is a remark of category
+    `sattn-choose-dataflow` (`--remarks-filter=sattn-choose-dataflow`). The decision uses nothing of a target but the
     numbers of TargetInfo (lib/analysis/CostModel.h). Changes numbers: no.
 
     - `range`: the set is a formula; a tile of rows streams the cover of the set. Where every set of the pattern implies
@@ -151,7 +152,7 @@ def SattnChooseDataflow : Pass<"sattn-choose-dataflow", "::sattn::PatternOp"> {
     // Before
     %acc = sattn.accumulate softmax %z over %sel, %v
     // After
-    %acc = sattn.accumulate softmax %z over %sel, %v {dataflow = {keys_per_row = 32 : i64, kind = "inverted", rows = 4032 : i64, why = "..."}}
+    %acc = sattn.accumulate softmax %z over %sel, %v {dataflow = {keys_per_row = 32 : i64, kind = "inverted", rows = 4032 : i64, why = "...", ...}}
     ```
   }];
   let options = [
@@ -170,8 +171,8 @@ def SattnToTile : Pass<"sattn-to-tile", "::mlir::ModuleOp"> {
   let summary = "a pattern becomes a tile program: kernels and a launch plan";
   let description = [{
     Before: a specialised pattern with normal sets. After: one `sattn_tile.program` with the attributes `roles`,
-    `results`, `params` and `requires` for the manifest. Keys and values are packed into the target's layouts once for
-    a wave of (batch entry, unit of heads) pairs; the waves bound the workspaces. Masks are integer sets, loops are
+    `results`, `params` and `requires` for the manifest, and `explain`, which says why. Keys and values are packed into
+    the target's layouts once for a wave of (batch entry, unit of heads) pairs; the waves bound the workspaces. Masks are integer sets, loops are
     covers; neither a mask nor a score is ever an array. Changes numbers: reassociates.
 
     ```mlir

@@ -4,6 +4,7 @@
 #include "lib/transforms/kernels/AttendKernels.h"
 #include "lib/transforms/kernels/Epilogue.h"
 #include "lib/transforms/kernels/Plan.h"
+#include "lib/transforms/kernels/Reasons.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include <functional>
@@ -172,6 +173,7 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     }
     PlanWriter(context).write();
     Interface(context).write(program.program);
+    writeReasons(context);
     kernelsBuilt += program.launches.size();
     pattern.erase();
     return success();

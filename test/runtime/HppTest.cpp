@@ -66,6 +66,8 @@ TEST_CASE("kernels are shared and described") {
   call.kvLen(3).kvOffset(0).qOffset(2);
   CHECK(call.workspaceSize(kernel) == 64 + 64 + 64);
   CHECK(call.explain(kernel).find("kv_len_max=3") != std::string::npos);
+  CHECK(json::parse(kernel.explainJson())["name"] == "total");
+  CHECK(json::parse(call.explainJson(kernel))["call"]["sizes"]["kv_len_max"] == 3);
   void *memory = std::aligned_alloc(64, 192);
   call.workspace(memory, 192).run(kernel);
   std::free(memory);

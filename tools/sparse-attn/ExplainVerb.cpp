@@ -1,5 +1,8 @@
-// sparse-attn explain: the key of a kernel, where it comes from, its plan and the compiler's reasons, for one size.
+// sparse-attn explain: what the compiler chose for a pattern and why, and what one call of it does: the key and where the
+// kernel comes from, its plan, launches and workspaces, the key tiles of each kernel, and the work that the pattern asks
+// for. All but the work and the verdict comes from the runtime, which reads it from the artefact.
 #include "tools/sparse-attn/Engine.h"
+#include "tools/sparse-attn/Oracle.h"
 #include "tools/sparse-attn/ToolError.h"
 #include "tools/sparse-attn/Verbs.h"
 
@@ -7,10 +10,56 @@
 
 namespace sattn::tool {
 
+using Json = nlohmann::ordered_json;
+
 static std::string taken(char *text) {
   std::string copy = text ? text : "";
   sattn_free(text);
   return copy;
+}
+
+namespace {
+/// Useful work, and what the kernels visit for it.
+struct WorkReport {
+  UsefulWork work;
+  double keysPerRow = 0;       ///< visible or selected keys of a query row and head, all attentions together
+  double tiledPerUseful = 0; ///< pairs that the visited tiles have room for; 0 where a selection decides
+};
+} // namespace
+
+static WorkReport reportWork(const Invocation &call, const Json &tiles) {
+  WorkReport report{usefulWork(call)};
+  double rows = static_cast<double>(call.size("B") * call.size("t") * call.size("h"));
+  report.keysPerRow = rows > 0 ? report.work.pairs / rows : 0;
+  double tiled = 0;
+  for (const Json &stream : tiles) {
+    if (!stream.contains("visited") || !stream.contains("tile"))
+      return report;
+    tiled += stream["visited"].get<double>() * stream["tile"][0].get<double>() * stream["tile"][1].get<double>();
+  }
+  report.tiledPerUseful = report.work.pairs > 0 && !report.work.atMost ? tiled / report.work.pairs : 0;
+  return report;
+}
+
+static Json workJson(const WorkReport &report) {
+  Json fields = {{"keys_per_row", report.keysPerRow},
+                 {"useful_pairs", report.work.pairs},
+                 {"useful_flops", report.work.flops},
+                 {"useful_bytes", report.work.bytes},
+                 {"sampled", report.work.sampled},
+                 {"at_most", report.work.atMost}};
+  if (report.tiledPerUseful > 0)
+    fields["tiled_per_useful"] = report.tiledPerUseful;
+  return fields;
+}
+
+static void printWork(const WorkReport &report) {
+  fmt::print("work{}\n  {:.1f} keys are visible to a row on average{}\n",
+             report.work.atMost ? ", at most: a table or a threshold decides" : "", report.keysPerRow,
+             report.work.sampled ? ", counted on sampled rows" : "");
+  if (report.tiledPerUseful > 0)
+    fmt::print("  {:.2f} times as many pairs lie in the visited tiles as are visible\n", report.tiledPerUseful);
+  fmt::print("  {:.3f} GFLOP and {:.3f} MB are useful work\n", report.work.flops * 1e-9, report.work.bytes * 1e-6);
 }
 
 int explain(const CompareOptions &options) {
@@ -33,19 +82,25 @@ int explain(const CompareOptions &options) {
   std::string key = taken(text);
   sattn_kernel *kernel = engine.get(call.file.text, bind, target);
   BoundCall bound(call, {}, options.threads);
-  check(sattn_explain(kernel, bound.get(), &text));
-  std::string plan = taken(text);
+  check(sattn_explain_json(kernel, bound.get(), &text));
+  Json facts = Json::parse(taken(text));
+  WorkReport work = reportWork(call, facts["call"]["tiles"]);
   if (options.json) {
-    nlohmann::ordered_json report = {{"pattern", call.info.name},
-                                     {"lines", call.info.lines},
-                                     {"causal", call.info.causal},
-                                     {"key", key},
-                                     {"plan", plan},
-                                     {"manifest", nlohmann::ordered_json::parse(sattn_kernel_manifest(kernel))}};
+    Json report = {{"pattern", call.info.name},
+                   {"lines", call.info.lines},
+                   {"causal", call.info.causal},
+                   {"key", key},
+                   {"kernel", std::move(facts)},
+                   {"work", workJson(work)},
+                   {"manifest", Json::parse(sattn_kernel_manifest(kernel))}};
     fmt::print("{}\n", report.dump());
     return 0;
   }
+  check(sattn_explain(kernel, bound.get(), &text));
+  std::string plan = taken(text);
+  plan.erase(0, std::min(plan.find("\nrole ") + 1, plan.size())); // the names of the kernel are those of the key
   fmt::print("{} ({} lines), causal: {}\n\n{}\n{}", call.info.name, call.info.lines, call.info.causal, key, plan);
+  printWork(work);
   return 0;
 }
 

@@ -45,7 +45,9 @@ FailureOr<SoftmaxState> Epilogue::partial(Operation *user, Value value) {
     return known->second;
   FailureOr<SoftmaxState> state = failure();
   if (auto accumulate = value.getDefiningOp<AccumulateOp>()) {
+    Location outer = std::exchange(k.loc, accumulate.getLoc()); // the stream is of this line
     state = partialOf(accumulate);
+    k.loc = outer;
   } else if (auto merge = value.getDefiningOp<MergeOp>()) {
     for (Value part : merge.getParts()) {
       auto next = partial(merge, part);

@@ -285,6 +285,7 @@ private:
 
   void visitBlocks(Task &task, SelectedBranch &branch) {
     KernelBuilder &k = task.k;
+    k.loc = branch.op.getLoc();
     int64_t block = *literalInt(branch.lists.block.getLen());
     Value end = keyCountOf(task, branch.keys);
     Value inverse = tile::InvertOp::create(k.b, k.loc, tile::InverseType::get(k.b.getContext()),

@@ -73,6 +73,7 @@ void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAtt
     return every == 1 ? plan.index.ceilDiv(size, rows) : tilesOfClasses(plan.index, size, every, rows);
   };
   launch.y = context.ratio(head) ? context.tasksInUnit(group) : PlanSize([](PlanWriter &plan) { return plan.index.constant(1); });
+  launch.makes.push_back(summary ? summary.getResult() : role);
   context.program.finish(std::move(kernel), std::move(launch));
 }
 

@@ -85,6 +85,8 @@ struct Launch {
   SmallVector<StringRef> order;
   /// Runs for every chunk of query rows rather than once a wave.
   bool perChunk = false;
+  /// Values of the pattern that the kernel computes for others, or the role that it packs; empty: the pattern's results.
+  SmallVector<Value> makes;
 };
 
 class ProgramBuilder {

@@ -22,14 +22,18 @@ public:
     declare();
     auto kernel = context.program.kernel("select");
     KernelBuilder &k = *kernel;
+    k.loc = chain.select.getLoc();
     Task task(context, k, context.ratio(lists.head).value_or(1));
     Value local = k.mul(k.gridX(), positions);
     Value first = lists.perChunk ? k.add(k.size("first_row"), local) : local;
     Rows rows{positions, heads, true, first, {}};
     range = rangeOf(task, rows, lists.row);
     rowMap = AffineMap::getMultiDimIdentityMap(1, k.b.getContext());
-    if (chain.normalize)
+    if (chain.normalize) {
+      k.loc = chain.normalize.getLoc();
       statistics(task, rows, local);
+      k.loc = chain.select.getLoc();
+    }
     store(task, choose(task, rows), local);
     Launch launch;
     launch.x = [lists = lists, positions = positions](PlanWriter &plan) {
@@ -39,11 +43,25 @@ public:
                                          : PlanSize([](PlanWriter &plan) { return plan.index.constant(1); });
     launch.order = {"z", "-x", "y"};
     launch.perChunk = lists.perChunk;
+    launch.makes = results();
     context.program.finish(std::move(kernel), std::move(launch));
     return success();
   }
 
 private:
+  // Values that are stored for other kernels; attention that rides along is finalised here.
+  SmallVector<Value> results() {
+    SmallVector<Value> made{chain.select.getResult()};
+    for (WeighOp weigh : chain.weights)
+      made.push_back(weigh.getResult());
+    for (AccumulateOp op : chain.fused) {
+      made.push_back(op.getResult());
+      for (Operation *finalize : op->getUsers())
+        made.push_back(finalize->getResult(0));
+    }
+    return made;
+  }
+
   //===-- Shape and operands.
 
   // A task has `positions` rows of lists, each with `heads` scored heads that are reduced to one.

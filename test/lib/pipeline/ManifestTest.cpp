@@ -3,6 +3,7 @@
 #include "dialects/tile/Tile.h"
 #include "lib/pipeline/PlanToManifest.h"
 #include "lib/support/DiagnosticLog.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
 #include "runtime/Manifest.h"
@@ -37,19 +38,60 @@ constexpr const char *kernels = R"mlir(
   }
 )mlir";
 
+constexpr const char *streamKernel = R"mlir(
+  sattn_tile.kernel @stream(%k: !sattn_tile.arg<f32, 64>, %o: !sattn_tile.per_batch, %n: index) grid(%x, %y, %z) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c3 = arith.constant 3 : index
+    %c16 = arith.constant 16 : index
+    %c64 = arith.constant 64 : index
+    %entry = sattn_tile.of_batch %o[%z]
+    %positions = sattn_tile.count positions of %k : !sattn_tile.arg<f32, 64>
+    %view = sattn_tile.slice %k[%z, %y] : !sattn_tile.arg<f32, 64> -> !sattn_tile.view<f32, 64>
+    %q = sattn_tile.splat 1.0 : !sattn_tile.tile<16x64xf32>
+    %less = arith.cmpi slt, %x, %y : index
+    %turns = arith.ceildivsi %n, %c16 : index
+    scf.for %i = %c0 to %turns step %c1 {
+      %lo = arith.addi %entry, %i : index
+      %far = arith.shrsi %n, %c3 : index
+      %near = arith.muli %x, %c64 : index
+      %hi = arith.select %less, %far, %near : index
+      %full = arith.andi %positions, %c3 : index
+      %cover = sattn_tile.cover hull(%lo to %hi) full(%full to %lo)
+      %r = sattn_tile.stream %j in %cover carry(%a = %q) : !sattn_tile.tile<16x64xf32> {
+        %first = arith.muli %j, %c64 : index
+        %keys = sattn_tile.load %view[%first] : !sattn_tile.view<f32, 64> -> !sattn_tile.tile<64x64xf32>
+        %s = sattn_tile.dot nt %q, %keys : !sattn_tile.tile<16x64xf32>, !sattn_tile.tile<64x64xf32> -> !sattn_tile.tile<16x64xf32>
+        sattn_tile.yield %s : !sattn_tile.tile<16x64xf32>
+      }
+    }
+    sattn_tile.return
+  }
+)mlir";
+constexpr const char *streamPlan = R"mlir(
+  %t = sattn_tile.dim "t"
+  %k = sattn_tile.role "k" : !sattn_tile.arg<f32, 64>
+  %o = sattn_tile.offsets "kv_len"
+  sattn_tile.launch @stream grid(%t, %t, %t) args(%k, %o, %t : !sattn_tile.arg<f32, 64>, !sattn_tile.per_batch, index)
+)mlir";
+
 class Program {
 public:
-  explicit Program(const std::string &plan, const char *attributes = interface)
+  explicit Program(const std::string &plan, const char *attributes = interface, const char *kernels = ::kernels,
+                   const char *only = nullptr)
       : text("sattn_tile.program @test " + std::string(attributes) + " {" + kernels + "sattn_tile.plan {\n" + plan + "\n} }"),
         log(context, "test", text) {
     mlir::DialectRegistry registry;
     registerTileDialect(registry);
+    registry.insert<mlir::scf::SCFDialect>();
     context.appendDialectRegistry(registry);
     module = mlir::parseSourceString<mlir::ModuleOp>(text, mlir::ParserConfig(&context), "test");
     if (module)
       for (auto program : module->getOps<tile::ProgramOp>()) {
-        ManifestFacts facts{"build 1", "cpu-avx2", "sattn.pattern @test", "D=64,dtype=f16", {}, {{"remarks", {"a", "b"}}}};
+        ManifestFacts facts{"build 1", "cpu-avx2", "sattn.pattern @test", "D=64,dtype=f16", {}, "test", {{"remarks", {"a", "b"}}}};
         facts.kernels = {{"pack", "pack_symbol", 4096}, {"use", "use", 0}};
+        if (only)
+          facts.kernels = {{only, only, 0}};
         FailureOr<std::string> made = planToManifest(program, facts);
         if (succeeded(made))
           manifest = *made;
@@ -159,6 +201,59 @@ TEST_CASE("axes that no role has are derived; roles over blocks are checked") {
   CHECK(holds(text, R"json({"check":["==","h",["*","g",4]],"message":"four heads"})json"));
   CHECK(holds(text, R"json({"check":["==","c(32, 16)",["max",0,["+",["floordiv",["-","s",32],16],1]]])json"));
   CHECK(holds(text, R"json("explain":{"remarks":["a","b"]})json"));
+}
+
+TEST_CASE("reasons of the program come first in explain") {
+  std::string attributes = interface;
+  attributes.insert(attributes.rfind('}'), R"(, explain = {kernels = [], other = "x", choices = [
+      {line = 3 : i64, kind = "range", cycles = 2.5 : f64, refused = [{kind = "masked", why = "slow"}]}]})");
+  Program program(plan, attributes.c_str());
+  CHECK(holds(program.manifest, R"json("explain":{"choices":[{"cycles":2.5,"kind":"range","line":3,)json"
+                                R"json("refused":[{"kind":"masked","why":"slow"}]}],"kernels":[],"remarks":["a","b"]})json"));
+}
+
+TEST_CASE("bounds of streams are written as the kernel computes them") {
+  Program program(streamPlan, interface, streamKernel, "stream");
+  const std::string &text = program.manifest;
+  INFO(text);
+  // A shift is a division, a mask a remainder, a choice a product; what is used twice has a name.
+  CHECK(holds(text, R"json({"kernel":"stream","loops":[["i0",["ceildiv","a2",16]]],"streams":[)json"
+                    R"json({"in":["i0"],"keys":"k","line":)json"));
+  CHECK(holds(text, R"json("runs":[["e1",["+","e2",["*",["<","x","y"],["-",["floordiv","a2",8],"e2"]]],["mod","a0.positions",4],"e1"]],"tile":[16,64]})json"));
+  CHECK(holds(text, R"json("values":[["e0",{"entry":"z","per_batch":"a1"}],["e1",["+","e0","i0"]],["e2",["*","x",64]]]})json"));
+  CHECK(!program.read().explain.empty());
+}
+
+TEST_CASE("a stream whose bounds have no form says why") {
+  struct {
+    const char *bound, *why;
+  } cases[] = {
+      {"%hi = arith.divsi %n, %c3 : index", "its bounds depend on 'arith.divsi'"},
+      {"%hi = arith.andi %n, %c6 : index", "its bounds depend on 'arith.andi' with anything but 2^n - 1"},
+      {"%hi = scf.for %i = %c3 to %n step %c6 iter_args(%sum = %n) -> (index) {\n scf.yield %i : index\n }",
+       "its bounds depend on 'scf.for'"},
+      {"%hi = arith.addi %n, %turn : index", "its bounds depend on a value that a loop carries"},
+  };
+  for (const auto &[bound, why] : cases) {
+    std::string kernel = std::string(R"mlir(
+  sattn_tile.kernel @stream(%k: !sattn_tile.arg<f32, 64>, %o: !sattn_tile.per_batch, %n: index) grid(%x, %y, %z) {
+    %c3 = arith.constant 3 : index
+    %c6 = arith.constant 6 : index
+    %q = sattn_tile.splat 1.0 : !sattn_tile.tile<16x64xf32>
+    scf.for %turn = %c3 to %n step %c6 {
+    )mlir") + bound + R"mlir(
+      %cover = sattn_tile.cover hull(%c3 to %hi) full(%c3 to %c3)
+      %r = sattn_tile.stream %j in %cover carry(%a = %q) : !sattn_tile.tile<16x64xf32> {
+        sattn_tile.yield %a : !sattn_tile.tile<16x64xf32>
+      }
+    }
+    sattn_tile.return
+  }
+)mlir";
+    Program program(streamPlan, interface, kernel.c_str(), "stream");
+    INFO(program.manifest, program.log.text());
+    CHECK(holds(program.manifest, std::string("\"unknown\":\"") + why + "\""));
+  }
 }
 
 TEST_CASE("what a manifest cannot say is refused at its op") {

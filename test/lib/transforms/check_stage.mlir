@@ -13,7 +13,7 @@
 // RUN: not sparse-attn-opt %s --sattn-check-stage=stage=llvm 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // PATTERN: sattn.attend
 // FUSED: sattn.accumulate
-// PLANNED: dataflow = {kind = "range"
+// PLANNED: dataflow = {{[{].*}}kind = "range"
 // TILE: sattn_tile.program @window
 // NARROW: sattn_tile.arg<f32, 2, <block = 64, cols by 2>>
 // UNKNOWN: Cannot find option named 'llvm'!
