@@ -8,7 +8,9 @@
 namespace sattn::bench {
 
 using Clock = std::chrono::steady_clock;
-static double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+static double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 VectorLevel vectorLevel() {
   __builtin_cpu_init();
@@ -24,6 +26,7 @@ const char *vectorLevelName(VectorLevel level) {
 
 // Twelve chains hide a latency of up to six cycles on two ports. The empty asm makes each value opaque, so that the
 // compiler neither shortens nor reorders the chains.
+// clang-format off: it does not settle on a layout of these lines
 #define SATTN_CHAINS(OP, CONSTRAINT)                                                                                   \
   for (long trip = 0; trip < trips; ++trip) {                                                                          \
     OP(a0) OP(a1) OP(a2) OP(a3) OP(a4) OP(a5) OP(a6) OP(a7) OP(a8) OP(a9) OP(a10) OP(a11)                              \
@@ -31,10 +34,11 @@ const char *vectorLevelName(VectorLevel level) {
                  "+" CONSTRAINT(a4), "+" CONSTRAINT(a5), "+" CONSTRAINT(a6), "+" CONSTRAINT(a7), "+" CONSTRAINT(a8),   \
                  "+" CONSTRAINT(a9), "+" CONSTRAINT(a10), "+" CONSTRAINT(a11));                                        \
   }
+// clang-format on
 
 __attribute__((target("avx512f"))) static void chains512(long trips) {
-  __m512 a0 = _mm512_set1_ps(1), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, a8 = a0, a9 = a0, a10 = a0,
-         a11 = a0;
+  __m512 a0 = _mm512_set1_ps(1), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, a8 = a0, a9 = a0,
+         a10 = a0, a11 = a0;
   const __m512 x = _mm512_set1_ps(0.5f), y = _mm512_set1_ps(0.5f);
 #define SATTN_FMA(a) a = _mm512_fmadd_ps(a, x, y);
   SATTN_CHAINS(SATTN_FMA, "v")
@@ -42,8 +46,8 @@ __attribute__((target("avx512f"))) static void chains512(long trips) {
 }
 
 __attribute__((target("avx2,fma"))) static void chains256(long trips) {
-  __m256 a0 = _mm256_set1_ps(1), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, a8 = a0, a9 = a0, a10 = a0,
-         a11 = a0;
+  __m256 a0 = _mm256_set1_ps(1), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, a8 = a0, a9 = a0,
+         a10 = a0, a11 = a0;
   const __m256 x = _mm256_set1_ps(0.5f), y = _mm256_set1_ps(0.5f);
 #define SATTN_FMA(a) a = _mm256_fmadd_ps(a, x, y);
   SATTN_CHAINS(SATTN_FMA, "x")
@@ -75,8 +79,7 @@ static double runChains(VectorLevel level, double seconds) {
 }
 
 /// Runs work(i) on `threads` threads, the caller's included, and adds what they return.
-template <typename Work>
-static double sumOverThreads(int threads, Work work) {
+template <typename Work> static double sumOverThreads(int threads, Work work) {
   std::vector<double> rates(threads, 0.0);
   std::vector<std::thread> helpers;
   for (int i = 1; i < threads; ++i)

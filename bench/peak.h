@@ -1,5 +1,5 @@
-// What this machine can do at most, measured: float32 multiply-adds and sequential reads, on a number of threads. Figures
-// mean something only beside a measurement of the same moment, so callers interleave both.
+// What this machine can do at most, measured: float32 multiply-adds and sequential reads, on a number of threads.
+// Figures mean something only beside a measurement of the same moment, so callers interleave both.
 #pragma once
 #include <cstddef>
 #include <vector>

@@ -416,15 +416,13 @@ Status Binder::bindPerBatch(PerBatch which, const sattn_per_batch &given, int64_
 
 int64_t Binder::maximumOf(PerBatch which) const {
   const int64_t *values = state.perBatchData[static_cast<size_t>(which)];
-  return std::accumulate(values, values + state.batch, int64_t(0),
-                         [](int64_t a, int64_t b) { return std::max(a, b); });
+  return std::accumulate(values, values + state.batch, int64_t(0), [](int64_t a, int64_t b) { return std::max(a, b); });
 }
 
 /// All values are multiples of m exactly where this is one; 0 is a multiple of everything.
 int64_t Binder::divisorOf(PerBatch which) const {
   const int64_t *values = state.perBatchData[static_cast<size_t>(which)];
-  return std::accumulate(values, values + state.batch, int64_t(0),
-                         [](int64_t a, int64_t b) { return std::gcd(a, b); });
+  return std::accumulate(values, values + state.batch, int64_t(0), [](int64_t a, int64_t b) { return std::gcd(a, b); });
 }
 
 Status Binder::bindPositions() {

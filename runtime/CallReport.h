@@ -15,8 +15,8 @@ namespace sattn::rt {
 struct CallReport {
   /// One step of the plan, all its launches: those of a loop have the same step.
   struct Launches {
-    std::string step;   ///< "steps[2].body[0]"
-    int kernel;         ///< of the manifest
+    std::string step; ///< "steps[2].body[0]"
+    int kernel;       ///< of the manifest
     int64_t count = 0;
     std::array<int64_t, 3> grid{}; ///< of the first launch; the last ones of a loop may be smaller
     double tasks = 0;              ///< of all launches

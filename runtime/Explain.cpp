@@ -49,8 +49,8 @@ public:
     facts = json::parse(m.explain.empty() ? "{}" : m.explain, nullptr, false);
     if (!facts.is_object())
       facts = json::object();
-    print(out, "{:<10}{}\n{:<10}{}\n{:<10}{}\n{:<10}{}\n{:<10}{}\n", "pattern", m.name, "bind", m.request.bind, "target",
-          m.request.target, "build", m.build, "key", kernel.keyText());
+    print(out, "{:<10}{}\n{:<10}{}\n{:<10}{}\n{:<10}{}\n{:<10}{}\n", "pattern", m.name, "bind", m.request.bind,
+          "target", m.request.target, "build", m.build, "key", kernel.keyText());
     operandLines("role", m.roles);
     operandLines("result", m.results);
     paramLines();
@@ -103,7 +103,8 @@ void Explainer::stepLines(const std::vector<Step> &steps, int depth) {
     std::string indent(static_cast<size_t>(depth) * 2, ' ');
     if (step.kind == Step::Kind::Kernel) {
       print(out, "{}{}: kernel {} ({} arguments, order {}, scratch {} bytes a thread)\n", indent, step.where,
-            m.kernels[step.kernel].name, step.args.size(), orderText(step), grouped(static_cast<double>(m.kernels[step.kernel].scratch)));
+            m.kernels[step.kernel].name, step.args.size(), orderText(step),
+            grouped(static_cast<double>(m.kernels[step.kernel].scratch)));
       continue;
     }
     if (step.kind == Step::Kind::Loop)
@@ -133,7 +134,8 @@ void Explainer::kernelLines() {
     out += "kernels\n";
   for (const json &kernel : kernels) {
     std::string packs = textOf(kernel, "packs");
-    print(out, "  {}{}\n", textOf(kernel, "kernel"), packs.empty() ? "" : " brings '" + packs + "' into the target's layout");
+    print(out, "  {}{}\n", textOf(kernel, "kernel"),
+          packs.empty() ? "" : " brings '" + packs + "' into the target's layout");
     int64_t last = -1;
     for (const json &op : listOf(kernel, "ops")) {
       auto line = static_cast<int64_t>(numberOf(op, "line", 0));
@@ -200,10 +202,11 @@ void Explainer::streamLine(const StreamCount &stream) {
   if (!stream.unknown.empty())
     print(out, "    {:<44} not known: {}\n", name, stream.unknown);
   else if (!stream.isExact)
-    print(out, "    {:<44} depends on the selection, at most {}{}\n", name, stream.isSampled ? "about " : "", grouped(stream.visited));
+    print(out, "    {:<44} depends on the selection, at most {}{}\n", name, stream.isSampled ? "about " : "",
+          grouped(stream.visited));
   else
-    print(out, "    {:<44} {}{} visited, {} full, {} partial\n", name, stream.isSampled ? "about " : "", grouped(stream.visited),
-          grouped(stream.full), grouped(stream.visited - stream.full));
+    print(out, "    {:<44} {}{} visited, {} full, {} partial\n", name, stream.isSampled ? "about " : "",
+          grouped(stream.visited), grouped(stream.full), grouped(stream.visited - stream.full));
 }
 
 // "e0", "e1": values that the compiler named because several expressions use them.
@@ -223,9 +226,11 @@ Status Explainer::callLines(const Kernel &kernel, RunState &state) {
     print(out, "  workspace {}: {} bytes at {}\n", space.name, grouped(static_cast<double>(space.bytes)), space.offset);
   print(out, "  workspace in all: {} bytes\n", grouped(static_cast<double>(report.workspaceBytes)));
   for (const CallReport::Launches &launches : report.launches) {
-    print(out, "  {}: {} {} x {} x {} tasks", launches.step, m.kernels[launches.kernel].name, launches.grid[0], launches.grid[1],
-          launches.grid[2]);
-    out += launches.count == 1 ? "\n" : fmt::format(", launched {} times: {} tasks\n", launches.count, grouped(launches.tasks));
+    print(out, "  {}: {} {} x {} x {} tasks", launches.step, m.kernels[launches.kernel].name, launches.grid[0],
+          launches.grid[1], launches.grid[2]);
+    out += launches.count == 1
+               ? "\n"
+               : fmt::format(", launched {} times: {} tasks\n", launches.count, grouped(launches.tasks));
   }
   if (!report.streams.empty())
     out += "  key tiles, of rows x keys: a full one needs no mask\n";

@@ -1,5 +1,5 @@
-// What a kernel is and what a call of it will do: as text for people and as JSON for tools, from the manifest alone. The
-// compiler's reasons and the bounds of its streams stand in the manifest (docs/artefact.md, section 5), so that an
+// What a kernel is and what a call of it will do: as text for people and as JSON for tools, from the manifest alone.
+// The compiler's reasons and the bounds of its streams stand in the manifest (docs/artefact.md, section 5), so that an
 // artefact from the cache explains itself.
 #pragma once
 

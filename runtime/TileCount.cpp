@@ -46,13 +46,13 @@ struct Run {
 struct Stream {
   StreamCount count;
   std::vector<int> loops;
-  std::vector<Run> runs;  ///< of a cover
-  int lists = -1;         ///< the stream of lists that a cover stands in
+  std::vector<Run> runs; ///< of a cover
+  int lists = -1;        ///< the stream of lists that a cover stands in
   bool isLists = false;
-  int unit = -1;          ///< of lists: the variable that counts units
+  int unit = -1; ///< of lists: the variable that counts units
   int64_t members = 1, slots = 1;
-  Bound units, listed;    ///< of lists: units that exist, rows of a task
-  Dims dims = 0;          ///< of all bounds, loops included
+  Bound units, listed; ///< of lists: units that exist, rows of a task
+  Dims dims = 0;       ///< of all bounds, loops included
   Dims runDims = 0;
   std::vector<int64_t> mostAt; ///< where `most`, the tiles of the longest unit, was found
   double most = 0;
@@ -94,8 +94,8 @@ private:
   SymbolTable symbols;
   std::vector<Dims> symbolDims;
   std::vector<Value> values;
-  std::vector<Variable> variables; ///< loops and units; variable i is bit 3 + i
-  std::vector<int64_t> now;        ///< by symbol
+  std::vector<Variable> variables;       ///< loops and units; variable i is bit 3 + i
+  std::vector<int64_t> now;              ///< by symbol
   std::vector<const int64_t *> perBatch; ///< by argument
   int64_t batch = 0;
   int64_t budget = evaluationBudget;
@@ -218,8 +218,8 @@ void TileCounter::KernelStreams::readStream(const json &fields) {
         throw Malformed();
       for (const json &run : fields.at("runs")) {
         stream.runs.push_back({bound(run.at(0)), bound(run.at(1)), bound(run.at(2)), bound(run.at(3))});
-        for (const Bound *part : {&stream.runs.back().lo, &stream.runs.back().hi, &stream.runs.back().fullLo,
-                                  &stream.runs.back().fullHi})
+        for (const Bound *part :
+             {&stream.runs.back().lo, &stream.runs.back().hi, &stream.runs.back().fullLo, &stream.runs.back().fullHi})
           stream.runDims |= part->dims;
       }
       stream.dims |= stream.runDims;
@@ -286,8 +286,8 @@ bool TileCounter::KernelStreams::fill(const Step &step, const RunState &state) {
   return refresh(0, 0);
 }
 
-/// Recomputes the values that depend on one of `changed` and on nothing that is not `known`; with 0 those that depend on
-/// nothing.
+/// Recomputes the values that depend on one of `changed` and on nothing that is not `known`; with 0 those that depend
+/// on nothing.
 bool TileCounter::KernelStreams::refresh(Dims changed, Dims known) {
   for (const Value &value : values) {
     bool isStale = changed == 0 ? value.bound.dims == 0 : (value.bound.dims & changed) != 0;
@@ -387,7 +387,8 @@ bool TileCounter::KernelStreams::countRuns(const Stream &stream, double &visited
   std::vector<Interval> all, fullOnes;
   for (const Run &run : stream.runs) {
     int64_t lo, hi, fullLo, fullHi;
-    if (!evaluate(run.lo, lo) || !evaluate(run.hi, hi) || !evaluate(run.fullLo, fullLo) || !evaluate(run.fullHi, fullHi))
+    if (!evaluate(run.lo, lo) || !evaluate(run.hi, hi) || !evaluate(run.fullLo, fullLo) ||
+        !evaluate(run.fullHi, fullHi))
       return false;
     lo = clampTile(lo), hi = clampTile(hi);
     if (hi <= lo)
@@ -425,7 +426,8 @@ bool TileCounter::KernelStreams::boundLists(Stream &stream, Dims known, double &
   return true;
 }
 
-/// Tiles of the unit that has most of them. Mostly the same for many tasks: they depend on the length of the keys alone.
+/// Tiles of the unit that has most of them. Mostly the same for many tasks: they depend on the length of the keys
+/// alone.
 bool TileCounter::KernelStreams::mostTiles(Stream &stream, Dims known, double &tiles) {
   int number = streams[stream.lists].unit;
   Dims bit = Dims(1) << (3 + number);

@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(
   clang-22 lld-22 liblld-22-dev llvm-22-dev libmlir-22-dev mlir-22-tools libzstd-dev zlib1g-dev
   libfmt-dev libcli11-dev nlohmann-json3-dev libsodium-dev libdlpack-dev cmake ninja-build ccache
-  llvm-22-tools libclang-rt-22-dev doctest-dev pkg-config
+  llvm-22-tools libclang-rt-22-dev clang-format-22 doctest-dev pkg-config
 )
 download_mb=330 # of all packages with what they depend on, on a system that has none of them
 packages_gb=2.2 # the same, unpacked

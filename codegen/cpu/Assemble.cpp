@@ -64,8 +64,9 @@ static void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
       passes.run(function, functions);
 }
 
-// Emits a copy, because emission changes a module, and because the order of uses, on which the layout of blocks depends, is
-// that of the text in a copy: so assembly, object and LLVM IR that was printed and read again agree to the byte.
+// Emits a copy, because emission changes a module, and because the order of uses, on which the layout of blocks
+// depends, is that of the text in a copy: so assembly, object and LLVM IR that was printed and read again agree to the
+// byte.
 static std::string emitFile(const llvm::Module &original, llvm::TargetMachine &machine, llvm::CodeGenFileType type,
                             llvm::SmallVectorImpl<char> &bytes) {
   std::unique_ptr<llvm::Module> module = llvm::CloneModule(original);

@@ -61,7 +61,7 @@ public:
   Value less(Value a, Value c);
   Value lessUnsigned(Value a, Value c);
   Value equal(Value a, Value c);
-  Value differs(Value pointer, Value other); ///< two pointers
+  Value differs(Value pointer, Value other);           ///< two pointers
   Value clampTo32(Value a, int64_t low, int64_t high); ///< i32 of a held within [low, high]
 
   //===-- Strips ----------------------------------------------------------------------------------------===//
@@ -90,9 +90,9 @@ public:
   Value shuffle(Value a, Value c, ArrayRef<int32_t> mask);
   Value anyLane(Value mask); ///< i1: some lane of an i1 strip is set
   Value intrinsic(StringRef name, Type result, ValueRange arguments);
-  Value widen(Value raw, Type element);   ///< i16 strip of float16 or bfloat16 bits to float32
+  Value widen(Value raw, Type element);    ///< i16 strip of float16 or bfloat16 bits to float32
   Value narrow(Value value, Type element); ///< float32 to such bits, rounded to nearest even
-  Value exp2(Value x);                    ///< see Math.cpp
+  Value exp2(Value x);                     ///< see Math.cpp
   Value log2(Value x);
   Value tanh(Value x);
   Value floor(Value x);

@@ -13,7 +13,8 @@ using namespace sattn::cpu;
 static mlir::LLVM::LLVMFuncOp createFunction(mlir::ModuleOp module, tile::KernelOp kernel) {
   mlir::OpBuilder b = mlir::OpBuilder::atBlockBegin(module.getBody());
   Type ptr = mlir::LLVM::LLVMPointerType::get(b.getContext()), i64 = b.getI64Type();
-  auto type = mlir::LLVM::LLVMFunctionType::get(mlir::LLVM::LLVMVoidType::get(b.getContext()), {ptr, ptr, i64, i64, i64});
+  auto type =
+      mlir::LLVM::LLVMFunctionType::get(mlir::LLVM::LLVMVoidType::get(b.getContext()), {ptr, ptr, i64, i64, i64});
   auto function = mlir::LLVM::LLVMFuncOp::create(b, kernel.getLoc(), kernel.getSymName(), type);
   for (unsigned argument : {0u, 1u})
     function.setArgAttr(argument, mlir::LLVM::LLVMDialect::getNoAliasAttrName(), b.getUnitAttr());
@@ -39,7 +40,8 @@ static FailureOr<LlvmModule> lowerKernel(tile::KernelOp kernel, const Atom &atom
 }
 
 // Each module on a thread of its own, the first on the caller's.
-static std::vector<Object> assembleAll(std::vector<LlvmModule> modules, const Atom &atom, const AssembleOptions &options) {
+static std::vector<Object> assembleAll(std::vector<LlvmModule> modules, const Atom &atom,
+                                       const AssembleOptions &options) {
   std::vector<Object> objects(modules.size());
   std::vector<std::thread> workers;
   auto work = [&](size_t i) { objects[i] = assemble(std::move(modules[i]), atom, options); };

@@ -32,23 +32,24 @@ LogicalResult Lowering::lower(scf::ForOp op) {
   bool ok = true;
   Values results = c.loop(scalar(op.getLowerBound()), scalar(op.getUpperBound()), *step, numbers,
                           [&](Value i, ValueRange state) -> Values {
-    scalars[op.getInductionVar()] = i;
-    size_t nextTile = 0, nextNumber = 0;
-    for (Value argument : op.getRegionIterArgs()) {
-      if (isTile(argument))
-        tile(argument) = carried[nextTile++];
-      else
-        scalars[argument] = state[nextNumber++];
-    }
-    Operation *yield = op.getBody()->getTerminator();
-    ok = succeeded(lowerBody(*op.getBody())) && ok;
-    SmallVector<Value> tilesOut;
-    Values numbersOut;
-    for (Value value : yield->getOperands())
-      isTile(value) ? tilesOut.push_back(value) : numbersOut.push_back(ok ? scalar(value) : state[numbersOut.size()]);
-    ok = ok && succeeded(finishCarry(yield, tilesOut, carried));
-    return numbersOut;
-  });
+                            scalars[op.getInductionVar()] = i;
+                            size_t nextTile = 0, nextNumber = 0;
+                            for (Value argument : op.getRegionIterArgs()) {
+                              if (isTile(argument))
+                                tile(argument) = carried[nextTile++];
+                              else
+                                scalars[argument] = state[nextNumber++];
+                            }
+                            Operation *yield = op.getBody()->getTerminator();
+                            ok = succeeded(lowerBody(*op.getBody())) && ok;
+                            SmallVector<Value> tilesOut;
+                            Values numbersOut;
+                            for (Value value : yield->getOperands())
+                              isTile(value) ? tilesOut.push_back(value)
+                                            : numbersOut.push_back(ok ? scalar(value) : state[numbersOut.size()]);
+                            ok = ok && succeeded(finishCarry(yield, tilesOut, carried));
+                            return numbersOut;
+                          });
   if (!ok)
     return failure();
   size_t nextTile = 0, nextNumber = 0;
@@ -88,18 +89,21 @@ LogicalResult Lowering::lower(scf::IfOp op) {
       if (isTile(value))
         tilesOut.push_back(value);
       else
-        numbers.push_back(ok ? scalar(value) : arith::ConstantOp::create(c.b, c.b.getZeroAttr(numberTypes[numbers.size()])));
+        numbers.push_back(ok ? scalar(value)
+                             : arith::ConstantOp::create(c.b, c.b.getZeroAttr(numberTypes[numbers.size()])));
     }
     ok = ok && succeeded(finishCarry(yield, tilesOut, memory));
     return numbers;
   };
   Values numbers;
   if (numberTypes.empty())
-    c.when(scalar(op.getCondition()), [&] { (void)branch(op.getThenRegion()); },
-           [&] { (void)branch(op.getElseRegion()); });
+    c.when(
+        scalar(op.getCondition()), [&] { (void)branch(op.getThenRegion()); },
+        [&] { (void)branch(op.getElseRegion()); });
   else
-    numbers = c.when(scalar(op.getCondition()), numberTypes, [&] { return branch(op.getThenRegion()); },
-                     [&] { return branch(op.getElseRegion()); });
+    numbers = c.when(
+        scalar(op.getCondition()), numberTypes, [&] { return branch(op.getThenRegion()); },
+        [&] { return branch(op.getElseRegion()); });
   if (!ok)
     return failure();
   size_t nextTile = 0, nextNumber = 0;

@@ -9,8 +9,8 @@ using namespace mlir;
 using arith::CmpFPredicate;
 using arith::CmpIPredicate;
 
-// float16 by its parts: normal numbers move their exponent by 112, subnormal ones are mantissa * 2^-24, and infinity and
-// NaN keep their mantissa. No float32 subnormal appears, so flush-to-zero modes do not matter.
+// float16 by its parts: normal numbers move their exponent by 112, subnormal ones are mantissa * 2^-24, and infinity
+// and NaN keep their mantissa. No float32 subnormal appears, so flush-to-zero modes do not matter.
 static Value widenHalf(Code &c, Value bits) {
   Value sign = c.shl(c.andi(bits, c.stripI(0x8000)), 16);
   Value magnitude = c.andi(bits, c.stripI(0x7fff));

@@ -25,8 +25,8 @@ StringRef targetName(Isa isa);
 TargetInfo targetInfo(Isa isa);
 
 struct CompiledKernel {
-  std::string name;        ///< symbol of the tile kernel
-  std::string symbol;      ///< exported symbol with the kernel ABI
+  std::string name;   ///< symbol of the tile kernel
+  std::string symbol; ///< exported symbol with the kernel ABI
   int64_t scratchBytes = 0;
 };
 struct CompiledCode {
@@ -46,8 +46,8 @@ struct CodegenOptions {
 };
 
 /// Compiles every kernel of `program` (which is left untouched). Thread-safe for different contexts; the link step is
-/// serialised inside. Unsupported ops and extents are diagnostics at the op; what is wrong with an edited text is one at
-/// its line.
+/// serialised inside. Unsupported ops and extents are diagnostics at the op; what is wrong with an edited text is one
+/// at its line.
 FailureOr<CompiledCode> compileProgram(tile::ProgramOp program, Isa isa, const CodegenOptions &options = {});
 
 } // namespace cpu

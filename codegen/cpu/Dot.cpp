@@ -149,9 +149,8 @@ bool Lowering::maskedOperand(Value value) {
   if (auto step = dyn_cast_or_null<tile::SoftmaxStepOp>(op))
     return maskedOperand(step.getS());
   if (auto map = dyn_cast_or_null<tile::MapOp>(op))
-    return llvm::any_of(map.getInputs(), [&](Value input) {
-      return isa<tile::TileType>(input.getType()) && maskedOperand(input);
-    });
+    return llvm::any_of(map.getInputs(),
+                        [&](Value input) { return isa<tile::TileType>(input.getType()) && maskedOperand(input); });
   return false;
 }
 

@@ -1,6 +1,6 @@
 // Assembly that a developer edited, to objects, with LLVM's assembler inside this process. The text is what --dump-dir
-// wrote as 4-cpu.s; only directives that stand in such a text are taken, because others read files, repeat without end or
-// reserve memory.
+// wrote as 4-cpu.s; only directives that stand in such a text are taken, because others read files, repeat without end
+// or reserve memory.
 #include "codegen/cpu/EditedText.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"

@@ -1,5 +1,5 @@
-// LLVM IR that a developer edited, to objects. The text is what --dump-dir wrote as 3-cpu.ll: it was optimised before, so
-// what stands in it is what is assembled.
+// LLVM IR that a developer edited, to objects. The text is what --dump-dir wrote as 3-cpu.ll: it was optimised before,
+// so what stands in it is what is assembled.
 #include "codegen/cpu/EditedText.h"
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/LLVMContext.h"
@@ -40,9 +40,9 @@ static std::optional<TextProblem> checkSignatures(const llvm::Module &module, St
   return std::nullopt;
 }
 
-static std::optional<TextProblem> assemblePart(const std::string &part, ArrayRef<CompiledKernel> kernels, const Atom &atom,
-                                               const AssembleOptions &options, llvm::StringSet<> &defined,
-                                               Object &object) {
+static std::optional<TextProblem> assemblePart(const std::string &part, ArrayRef<CompiledKernel> kernels,
+                                               const Atom &atom, const AssembleOptions &options,
+                                               llvm::StringSet<> &defined, Object &object) {
   LlvmModule held;
   llvm::SMDiagnostic error;
   held.module = llvm::parseAssembly(llvm::MemoryBufferRef(part, "kernel"), error, *held.context);

@@ -30,7 +30,8 @@ std::vector<std::string> sattn::cpu::partsOf(StringRef text, StringRef mark) {
 
 std::optional<TextProblem> sattn::cpu::checkLimits(StringRef text, char comment) {
   if (text.size() > maxBytes)
-    return TextProblem{1, 1, "[SA0261] text has " + std::to_string(text.size()) + " bytes, more than " + std::to_string(maxBytes)};
+    return TextProblem{
+        1, 1, "[SA0261] text has " + std::to_string(text.size()) + " bytes, more than " + std::to_string(maxBytes)};
   TextProblem place;
   unsigned depth = 0, signs = 0;
   bool quoted = false, commented = false;
@@ -51,7 +52,8 @@ std::optional<TextProblem> sattn::cpu::checkLimits(StringRef text, char comment)
     depth -= depth != 0 && StringRef(")]}>").contains(c);
     signs = StringRef("-+~!").contains(c) ? signs + 1 : llvm::isSpace(c) ? signs : 0;
     if (depth > maxNesting || signs > maxNesting)
-      return TextProblem{place.line, place.column, "[SA0261] text is nested deeper than " + std::to_string(maxNesting) + " levels"};
+      return TextProblem{place.line, place.column,
+                         "[SA0261] text is nested deeper than " + std::to_string(maxNesting) + " levels"};
   }
   return std::nullopt;
 }

@@ -1,5 +1,5 @@
-// What edited LLVM IR and edited assembly have in common: the parts of the text, diagnostics at its lines, and LLVM held
-// so that no text can end the process.
+// What edited LLVM IR and edited assembly have in common: the parts of the text, diagnostics at its lines, and LLVM
+// held so that no text can end the process.
 #pragma once
 #include "codegen/cpu/Emit.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -17,12 +17,12 @@ struct TextProblem {
 /// empty lines as stand before it in the text, so that the lines of messages are those of the text.
 std::vector<std::string> partsOf(StringRef text, StringRef mark);
 
-/// Checks what LLVM's recursive parsers rely on: size, NUL bytes, depth of brackets and chains of signs. `comment` starts
-/// one that ends with its line.
+/// Checks what LLVM's recursive parsers rely on: size, NUL bytes, depth of brackets and chains of signs. `comment`
+/// starts one that ends with its line.
 std::optional<TextProblem> checkLimits(StringRef text, char comment);
 
-/// Calls `run`, and fails with `error` set where LLVM gives up in it (it ends the process on code that it cannot select) or
-/// crashes. What `run` had allocated then is lost, so this is for the texts of developers alone. Serialised.
+/// Calls `run`, and fails with `error` set where LLVM gives up in it (it ends the process on code that it cannot
+/// select) or crashes. What `run` had allocated then is lost, so this is for the texts of developers alone. Serialised.
 LogicalResult guarded(llvm::function_ref<void()> run, std::string &error);
 
 /// Emits `problem` in the text called `name`.

@@ -73,11 +73,11 @@ LogicalResult Lowering::lower(tile::InvertOp op) {
 
 // The least of all heads.
 static Value nextUnit(Code &c, const Inverse &inverse) {
-  Values least = c.loop(c.int64(0), inverse.strips, 1, {c.stripI(kNoUnit)},
-                        [&](Value strip, ValueRange carried) -> Values {
-                          Value heads = c.load(c.vi, c.atScaled(inverse.heads, strip, kLanes * 4), 64);
-                          return {arith::MinSIOp::create(c.b, heads, carried[0])};
-                        });
+  Values least =
+      c.loop(c.int64(0), inverse.strips, 1, {c.stripI(kNoUnit)}, [&](Value strip, ValueRange carried) -> Values {
+        Value heads = c.load(c.vi, c.atScaled(inverse.heads, strip, kLanes * 4), 64);
+        return {arith::MinSIOp::create(c.b, heads, carried[0])};
+      });
   return LLVM::vector_reduce_smin::create(c.b, c.i32, least[0]);
 }
 
@@ -87,17 +87,16 @@ static Value collectMembers(Code &c, const Inverse &inverse, Value unit, Ptr mem
   SmallVector<int32_t> lanes;
   for (int32_t lane = 0; lane < kLanes; ++lane)
     lanes.push_back(lane);
-  return c.loop(c.int64(0), inverse.strips, 1, {c.int64(0)},
-                [&](Value strip, ValueRange carried) -> Values {
-                  Value heads = c.load(c.vi, c.atScaled(inverse.heads, strip, kLanes * 4), 64);
-                  Value stands = c.compareI(CmpIPredicate::eq, heads, wanted);
-                  Value first = arith::TruncIOp::create(c.b, c.i32, c.mul(strip, kLanes));
-                  Value positions = c.addi(c.broadcast(first), c.stripI(lanes));
-                  LLVM::masked_compressstore::create(c.b, positions, c.address(c.atScaled(members, carried[0], 4)), stands);
-                  Value bits = LLVM::BitcastOp::create(c.b, c.i16, stands);
-                  Value found = LLVM::CtPopOp::create(c.b, bits);
-                  return {c.add(carried[0], arith::ExtUIOp::create(c.b, c.i64, found))};
-                })[0];
+  return c.loop(c.int64(0), inverse.strips, 1, {c.int64(0)}, [&](Value strip, ValueRange carried) -> Values {
+    Value heads = c.load(c.vi, c.atScaled(inverse.heads, strip, kLanes * 4), 64);
+    Value stands = c.compareI(CmpIPredicate::eq, heads, wanted);
+    Value first = arith::TruncIOp::create(c.b, c.i32, c.mul(strip, kLanes));
+    Value positions = c.addi(c.broadcast(first), c.stripI(lanes));
+    LLVM::masked_compressstore::create(c.b, positions, c.address(c.atScaled(members, carried[0], 4)), stands);
+    Value bits = LLVM::BitcastOp::create(c.b, c.i16, stands);
+    Value found = LLVM::CtPopOp::create(c.b, bits);
+    return {c.add(carried[0], arith::ExtUIOp::create(c.b, c.i64, found))};
+  })[0];
 }
 
 // Slots of the members at this unit, and their lists moved on.
@@ -136,13 +135,15 @@ static bool findMemberTiles(tile::StreamInverseOp op, llvm::DenseSet<Value> &mem
       return WalkResult::advance();
     if (auto dot = dyn_cast<tile::DotOp>(inner))
       return success(!rowsOf(dot.getB()) && mark(dot.getResult()));
-    bool rowByRow = isa<tile::MapOp, tile::MaskOp, tile::SoftmaxStepOp, tile::SoftmaxFinishOp, tile::MergeOp,
-                        tile::RowScanOp>(inner);
+    bool rowByRow =
+        isa<tile::MapOp, tile::MaskOp, tile::SoftmaxStepOp, tile::SoftmaxFinishOp, tile::MergeOp, tile::RowScanOp>(
+            inner);
     if (auto reduce = dyn_cast<tile::ReduceOp>(inner))
       rowByRow = reduce.getOver() == "cols";
     return success(rowByRow && llvm::all_of(inner->getResults(), mark));
   });
-  return !walk.wasInterrupted() && rows % kLanes == 0 && rows > kLanes && rows % static_cast<int64_t>(op.getMembers()) == 0;
+  return !walk.wasInterrupted() && rows % kLanes == 0 && rows > kLanes &&
+         rows % static_cast<int64_t>(op.getMembers()) == 0;
 }
 
 LogicalResult Lowering::lower(tile::StreamInverseOp op) {

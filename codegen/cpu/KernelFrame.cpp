@@ -32,14 +32,16 @@ void Lowering::decodeFrame() {
 
 // Ops that LLVM has for scalars, on types that this file handles. A remainder of floats would be a library call.
 static bool isScalarOp(Operation *op) {
-  auto handled = [](Type type) { return type.isIndex() || type.isF32() || type.isInteger(1) || type.isInteger(32) || type.isInteger(64); };
+  auto handled = [](Type type) {
+    return type.isIndex() || type.isF32() || type.isInteger(1) || type.isInteger(32) || type.isInteger(64);
+  };
   return llvm::all_of(op->getOperandTypes(), handled) && llvm::all_of(op->getResultTypes(), handled) &&
-         isa<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp,
-             arith::AndIOp, arith::OrIOp, arith::XOrIOp, arith::ShLIOp, arith::ShRSIOp, arith::ShRUIOp, arith::CmpIOp,
-             arith::MaxSIOp, arith::MinSIOp, arith::MaxUIOp, arith::MinUIOp, arith::ExtSIOp, arith::ExtUIOp, arith::TruncIOp,
-             arith::BitcastOp, arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp, arith::CmpFOp,
-             arith::MaxNumFOp, arith::MinNumFOp, arith::MaximumFOp, arith::MinimumFOp, arith::SIToFPOp, arith::FPToSIOp,
-             arith::SelectOp>(op);
+         isa<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::DivSIOp, arith::DivUIOp, arith::RemSIOp,
+             arith::RemUIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp, arith::ShLIOp, arith::ShRSIOp, arith::ShRUIOp,
+             arith::CmpIOp, arith::MaxSIOp, arith::MinSIOp, arith::MaxUIOp, arith::MinUIOp, arith::ExtSIOp,
+             arith::ExtUIOp, arith::TruncIOp, arith::BitcastOp, arith::AddFOp, arith::SubFOp, arith::MulFOp,
+             arith::DivFOp, arith::NegFOp, arith::CmpFOp, arith::MaxNumFOp, arith::MinNumFOp, arith::MaximumFOp,
+             arith::MinimumFOp, arith::SIToFPOp, arith::FPToSIOp, arith::SelectOp>(op);
 }
 
 // An arith op on index, i1, i32, i64 or f32 scalars, with index made i64.
@@ -93,9 +95,8 @@ LogicalResult Lowering::lowerScalar(Operation *op) {
         unsigned axis = llvm::StringSwitch<unsigned>(count.getAxis()).Case("batch", 0).Case("positions", 1).Default(2);
         return set(arguments[count.getArg()].counts[axis]);
       })
-      .Case<tile::OfBatchOp>([&](tile::OfBatchOp) {
-        return set(c.load(c.i64, c.atScaled(Ptr{operands[0]}, operands[1], 8), 8));
-      })
+      .Case<tile::OfBatchOp>(
+          [&](tile::OfBatchOp) { return set(c.load(c.i64, c.atScaled(Ptr{operands[0]}, operands[1], 8), 8)); })
       .Case<arith::ConstantOp>([&](arith::ConstantOp constant) -> LogicalResult {
         if (auto integer = dyn_cast<IntegerAttr>(constant.getValue())) {
           if (integer.getType().isIndex() || integer.getType().isInteger(64))
@@ -105,8 +106,10 @@ LogicalResult Lowering::lowerScalar(Operation *op) {
         }
         if (auto number = dyn_cast<FloatAttr>(constant.getValue()); number && number.getType().isF32())
           return set(c.float32(number.getValue().convertToFloat()));
-        return unsupported(op, "constants of type " + llvm::Twine(constant.getType().isF64() ? "f64" : "other than "
-                                                                  "index, i1, i32, i64 and f32"));
+        return unsupported(op, "constants of type " + llvm::Twine(constant.getType().isF64()
+                                                                      ? "f64"
+                                                                      : "other than "
+                                                                        "index, i1, i32, i64 and f32"));
       })
       .Case<affine::AffineApplyOp, affine::AffineMinOp, affine::AffineMaxOp>([&](auto affine) -> LogicalResult {
         bool isMin = std::is_same_v<decltype(affine), affine::AffineMinOp>;

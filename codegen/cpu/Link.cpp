@@ -42,6 +42,7 @@ public:
     }
     return true;
   }
+
 private:
   int fd;
 };
@@ -92,9 +93,21 @@ FailureOr<std::vector<char>> sattn::cpu::link(ArrayRef<Object> objects, std::str
 
   std::vector<std::unique_ptr<MemoryFile>> inputs;
   Pipe output;
-  std::vector<std::string> arguments = {"ld.lld", "-shared",       "--threads=1",  "--no-mmap-output-file", "--hash-style=gnu",
-                                        "-z",     "defs",          "-z",           "noexecstack",           "--build-id=none",
-                                        "-s",     "--gc-sections", "--no-rosegment", "-o",                  output.path()};
+  std::vector<std::string> arguments = {"ld.lld",
+                                        "-shared",
+                                        "--threads=1",
+                                        "--no-mmap-output-file",
+                                        "--hash-style=gnu",
+                                        "-z",
+                                        "defs",
+                                        "-z",
+                                        "noexecstack",
+                                        "--build-id=none",
+                                        "-s",
+                                        "--gc-sections",
+                                        "--no-rosegment",
+                                        "-o",
+                                        output.path()};
   for (const Object &object : objects) {
     inputs.push_back(std::make_unique<MemoryFile>("kernel.o"));
     if (!output.isOpen() || !inputs.back()->isOpen() || !inputs.back()->write(object.bytes)) {

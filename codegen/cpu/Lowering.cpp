@@ -74,7 +74,8 @@ LogicalResult Lowering::lower(Operation *op) {
       .Case<tile::SliceOp, tile::PrivateOp, tile::LoadOp, tile::GatherOp, tile::StoreOp, tile::ScatterOp, tile::FillOp,
             tile::DotOp, tile::MapOp, tile::MaskOp, tile::SoftmaxStepOp, tile::SoftmaxFinishOp, tile::MergeOp,
             tile::ReduceOp, tile::RowScanOp, tile::GatherAtOp, tile::BlockMeanOp, tile::PoolOp, tile::TopPushOp,
-            tile::TopListOp, tile::StreamOp, tile::InvertOp, tile::StreamInverseOp, mlir::scf::ForOp, mlir::scf::IfOp>([&](auto specific) { return lower(specific); })
+            tile::TopListOp, tile::StreamOp, tile::InvertOp, tile::StreamInverseOp, mlir::scf::ForOp, mlir::scf::IfOp>(
+          [&](auto specific) { return lower(specific); })
       .Case<tile::SplatOp>([&](tile::SplatOp splat) {
         tile(splat.getTile()).splat = splat.getValue().convertToFloat();
         return success();

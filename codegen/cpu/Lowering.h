@@ -20,8 +20,8 @@ struct Unsupported {
 
 /// A block of strips in registers: columns `column` .. by panels `panel` .. of a value.
 struct Strips {
-  int64_t panel;        ///< first panel
-  Value column;         ///< first column, i64
+  int64_t panel;          ///< first panel
+  Value column;           ///< first column, i64
   std::vector<Values> at; ///< [column][panel]
 };
 
@@ -102,8 +102,8 @@ private:
   FailureOr<Panels> reduceColumns(tile::ReduceOp op, bool isMax);
   FailureOr<Panels> reduceHeads(tile::ReduceOp op, bool isMax);
   using Consumer = llvm::function_ref<FailureOr<Values>(Strips &, ValueRange)>;
-  /// Hands panels `panel` .. `panel + panels - 1` of a value to `consume`, block of columns by block of columns, together
-  /// with the carried values, whose last state is returned.
+  /// Hands panels `panel` .. `panel + panels - 1` of a value to `consume`, block of columns by block of columns,
+  /// together with the carried values, whose last state is returned.
   FailureOr<Values> forStrips(const TileValue &value, int64_t cols, int64_t panel, int64_t panels, ValueRange inits,
                               Consumer consume);
   LogicalResult materialise(TileValue &value, const Panels &to);
@@ -149,8 +149,8 @@ private:
   Code c;
   Value frame, scratchBase;
   Scratch scratch;
-  bool fullTile = false; ///< emitting the body of a stream for full tiles
-  int64_t memberLimit = 0; ///< emitting the body of an inverse stream for this many rows; 0: for all
+  bool fullTile = false;             ///< emitting the body of a stream for full tiles
+  int64_t memberLimit = 0;           ///< emitting the body of an inverse stream for this many rows; 0: for all
   llvm::DenseSet<Value> memberTiles; ///< tiles whose rows are members of such a stream
 
   llvm::DenseMap<Value, Value> scalars;

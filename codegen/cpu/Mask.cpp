@@ -146,8 +146,7 @@ static FailureOr<Mixed> rowPositions(Code &c, AffineMap map, int64_t rows, Value
   for (int64_t lane = 0; lane < kLanes; ++lane) {
     // Lanes past the last row repeat it.
     int64_t r = std::min(panel * kLanes + lane, rows - 1);
-    auto value = dyn_cast<AffineConstantExpr>(
-        map.getResult(0).replaceDims(getAffineConstantExpr(r, map.getContext())));
+    auto value = dyn_cast<AffineConstantExpr>(map.getResult(0).replaceDims(getAffineConstantExpr(r, map.getContext())));
     if (!value || std::abs(value.getValue()) > kMostLane)
       return failure();
     t.low = lane == 0 ? value.getValue() : std::min(t.low, value.getValue());
@@ -161,7 +160,8 @@ static FailureOr<Mixed> rowPositions(Code &c, AffineMap map, int64_t rows, Value
 // The greatest position that a list of row positions can hold.
 static int64_t greatestId(Value ids) {
   auto argument = dyn_cast<BlockArgument>(ids);
-  auto stream = argument ? dyn_cast<tile::StreamInverseOp>(argument.getOwner()->getParentOp()) : tile::StreamInverseOp();
+  auto stream =
+      argument ? dyn_cast<tile::StreamInverseOp>(argument.getOwner()->getParentOp()) : tile::StreamInverseOp();
   auto invert = stream ? stream.getInverse().getDefiningOp<tile::InvertOp>() : tile::InvertOp();
   return invert ? static_cast<int64_t>(invert.getCount()) - 1 : kMostLane;
 }
@@ -213,10 +213,10 @@ LogicalResult Lowering::applyMask(tile::MaskOp op, Strips &strips) {
     SmallVector<Mixed> positions;
     for (size_t p = 0; p < panels; ++p) {
       int64_t panel = strips.panel + static_cast<int64_t>(p);
-      FailureOr<Mixed> t =
-          op.getIds() ? listedPositions(c, *tile(op.getIds()).panels, greatestId(op.getIds()),
-                                        rows / op.getIds().getType().getRows(), scalar(op.getRow()), panel)
-                      : rowPositions(c, op.getRowMap(), rows, scalar(op.getRow()), panel);
+      FailureOr<Mixed> t = op.getIds()
+                               ? listedPositions(c, *tile(op.getIds()).panels, greatestId(op.getIds()),
+                                                 rows / op.getIds().getType().getRows(), scalar(op.getRow()), panel)
+                               : rowPositions(c, op.getRowMap(), rows, scalar(op.getRow()), panel);
       ok &= succeeded(t);
       positions.push_back(succeeded(t) ? *t : Mixed{});
     }

@@ -51,7 +51,8 @@ LogicalResult Lowering::lower(tile::BlockMeanOp op) {
         Ptr position = c.at(first, c.mul(n, view.positionBytes));
         Values next;
         for (int64_t i = 0; i < strips; ++i)
-          next.push_back(c.addf(carried[i], loadElements(position.plus((col + i * kLanes) * bytes), element, columnsOf(i))));
+          next.push_back(
+              c.addf(carried[i], loadElements(position.plus((col + i * kLanes) * bytes), element, columnsOf(i))));
         return next;
       });
       for (int64_t i = 0; i < strips; ++i)

@@ -42,8 +42,8 @@ LogicalResult Lowering::lower(tile::PrivateOp op) {
     return unsupported(op, "private memory with a layout");
   rowBytes = type.getInner() * view.elementBytes();
   // Nobody else sees this memory, so the heads of a position lie as they lie in a strip, if they divide it.
-  view.grouped = !type.getOuter() && type.getGroup() <= kLanes && llvm::isPowerOf2_64(type.getGroup()) &&
-                 view.elementBytes() == 4;
+  view.grouped =
+      !type.getOuter() && type.getGroup() <= kLanes && llvm::isPowerOf2_64(type.getGroup()) && view.elementBytes() == 4;
   view.owner = scratch.take(positions * type.getGroup() * rowBytes);
   view.base = {scratchBase, view.owner->offset};
   view.positionBytes = c.int64(rowBytes * type.getGroup());
@@ -82,8 +82,7 @@ LogicalResult Lowering::lower(tile::GatherOp op) {
   auto ids = panelsOf(op.getIds());
   if (failed(ids))
     return failure();
-  return defineFromRows(op, op.getTile(),
-                        {views[op.getView()], scalar(op.getBase()), *ids, liveRows(op.getTile())});
+  return defineFromRows(op, op.getTile(), {views[op.getView()], scalar(op.getBase()), *ids, liveRows(op.getTile())});
 }
 
 // Element types that memory may have; all are float32 or int32 in scratch.

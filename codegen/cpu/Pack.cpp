@@ -102,8 +102,8 @@ Value Lowering::loadElements(Ptr pointer, Type element, int64_t count) {
   } else {
     raw = arith::ConstantOp::create(c.b, type, c.b.getZeroAttr(type));
     for (int64_t lane = 0; lane < count; ++lane)
-      raw = LLVM::InsertElementOp::create(c.b, raw, c.load(type.getElementType(), pointer.plus(lane * alignment), alignment),
-                                          c.int64(lane));
+      raw = LLVM::InsertElementOp::create(
+          c.b, raw, c.load(type.getElementType(), pointer.plus(lane * alignment), alignment), c.int64(lane));
   }
   return wide ? raw : c.widen(raw, element);
 }
@@ -166,9 +166,9 @@ void Lowering::packCols(const RowSource &source, Ptr to, int64_t width, int64_t 
     Values pointers;
     for (int64_t r = 0; r < group; ++r)
       pointers.push_back(rowPointer(source, c.add(first, r), zeros));
-    Ptr place = source.rows <= block
-                    ? c.atScaled(to, first, width * 4)
-                    : c.atScaled(c.atScaled(to, c.floorDiv(first, block), block * cols * 4), c.mod(first, block), width * 4);
+    Ptr place = source.rows <= block ? c.atScaled(to, first, width * 4)
+                                     : c.atScaled(c.atScaled(to, c.floorDiv(first, block), block * cols * 4),
+                                                  c.mod(first, block), width * 4);
     forColumnBlocks(c, cols, [&](Value column, int64_t count) {
       Values rows;
       for (Value pointer : pointers)
@@ -197,7 +197,8 @@ void Lowering::unpackRows(const Panels &from, const RowSource &to) {
     forColumnBlocks(c, cols, [&](Value column, int64_t count) {
       Values columns;
       for (int64_t i = 0; i < kLanes; ++i)
-        columns.push_back(i < count ? c.loadStrip(c.atScaled(strips.plus(i * kLanes * 4), column, kLanes * 4)) : c.zero());
+        columns.push_back(i < count ? c.loadStrip(c.atScaled(strips.plus(i * kLanes * 4), column, kLanes * 4))
+                                    : c.zero());
       for (auto [pointer, row] : llvm::zip(pointers, interleave(c, columns)))
         storeElements(row, c.atScaled(Ptr{pointer}, column, bytes), element, count);
     });

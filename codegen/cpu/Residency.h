@@ -85,7 +85,7 @@ struct View {
 };
 struct RowSource {
   View view;
-  Value position;           ///< of the first row, or the base that is added to `ids`
+  Value position;            ///< of the first row, or the base that is added to `ids`
   std::optional<Panels> ids; ///< row block i lies at position + ids[i]
   int64_t rows = 0;
 };
@@ -93,7 +93,7 @@ struct RowSource {
 /// Element-wise ops that have not been computed yet: they are applied in registers when a consumer asks for the
 /// strips, on the result of a dot that is not in memory, or on a value that is.
 struct Pending {
-  tile::DotOp dot;   ///< of kind nt; null: `source` holds the first operand
+  tile::DotOp dot; ///< of kind nt; null: `source` holds the first operand
   Panels a, source;
   RightOperand b;
   /// A map or mask op and its operand that the value so far stands for: in full tiles masks are left out, so that is

@@ -42,7 +42,8 @@ LogicalResult Lowering::lower(tile::PoolOp op) {
                    y.at(panel, j));
     c.loop(inHalo, y.cols, 1, [&](Value j) {
       Ptr first = c.atScaled(x->at(panel).plus(-haloCols * kLanes * 4), j, stride * kLanes * 4);
-      c.storeStrip(weighted([&](int64_t i) { return c.loadStrip(first.plus(i * kLanes * 4)); }), stripAt(y, panel, j, 0));
+      c.storeStrip(weighted([&](int64_t i) { return c.loadStrip(first.plus(i * kLanes * 4)); }),
+                   stripAt(y, panel, j, 0));
     });
     // The last columns of halo and tile together are the next halo; a column moves down before it is overwritten.
     for (int64_t col = 0; col < haloCols; ++col) {
@@ -103,7 +104,8 @@ LogicalResult Lowering::lower(tile::TopPushOp op) {
       Value place = c.add(scalar(op.getFirst()), col);
       Value id = c.broadcast(mlir::arith::TruncIOp::create(c.b, c.i32, place));
       if (hasForced) {
-        FailureOr<Value> forced = inSets(op.getForced(), op.getRowMap(), scores->rows, panel, scalar(op.getRow()), place, symbols);
+        FailureOr<Value> forced =
+            inSets(op.getForced(), op.getRowMap(), scores->rows, panel, scalar(op.getRow()), place, symbols);
         ok = ok && succeeded(forced);
         if (!ok)
           return;

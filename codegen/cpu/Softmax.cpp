@@ -101,8 +101,8 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
     return success();
   });
 
-  for (auto [result, panels] : {std::pair<Value, Panels>{op.getNewM(), m}, {op.getNewL(), l}, {op.getAlpha(), alpha},
-                                {op.getP(), p}}) {
+  for (auto [result, panels] :
+       {std::pair<Value, Panels>{op.getNewM(), m}, {op.getNewL(), l}, {op.getAlpha(), alpha}, {op.getP(), p}}) {
     tile(result) = {};
     tile(result).panels = panels;
   }

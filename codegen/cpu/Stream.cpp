@@ -1,5 +1,5 @@
-// Streams: the runs of a cover become a table of ascending segments, and a loop over it enters one of two bodies, the one
-// for full tiles or the one for partial tiles. Carried tiles are updated in place.
+// Streams: the runs of a cover become a table of ascending segments, and a loop over it enters one of two bodies, the
+// one for full tiles or the one for partial tiles. Carried tiles are updated in place.
 #include "codegen/cpu/Lowering.h"
 
 using namespace sattn;
@@ -51,9 +51,7 @@ static int64_t manyRuns(Code &c, Ptr table, Ptr cuts, tile::CoverOp cover, llvm:
   c.loop(0, count - 1, 1, [&](Value i) {
     Ptr cut = c.atScaled(cuts, i, kSlot), entry = c.atScaled(table, i, 3 * kSlot);
     Value from = c.load(c.i64, cut, kSlot), to = c.load(c.i64, cut.plus(kSlot), kSlot);
-    auto holds = [&](Value low, Value high) {
-      return c.lessUnsigned(c.sub(from, low), c.sub(high, low));
-    };
+    auto holds = [&](Value low, Value high) { return c.lessUnsigned(c.sub(from, low), c.sub(high, low)); };
     Value visited = c.boolean(false), full = c.boolean(false);
     for (const Run &run : all) {
       visited = c.ori(visited, holds(run.low, run.high));
@@ -153,9 +151,12 @@ LogicalResult Lowering::lowerStreamBody(tile::StreamOp op, Value index, ArrayRef
   return finishCarry(yield, SmallVector<Value>(yield.getValues()), carried);
 }
 
-// Yielded values to the memory of the carried ones. Values that stand in another carried value's memory are saved first.
+// Yielded values to the memory of the carried ones. Values that stand in another carried value's memory are saved
+// first.
 LogicalResult Lowering::finishCarry(Operation *yield, ArrayRef<Value> values, ArrayRef<TileValue> carried) {
-  auto same = [](const Panels &a, const Panels &b) { return a.base.base == b.base.base && a.base.offset == b.base.offset; };
+  auto same = [](const Panels &a, const Panels &b) {
+    return a.base.base == b.base.base && a.base.offset == b.base.offset;
+  };
   SmallVector<std::pair<Panels, Panels>> moves;
   for (auto [i, value] : llvm::enumerate(values)) {
     if (carried[i].top) {

@@ -23,7 +23,7 @@ FailureOr<Values> Lowering::forStrips(const TileValue &value, int64_t cols, int6
     Strips strips{panel, first, std::vector<Values>(columns)};
     for (int64_t i = 0; i < columns; ++i)
       for (int64_t p = 0; p < panels; ++p)
-        strips.at[i].push_back(isDot          ? c.zero()
+        strips.at[i].push_back(isDot         ? c.zero()
                                : value.splat ? c.strip(*value.splat)
                                              : c.loadStrip(stripAt(*source, panel + p, first, i)));
     if (isDot)
@@ -36,8 +36,8 @@ FailureOr<Values> Lowering::forStrips(const TileValue &value, int64_t cols, int6
     return succeeded(next) ? *next : Values(carried);
   };
   int64_t whole = cols / step * step;
-  Values state = c.loop(0, whole, step, inits,
-                        [&](Value first, ValueRange carried) { return block(first, step, carried); });
+  Values state =
+      c.loop(0, whole, step, inits, [&](Value first, ValueRange carried) { return block(first, step, carried); });
   if (whole != cols)
     state = block(c.int64(whole), cols - whole, state);
   if (!ok)
@@ -47,13 +47,13 @@ FailureOr<Values> Lowering::forStrips(const TileValue &value, int64_t cols, int6
 
 LogicalResult Lowering::materialise(TileValue &value, const Panels &to) {
   return forPanelGroups(to.count(), [&](int64_t panel, int64_t panels) {
-    return LogicalResult(forStrips(value, to.cols, panel, panels, {},
-                                   [&](Strips &strips, ValueRange) -> FailureOr<Values> {
-                                     for (auto [i, column] : llvm::enumerate(strips.at))
-                                       for (auto [p, strip] : llvm::enumerate(column))
-                                         c.storeStrip(strip, stripAt(to, panel + p, strips.column, i));
-                                     return Values();
-                                   }));
+    return LogicalResult(
+        forStrips(value, to.cols, panel, panels, {}, [&](Strips &strips, ValueRange) -> FailureOr<Values> {
+          for (auto [i, column] : llvm::enumerate(strips.at))
+            for (auto [p, strip] : llvm::enumerate(column))
+              c.storeStrip(strip, stripAt(to, panel + p, strips.column, i));
+          return Values();
+        }));
   });
 }
 

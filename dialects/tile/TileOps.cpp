@@ -27,8 +27,8 @@ ParseResult LoopOp::parse(OpAsmParser &parser, OperationState &state) {
   Type index = parser.getBuilder().getIndexType();
   variable.type = index;
   if (parser.parseArgument(variable) || parser.parseKeyword("to") || parser.parseOperand(count) ||
-      parser.resolveOperand(count, index, state.operands) ||
-      parser.parseRegion(*state.addRegion(), variable) || parser.parseOptionalAttrDict(state.attributes))
+      parser.resolveOperand(count, index, state.operands) || parser.parseRegion(*state.addRegion(), variable) ||
+      parser.parseOptionalAttrDict(state.attributes))
     return failure();
   return success();
 }
@@ -113,8 +113,8 @@ ParseResult CoverOp::parse(OpAsmParser &parser, OperationState &state) {
 void CoverOp::print(OpAsmPrinter &printer) {
   printer << " ";
   llvm::interleaveComma(llvm::seq<size_t>(0, getLo().size()), printer, [&](size_t i) {
-    printer << "hull(" << getLo()[i] << " to " << getHi()[i] << ") full(" << getFullLo()[i] << " to "
-            << getFullHi()[i] << ")";
+    printer << "hull(" << getLo()[i] << " to " << getHi()[i] << ") full(" << getFullLo()[i] << " to " << getFullHi()[i]
+            << ")";
   });
   printer.printOptionalAttrDict((*this)->getAttrs(), {"operandSegmentSizes"});
 }

@@ -20,7 +20,8 @@ static bool mayStandInKernel(Operation *op) {
   if (dialect != SattnTileDialect::getDialectNamespace())
     return llvm::is_contained({"affine.apply", "affine.min", "affine.max", "scf.if", "scf.for", "scf.yield"},
                               op->getName().getStringRef());
-  return !isa<ProgramOp, KernelOp, PlanOp, DimOp, ParamOp, RoleOp, ResultOp, OffsetsOp, WorkspaceOp, LaunchOp, LoopOp>(op);
+  return !isa<ProgramOp, KernelOp, PlanOp, DimOp, ParamOp, RoleOp, ResultOp, OffsetsOp, WorkspaceOp, LaunchOp, LoopOp>(
+      op);
 }
 
 static LogicalResult verifyBoundary(KernelOp kernel) {
@@ -113,7 +114,8 @@ static LogicalResult verifyLinear(KernelOp kernel) {
       return verifyYielded(op, body, stream.getCarried(), body->getTerminator()->getOperands());
     }
     if (auto loop = dyn_cast<LoopLikeOpInterface>(op))
-      return verifyYielded(op, loop.getLoopRegions().front()->empty() ? nullptr : &loop.getLoopRegions().front()->front(),
+      return verifyYielded(op,
+                           loop.getLoopRegions().front()->empty() ? nullptr : &loop.getLoopRegions().front()->front(),
                            loop.getRegionIterArgs(), loop.getYieldedValues());
     return success();
   });

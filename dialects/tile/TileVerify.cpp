@@ -50,8 +50,8 @@ LogicalResult StreamInverseOp::verifyRegions() {
     return emitOpError("expected a positive number of members, but got ") << members;
   Block &body = getBody().front();
   auto ids = TileType::get(getContext(), ArrayRef<int64_t>{members}, IntegerType::get(getContext(), 32));
-  if (body.getNumArguments() != 3 || !body.getArgument(0).getType().isIndex() ||
-      body.getArgument(1).getType() != ids || body.getArgument(2).getType() != ids)
+  if (body.getNumArguments() != 3 || !body.getArgument(0).getType().isIndex() || body.getArgument(1).getType() != ids ||
+      body.getArgument(2).getType() != ids)
     return emitOpError("expected the unit, ") << ids << " positions and slots as arguments";
   if (body.getTerminator()->getNumOperands() != 0)
     return emitOpError("expected a yield without values: a stream over an inverse carries nothing");
@@ -70,7 +70,8 @@ LogicalResult SliceOp::verify() {
   if (column < 0 || column + view.getInner() > arg.getInner())
     return emitOpError("columns ") << column << " to " << column + view.getInner() << " are outside an inner extent of "
                                    << arg.getInner();
-  if (static_cast<bool>(getEvery()) != static_cast<bool>(getFrom()) || (getEvery() && static_cast<int64_t>(*getEvery()) < 1))
+  if (static_cast<bool>(getEvery()) != static_cast<bool>(getFrom()) ||
+      (getEvery() && static_cast<int64_t>(*getEvery()) < 1))
     return emitOpError("expected a positive 'every' with its 'from'");
   if (getEvery() && view.getLayout())
     return emitOpError("a prepared operand is sliced with all its positions");
@@ -112,8 +113,8 @@ static LogicalResult verifyTransfer(Operation *op, TileType tile, ViewType view,
     return op->emitOpError("expected ") << positions << " positions of " << view.getGroup()
                                         << " heads, but the tile has " << tile.getRows() << " rows";
   if (view.getLayout() && tile.getRows() % view.getLayout().getBlock() != 0)
-    return op->emitOpError("expected whole blocks of ") << view.getLayout().getBlock() << " rows, but the tile has "
-                                                        << tile.getRows();
+    return op->emitOpError("expected whole blocks of ")
+           << view.getLayout().getBlock() << " rows, but the tile has " << tile.getRows();
   return verifyElements(op, tile, view);
 }
 
@@ -152,8 +153,9 @@ LogicalResult GatherAtOp::verify() {
   if (slots.getRows() != ids.getRows())
     return emitOpError("expected one slot for each of the ") << ids.getRows() << " ids, but got " << slots.getRows();
   if (!tile.isVector() || tile.getRows() % (ids.getRows() * view.getGroup()) != 0)
-    return emitOpError("expected a tile of ") << ids.getRows() * view.getGroup() << " numbers, one for each listed row, or "
-                                                                                   "a multiple of that";
+    return emitOpError("expected a tile of ") << ids.getRows() * view.getGroup()
+                                              << " numbers, one for each listed row, or "
+                                                 "a multiple of that";
   return verifyElements(*this, tile, view);
 }
 
@@ -189,10 +191,11 @@ LogicalResult DotOp::verify() {
   bool nt = getKind() == "nt";
   int64_t inner = nt ? b.getCols() : b.getRows(), cols = nt ? b.getRows() : b.getCols();
   if (a.getCols() != inner || result.getRows() != a.getRows() || result.getCols() != cols)
-    return emitOpError("extents do not fit: ") << a << " " << getKind() << " " << b << " gives " << a.getRows() << "x"
-                                               << cols << ", not " << result;
+    return emitOpError("extents do not fit: ")
+           << a << " " << getKind() << " " << b << " gives " << a.getRows() << "x" << cols << ", not " << result;
   if (!result.getElementType().isF32() || !isa<FloatType>(a.getElementType()) || !isa<FloatType>(b.getElementType()))
-    return emitOpError("expected a float32 sum of products of floats, but got ") << a << " and " << b << " to " << result;
+    return emitOpError("expected a float32 sum of products of floats, but got ")
+           << a << " and " << b << " to " << result;
   if (getAcc() && getAcc().getType() != result)
     return emitOpError("expected an accumulator of the result's type");
   if (getScale() && (!getAcc() || !isVectorOf(getScale().getType(), a.getRows(), result.getElementType())))
@@ -258,8 +261,8 @@ LogicalResult MaskOp::verify() {
     if (failed(verifyIds(*this, "ids", ids.getType())))
       return failure();
     if (tile.getRows() % ids.getType().getRows() != 0)
-      return emitOpError("expected the number of ids (") << ids.getType().getRows() << ") to divide the rows ("
-                                                         << tile.getRows() << ")";
+      return emitOpError("expected the number of ids (")
+             << ids.getType().getRows() << ") to divide the rows (" << tile.getRows() << ")";
   }
   if (failed(verifyRowMap(*this, getRowMap())))
     return failure();

@@ -25,8 +25,8 @@ SATTN_API const char *sattn_compiler_build(void);
 /* Makes this compiler the compile hook of `context` (sattn_set_compile_hook). */
 SATTN_API sattn_status sattn_compiler_install(sattn_context *context);
 
-/* The stages, in order: "0-pattern" (parsed, verified and proven), "1-fused" (specialised and normalised), "2-tile" (the
- * tile program), "3-cpu.ll" (LLVM IR), "4-cpu.s" (assembly), "5-artefact". */
+/* The stages, in order: "0-pattern" (parsed, verified and proven), "1-fused" (specialised and normalised), "2-tile"
+ * (the tile program), "3-cpu.ll" (LLVM IR), "4-cpu.s" (assembly), "5-artefact". */
 typedef struct sattn_compile_options {
   size_t struct_size;
   const char *file_name;      /* what messages call the text; default "pattern" */
@@ -36,18 +36,18 @@ typedef struct sattn_compile_options {
   const char *override_text;
 } sattn_compile_options;
 
-/* Compiles spec->pattern for spec->bind and spec->target to artefact bytes (docs/artefact.md), or to the text of a stage.
- * `target` NULL or "cpu" means the level of this machine; code for higher levels is made, too. `options` may be NULL.
- * On SATTN_OK *bytes holds *size bytes, and *text (may be NULL) the warnings, or NULL. Otherwise *text holds the errors
- * as lines for people, "window.mlir:4:10: error: ...", with the source line and a caret. Takes 0.1 to 0.5 s. */
-SATTN_API sattn_status sattn_compiler_compile(const sattn_spec *spec, const sattn_compile_options *options, void **bytes,
-                                              size_t *size, char **text);
+/* Compiles spec->pattern for spec->bind and spec->target to artefact bytes (docs/artefact.md), or to the text of a
+ * stage. `target` NULL or "cpu" means the level of this machine; code for higher levels is made, too. `options` may be
+ * NULL. On SATTN_OK *bytes holds *size bytes, and *text (may be NULL) the warnings, or NULL. Otherwise *text holds the
+ * errors as lines for people, "window.mlir:4:10: error: ...", with the source line and a caret. Takes 0.1 to 0.5 s. */
+SATTN_API sattn_status sattn_compiler_compile(const sattn_spec *spec, const sattn_compile_options *options,
+                                              void **bytes, size_t *size, char **text);
 
 /* Parses, verifies and proves a pattern and describes it as JSON: name, lines, roles with their axes, params with type,
  * default and whether they are static, results, and the verdict on causality. `bind` (may be NULL) gives static params
  * whose block lengths the axes should show. On failure *text holds the errors. A few milliseconds. */
-SATTN_API sattn_status sattn_compiler_describe(const char *pattern, size_t size, const char *file_name, const char *bind,
-                                               char **json, char **text);
+SATTN_API sattn_status sattn_compiler_describe(const char *pattern, size_t size, const char *file_name,
+                                               const char *bind, char **json, char **text);
 
 #ifdef __cplusplus
 }

@@ -51,8 +51,8 @@ double invertedCycles(const TargetInfo &target, const SelectedShape &shape, int6
   double sharing = static_cast<double>(chunk) * share / visited;
   // The last group of a block's rows is not full: a target that can run parts of a tile wastes a quarter of it.
   double executed = sharing + static_cast<double>(membersOf(target, shape.heads)) / 4;
-  double compute = cyclesPerKey(target, shape.features, shape.valueFeatures) * static_cast<double>(shape.block) *
-                   executed / sharing;
+  double compute =
+      cyclesPerKey(target, shape.features, shape.valueFeatures) * static_cast<double>(shape.block) * executed / sharing;
   // Queries, statistics and accumulator in, statistics and accumulator out.
   double state = 4.0 * static_cast<double>(shape.features + 2 * shape.valueFeatures + 4);
   bool fits = chunk * stateBytes(shape) <= target.largeBytes;

@@ -14,9 +14,9 @@ namespace sattn::cost {
 
 /// Attention over lists of blocks.
 struct SelectedShape {
-  int64_t block = 64;  ///< keys of a block
-  int64_t slots = 1;   ///< blocks of a list
-  int64_t heads = 1;   ///< query heads that share a list and its keys
+  int64_t block = 64; ///< keys of a block
+  int64_t slots = 1;  ///< blocks of a list
+  int64_t heads = 1;  ///< query heads that share a list and its keys
   int64_t features = 64, valueFeatures = 64;
   int64_t keys = 16384; ///< length at which the estimate is made
 };

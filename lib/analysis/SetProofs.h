@@ -23,8 +23,8 @@ inline constexpr unsigned kMaxChecks = 300;
 
 struct SetAnswer {
   enum Kind { Empty, Found, Unknown } kind;
-  SetPoint point;     // if Found: with the smallest row, then the smallest key, defaults preferred
-  std::string reason; // if Unknown
+  SetPoint point;      // if Found: with the smallest row, then the smallest key, defaults preferred
+  std::string reason;  // if Unknown
   unsigned checks = 0; // emptiness checks that it took, at most kMaxChecks: what a question costs, on any machine
 };
 

@@ -40,10 +40,12 @@ static sattn_status readOptions(const sattn_compile_options &options, CompileReq
   if (options.dump_dir)
     request.dumpDir = options.dump_dir;
   if (!readStage(options.stop_after, request.stopAfter))
-    return refuse(text, "[SA0253] unknown stage in 'stop_after': stages are 0-pattern, 1-fused, 2-tile, 3-cpu.ll, 4-cpu.s, "
-                        "5-artefact");
+    return refuse(text,
+                  "[SA0253] unknown stage in 'stop_after': stages are 0-pattern, 1-fused, 2-tile, 3-cpu.ll, 4-cpu.s, "
+                  "5-artefact");
   if (!readStage(options.override_stage, request.overrideStage, Stage::Assembly))
-    return refuse(text, "[SA0254] stage in 'override_stage' cannot be overridden: 1-fused, 2-tile, 3-cpu.ll and 4-cpu.s can");
+    return refuse(text,
+                  "[SA0254] stage in 'override_stage' cannot be overridden: 1-fused, 2-tile, 3-cpu.ll and 4-cpu.s can");
   if (request.overrideStage && !options.override_text)
     return refuse(text, "[SA0255] 'override_stage' is given without 'override_text'");
   if (request.overrideStage)
@@ -85,8 +87,8 @@ sattn_status sattn_compiler_compile(const sattn_spec *spec, const sattn_compile_
   return SATTN_OK;
 }
 
-sattn_status sattn_compiler_describe(const char *pattern, size_t size, const char *file_name, const char *bind, char **json,
-                                     char **text) {
+sattn_status sattn_compiler_describe(const char *pattern, size_t size, const char *file_name, const char *bind,
+                                     char **json, char **text) {
   if (text)
     *text = nullptr;
   if (!pattern || !json)

@@ -17,14 +17,14 @@ llvm::StringRef stageName(Stage stage);
 std::optional<Stage> parseStage(llvm::StringRef name);
 
 struct CompileRequest {
-  std::string text;               ///< one sattn.pattern, or one sattn_tile.program, which enters at stage Tile
+  std::string text; ///< one sattn.pattern, or one sattn_tile.program, which enters at stage Tile
   std::string fileName = "pattern";
   std::string bind;               ///< docs/artefact.md, section 4; any order
   std::string target;             ///< "" and "cpu": the level of this machine
   std::optional<Stage> stopAfter; ///< give the text of this stage
   std::string dumpDir;            ///< write each stage's text into this directory; "" for none
   std::optional<Stage> overrideStage;
-  std::string overrideText;       ///< takes the place of what overrideStage made
+  std::string overrideText; ///< takes the place of what overrideStage made
   /// Called with the pass manager of each stage before it runs: the tools install instrumentation.
   std::function<void(mlir::PassManager &)> configure;
 };

@@ -94,7 +94,8 @@ private:
 
   // condition ? a : b is b + condition * (a - b)
   std::optional<Form> chosen(arith::SelectOp op) {
-    std::optional<Form> condition = formOf(op.getCondition()), a = formOf(op.getTrueValue()), b = formOf(op.getFalseValue());
+    std::optional<Form> condition = formOf(op.getCondition()), a = formOf(op.getTrueValue()),
+                        b = formOf(op.getFalseValue());
     if (!condition || !a || !b)
       return std::nullopt;
     if (b->json.getAsArray())
@@ -159,7 +160,8 @@ public:
 private:
   // A loop from any start with any step counts its turns: its variable is start + step * turn.
   void enter(scf::ForOp loop) {
-    std::optional<int64_t> low = mlir::getConstantIntValue(loop.getLowerBound()), step = mlir::getConstantIntValue(loop.getStep());
+    std::optional<int64_t> low = mlir::getConstantIntValue(loop.getLowerBound()),
+                           step = mlir::getConstantIntValue(loop.getStep());
     std::optional<Json> high = scalars.of(loop.getUpperBound());
     if (low != 0 || step != 1 || !high)
       return; // its variable stays unknown
@@ -240,8 +242,9 @@ private:
     } else {
       fields["slots"] = cast<ArgType>(slice.getArg().getType()).getInner();
       std::optional<Json> units = scalar(invert.getUnits(), fields), first = scalar(invert.getPosition(), fields);
-      std::optional<Json> limit = slice.getLimit() ? scalar(slice.getLimit(), fields)
-                                                   : std::optional<Json>(scalars.argument(slice.getArg()) + ".positions");
+      std::optional<Json> limit = slice.getLimit()
+                                      ? scalar(slice.getLimit(), fields)
+                                      : std::optional<Json>(scalars.argument(slice.getArg()) + ".positions");
       if (units && first && limit) {
         fields["units"] = std::move(*units);
         fields["rows"] = expression("min", static_cast<int64_t>(invert.getCount()),

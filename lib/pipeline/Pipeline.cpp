@@ -11,15 +11,15 @@
 #include "lib/support/DiagnosticLog.h"
 #include "lib/transforms/Passes.h"
 #include "lib/transforms/TargetText.h"
+#include "runtime/ArtefactWriter.h"
+#include "runtime/Isa.h"
+#include "runtime/Key.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "runtime/ArtefactWriter.h"
-#include "runtime/Isa.h"
-#include "runtime/Key.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/thread.h"
@@ -46,7 +46,8 @@ static const mlir::DialectRegistry &registry() {
     mlir::DialectRegistry made;
     registerPatternDialect(made);
     registerTileDialect(made);
-    made.insert<mlir::affine::AffineDialect, mlir::arith::ArithDialect, mlir::math::MathDialect, mlir::scf::SCFDialect>();
+    made.insert<mlir::affine::AffineDialect, mlir::arith::ArithDialect, mlir::math::MathDialect,
+                mlir::scf::SCFDialect>();
     return made;
   }();
   return shared;
@@ -91,7 +92,8 @@ private:
       if (failed(passes([&](mlir::PassManager &manager) { buildFusedPipeline(manager, bind); })) ||
           failed(reached(Stage::Fused)) || done)
         return success(done);
-      if (failed(passes([&](mlir::PassManager &manager) { buildTilePasses(manager, targetText(cpu::targetInfo(isa))); })))
+      if (failed(
+              passes([&](mlir::PassManager &manager) { buildTilePasses(manager, targetText(cpu::targetInfo(isa))); })))
         return failure();
     }
     if (failed(reached(Stage::Tile)) || done)
@@ -101,7 +103,8 @@ private:
 
   // Target and bind of the request, as the key has them.
   LogicalResult resolve() {
-    std::string name = request.target.empty() || request.target == "cpu" ? rt::targetName(rt::detectIsa()) : request.target;
+    std::string name =
+        request.target.empty() || request.target == "cpu" ? rt::targetName(rt::detectIsa()) : request.target;
     FailureOr<cpu::Isa> level = cpu::parseTarget(name);
     if (failed(level))
       return fail("[SA0251] unknown target '" + Twine(request.target) +
@@ -125,12 +128,12 @@ private:
   }
 
   LogicalResult holdsPattern() {
-    return module->getOps<PatternOp>().empty() ? fail("[SA0250] expected one sattn.pattern in the text, but got a program")
-                                               : success();
+    return module->getOps<PatternOp>().empty()
+               ? fail("[SA0250] expected one sattn.pattern in the text, but got a program")
+               : success();
   }
 
-  template <typename Build>
-  LogicalResult passes(Build build, StringRef name = "passes") {
+  template <typename Build> LogicalResult passes(Build build, StringRef name = "passes") {
     Timer timer(result, name);
     mlir::PassManager manager(&context);
     build(manager);

@@ -52,13 +52,20 @@ StringRef sattn::planOperator(Operation *op) {
       .Case([](arith::OrIOp) { return "or"; })
       .Case([](arith::CmpIOp compare) -> StringRef {
         switch (compare.getPredicate()) {
-        case arith::CmpIPredicate::eq: return "==";
-        case arith::CmpIPredicate::ne: return "!=";
-        case arith::CmpIPredicate::slt: return "<";
-        case arith::CmpIPredicate::sle: return "<=";
-        case arith::CmpIPredicate::sgt: return ">";
-        case arith::CmpIPredicate::sge: return ">=";
-        default: return "";
+        case arith::CmpIPredicate::eq:
+          return "==";
+        case arith::CmpIPredicate::ne:
+          return "!=";
+        case arith::CmpIPredicate::slt:
+          return "<";
+        case arith::CmpIPredicate::sle:
+          return "<=";
+        case arith::CmpIPredicate::sgt:
+          return ">";
+        case arith::CmpIPredicate::sge:
+          return ">=";
+        default:
+          return "";
         }
       })
       .Default([](Operation *) { return ""; });
@@ -79,7 +86,8 @@ LogicalResult PlanExpressions::visitArith(Operation *op) {
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     if (auto number = dyn_cast<mlir::IntegerAttr>(constant.getValue())) {
       // true is 1, not the -1 of a signed bit
-      int64_t value = number.getType().isInteger(1) ? number.getValue().getZExtValue() : number.getValue().getSExtValue();
+      int64_t value =
+          number.getType().isInteger(1) ? number.getValue().getZExtValue() : number.getValue().getSExtValue();
       values.try_emplace(constant.getResult(), value);
       sizes[constant.getResult()] = 1;
       return success();

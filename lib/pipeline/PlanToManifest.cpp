@@ -202,7 +202,8 @@ LogicalResult ManifestWriter::readInterface() {
       if (isRoleAxis(axis) || !blocks)
         continue;
       if (llvm::none_of(axisSizes, [&](const Item &item) { return item.name == axis; }))
-        axisSizes.push_back({axis, result.ragged || blocks->positions == "t" ? allBlocks(*blocks) : completeBlocks(*blocks)});
+        axisSizes.push_back(
+            {axis, result.ragged || blocks->positions == "t" ? allBlocks(*blocks) : completeBlocks(*blocks)});
     }
   return success();
 }
@@ -305,7 +306,8 @@ void ManifestWriter::writeWorkspaces() {
         continue;
       ArgShape shape = shapeOf(workspace);
       Json heads = expression("*", expressions.of(workspace.getBatch()), expressions.of(workspace.getHeads()));
-      Json bytes = expression("*", expression("*", std::move(heads), positionsOf(workspace)), shape.inner * shape.bytes);
+      Json bytes =
+          expression("*", expression("*", std::move(heads), positionsOf(workspace)), shape.inner * shape.bytes);
       json.object([&] {
         json.attribute("name", workspace.getName());
         json.attribute("bytes", bytes);
@@ -326,7 +328,8 @@ void ManifestWriter::writeWorkspaceArg(WorkspaceOp workspace) {
   json.attribute("strides", llvm::json::Array{expression("*", heads, head), inner, head});
 }
 
-// Kernels take views, offsets, index and float values; PlanExpressions has refused arithmetic on anything but the third.
+// Kernels take views, offsets, index and float values; PlanExpressions has refused arithmetic on anything but the
+// third.
 void ManifestWriter::writeArg(Value value) {
   Operation *made = value.getDefiningOp();
   json.object([&] {

@@ -33,8 +33,8 @@ struct ManifestFacts {
 
 /// The manifest of `program`, one line of JSON; byte-equal for equal input. The program's attributes `roles`,
 /// `results`, `params` and (optional) `requires` hold the fields that the manifest has under these names; `explain`
-/// (optional) goes into the manifest's `explain`. An op of the plan that has no form in a manifest is a diagnostic at the
-/// op.
+/// (optional) goes into the manifest's `explain`. An op of the plan that has no form in a manifest is a diagnostic at
+/// the op.
 FailureOr<std::string> planToManifest(tile::ProgramOp program, const ManifestFacts &facts);
 
 } // namespace sattn

@@ -6,7 +6,8 @@ using namespace tile;
 
 int64_t View::place(int64_t position, int64_t g) const {
   const Memory &memory = *of.memory;
-  int64_t b = of.hasBatch ? batch : 0, head = of.hasHeads ? firstHead + g : 0, p = of.hasPositions ? from + every * position : 0;
+  int64_t b = of.hasBatch ? batch : 0, head = of.hasHeads ? firstHead + g : 0,
+          p = of.hasPositions ? from + every * position : 0;
   if ((of.hasPositions && position < 0) || b < 0 || b >= memory.batch || head < 0 || head >= memory.heads || p < 0 ||
       p >= std::min(limit, memory.positions))
     return -1;

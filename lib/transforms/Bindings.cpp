@@ -54,9 +54,7 @@ mlir::FloatType parseDtype(MLIRContext *context, StringRef word) {
   return {};
 }
 
-StringRef dtypeName(Type type) {
-  return type.isF32() ? "f32" : type.isF16() ? "f16" : type.isBF16() ? "bf16" : "i32";
-}
+StringRef dtypeName(Type type) { return type.isF32() ? "f32" : type.isF16() ? "f16" : type.isBF16() ? "bf16" : "i32"; }
 
 std::optional<int64_t> BoundPattern::integer(StringRef name) const {
   if (auto value = bind ? dyn_cast_or_null<mlir::IntegerAttr>(bind.get(name)) : mlir::IntegerAttr())

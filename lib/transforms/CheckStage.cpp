@@ -1,5 +1,5 @@
-// sattn-check-stage: what a module may hold at the end of a stage. See Passes.td. Each check walks the ops once and asks
-// for kinds and attributes only, so that it costs nothing beside the passes that it guards.
+// sattn-check-stage: what a module may hold at the end of a stage. See Passes.td. Each check walks the ops once and
+// asks for kinds and attributes only, so that it costs nothing beside the passes that it guards.
 #include "dialects/tile/Tile.h"
 #include "lib/transforms/Passes.h"
 #include "lib/transforms/TargetText.h"
@@ -27,9 +27,9 @@ public:
       auto pattern = dyn_cast<PatternOp>(op);
       auto program = dyn_cast<tile::ProgramOp>(op);
       if (stage == CheckedStage::Tile ? !program : !pattern)
-        return op.emitError() << "[SA0230] '" << op.getName() << "' may not stand in a module at stage '" << nameOf(stage)
-                              << "': it holds " << (stage == CheckedStage::Tile ? "sattn_tile.program" : "sattn.pattern")
-                              << " alone";
+        return op.emitError() << "[SA0230] '" << op.getName() << "' may not stand in a module at stage '"
+                              << nameOf(stage) << "': it holds "
+                              << (stage == CheckedStage::Tile ? "sattn_tile.program" : "sattn.pattern") << " alone";
       if (failed(pattern ? check(pattern) : check(program)))
         return failure();
     }

@@ -71,7 +71,8 @@ private:
       if (!accumulate)
         continue;
       auto made = accumulate.getSet().getDefiningOp<SetOp>();
-      if (!made || !made.getTables().empty() || made.getFormula().getRow().isBlocks() || made.getFormula().getKey().isBlocks())
+      if (!made || !made.getTables().empty() || made.getFormula().getRow().isBlocks() ||
+          made.getFormula().getKey().isBlocks())
         return {};
       std::string error;
       auto set = specialiseSet(made.getFormula(), SetBindings(), error);
@@ -167,8 +168,7 @@ private:
     const Facts &selected = facts.of(select.getResult());
     shape.block = literalInt(selected.key.getLen()).value_or(1);
     shape.slots = literalInt(select.getTop().value_or(ExprAttr())).value_or(1);
-    shape.heads =
-        heads.shared({selected.head, facts.of(score.getK()).headAxis(), facts.of(op.getV()).headAxis()});
+    shape.heads = heads.shared({selected.head, facts.of(score.getK()).headAxis(), facts.of(op.getV()).headAxis()});
     if (selected.row.isBlocks())
       chooseListed(op, select, shape);
     else
@@ -181,11 +181,12 @@ private:
     double perKey = cost::cyclesPerKey(target, shape.features, shape.valueFeatures);
     std::string classes;
     if (!congruence.isTrivial())
-      classes = "rows and keys of one residue modulo " + std::to_string(congruence.modulus) + " are a class of their own; ";
+      classes =
+          "rows and keys of one residue modulo " + std::to_string(congruence.modulus) + " are a class of their own; ";
     Choice choice{"range", target.rowTile,
-                  "the set is a formula: " + classes + std::to_string(target.rowTile) + " rows of one head stream tiles of " +
-                      std::to_string(target.keyTile) + " keys over its cover; " + cyclesText(100 * perKey) +
-                      " cycles for a row and 100 keys"};
+                  "the set is a formula: " + classes + std::to_string(target.rowTile) +
+                      " rows of one head stream tiles of " + std::to_string(target.keyTile) + " keys over its cover; " +
+                      cyclesText(100 * perKey) + " cycles for a row and 100 keys"};
     if (!congruence.isTrivial())
       choice.numbers = {{"every", congruence.modulus}, {"shift", congruence.shift}};
     choice.refused.push_back({"masked", cost::maskedCycles(target, shape),
@@ -197,8 +198,8 @@ private:
     choice.refused.push_back({"gathered", cost::gatheredCycles(target, shape),
                               "each row would load the blocks of its own list, used by " + std::to_string(shape.heads) +
                                   (shape.heads == 1 ? " head" : " heads") + " only"});
-    choice.refused.push_back(
-        {"masked", cost::maskedCycles(target, shape), "every key up to the row would be computed, unselected ones masked"});
+    choice.refused.push_back({"masked", cost::maskedCycles(target, shape),
+                              "every key up to the row would be computed, unselected ones masked"});
     choice.breakEven = cost::breakEvenKeys(target, shape, chunk);
   }
 
@@ -222,8 +223,9 @@ private:
     // A pass over all keys, one block after the other, leaves a partial result for each row and chosen block.
     int64_t bytes = 2 * shape.slots * 4 * (shape.valueFeatures + 2);
     choice.refused.push_back({"key_stationary", -1,
-                              "a row's " + std::to_string(shape.slots) + " partial results would be written, read and merged: " +
-                                  std::to_string(bytes) + " bytes for a row"});
+                              "a row's " + std::to_string(shape.slots) +
+                                  " partial results would be written, read and merged: " + std::to_string(bytes) +
+                                  " bytes for a row"});
     annotate(op, choice);
   }
 

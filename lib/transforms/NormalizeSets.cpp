@@ -126,8 +126,9 @@ private:
     Terms result = a;
     for (const Term &term : b) {
       if (term.selection)
-        return refuse(op, "a set minus a selection is not compiled yet: subtract from the selection instead, or run the "
-                          "pattern with the reference (--oracle)");
+        return refuse(op,
+                      "a set minus a selection is not compiled yet: subtract from the selection instead, or run the "
+                      "pattern with the reference (--oracle)");
       auto rest = complement(op, term.residual);
       if (failed(rest))
         return failure();
@@ -169,9 +170,8 @@ private:
       } else if (!from.sameBlocks(to)) {
         return notJoined(op, "they are over '" + toText(from) + "' and '" + toText(to) + "'");
       }
-      condition = substituteNames(condition, [&, from = from](StringRef text) {
-        return text == from.getName() ? name : ExprAttr();
-      });
+      condition = substituteNames(
+          condition, [&, from = from](StringRef text) { return text == from.getName() ? name : ExprAttr(); });
     }
     return condition;
   }
@@ -205,8 +205,8 @@ private:
       return term.selection ? term.selection : residual;
     Value &known = cut[{term.selection, term.residual}];
     if (!known)
-      known = IntersectOp::create(builder, loc, SetType::get(context), ValueRange{term.selection, residual})
-                  .getResult();
+      known =
+          IntersectOp::create(builder, loc, SetType::get(context), ValueRange{term.selection, residual}).getResult();
     return known;
   }
 

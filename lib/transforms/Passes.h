@@ -22,11 +22,11 @@ enum class CheckedStage { Pattern, Fused, Planned, Tile };
 void buildProofs(mlir::OpPassManager &manager, StringRef bind = "");
 /// From an author's pattern to a specialised one with normal sets; `bind` as in docs/artefact.md, section 4.
 void buildFusedPipeline(mlir::OpPassManager &manager, StringRef bind);
-/// From a module with one specialised pattern to a module with one sattn_tile.program, canonicalised; `target` is the text
-/// of a TargetInfo (TargetText.h).
+/// From a module with one specialised pattern to a module with one sattn_tile.program, canonicalised; `target` is the
+/// text of a TargetInfo (TargetText.h).
 void buildTilePasses(mlir::OpPassManager &manager, StringRef target);
-/// Both: from a module with one sattn.pattern to a module with one sattn_tile.program, canonicalised. Diagnostics stand at the
-/// ops of the pattern.
+/// Both: from a module with one sattn.pattern to a module with one sattn_tile.program, canonicalised. Diagnostics stand
+/// at the ops of the pattern.
 void buildTilePipeline(mlir::OpPassManager &manager, const TargetInfo &target, StringRef bind);
 /// Offers buildTilePipeline as `--sattn-tile-pipeline=bind=...`.
 void registerTilePipeline();

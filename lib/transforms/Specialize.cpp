@@ -293,8 +293,9 @@ private:
     // Lengths are numbers over static params, which are literals by now.
     int64_t length = literalInt(len).value_or(0), step = literalInt(stride).value_or(0);
     if (step < 1 || length < 1)
-      return refuse(op, "blocks(" + Twine(length) + ", " + Twine(step) + ") are empty: lengths and strides are at "
-                                                                          "least 1");
+      return refuse(op, "blocks(" + Twine(length) + ", " + Twine(step) +
+                            ") are empty: lengths and strides are at "
+                            "least 1");
     if (step > length)
       return refuse(op, "blocks(" + Twine(length) + ", " + Twine(step) +
                             ") leave gaps: the stride must not exceed the length");
@@ -359,8 +360,8 @@ private:
     if (failed(row) || failed(key))
       return failure();
     std::string error;
-    auto result = canonicalKeySet(context, *row, *key, expandEnds(binder.substitute(set.getCondition()), *row, *key),
-                                  error);
+    auto result =
+        canonicalKeySet(context, *row, *key, expandEnds(binder.substitute(set.getCondition()), *row, *key), error);
     if (failed(result))
       return refuse(op, "set cannot be specialised: " + withoutNumber(error));
     return *result;
@@ -420,8 +421,8 @@ private:
     ExprAttr stride = op.getStrideAttr() ? op.getStrideAttr() : op.getLen();
     if (failed(blockLengths(op, op.getLen(), stride)))
       return failure();
-    bool plain = llvm::is_contained({SummaryKind::Mean, SummaryKind::Sum, SummaryKind::Min, SummaryKind::Max},
-                                    op.getHow());
+    bool plain =
+        llvm::is_contained({SummaryKind::Mean, SummaryKind::Sum, SummaryKind::Min, SummaryKind::Max}, op.getHow());
     if (!plain || !op.getLen().isInt(1))
       return success();
     op.replaceAllUsesWith(op.getX());

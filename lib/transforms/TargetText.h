@@ -6,8 +6,8 @@
 
 namespace sattn {
 
-/// Overwrites the fields that `text` names. Layouts are `rows:WIDTH`, `cols:WIDTH` or `none`. Fails with `error` set for
-/// unknown fields and values that are no numbers.
+/// Overwrites the fields that `text` names. Layouts are `rows:WIDTH`, `cols:WIDTH` or `none`. Fails with `error` set
+/// for unknown fields and values that are no numbers.
 LogicalResult parseTargetText(StringRef text, TargetInfo &info, std::string &error);
 /// Every field, so that parseTargetText gives the same target again.
 std::string targetText(const TargetInfo &info);

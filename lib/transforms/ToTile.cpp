@@ -48,7 +48,8 @@ private:
   ArrayAttr roles() {
     SmallVector<Attribute> list;
     for (auto role : context.pattern.getRoles().getAsRange<RoleAttr>())
-      list.push_back(tensor(role.getName(), role.getAxes(), context.innerSize(role.getAxes()), context.bound.dtype(role)));
+      list.push_back(
+          tensor(role.getName(), role.getAxes(), context.innerSize(role.getAxes()), context.bound.dtype(role)));
     return b.getArrayAttr(list);
   }
 
@@ -84,8 +85,7 @@ private:
     return b.getArrayAttr({b.getStringAttr(op), left, right});
   }
   Attribute requirement(Attribute check, const Twine &message) {
-    return b.getDictionaryAttr(
-        {b.getNamedAttr("check", check), b.getNamedAttr("message", b.getStringAttr(message))});
+    return b.getDictionaryAttr({b.getNamedAttr("check", check), b.getNamedAttr("message", b.getStringAttr(message))});
   }
 
   ArrayAttr requirements() {
@@ -105,8 +105,8 @@ private:
         int64_t ratio = context.ratio(axis).value_or(1);
         Attribute product = check("*", b.getStringAttr(axis.getName()), b.getI64IntegerAttr(ratio));
         list.push_back(requirement(check("==", b.getStringAttr(base.getName()), product),
-                                   "compiled for " + Twine(ratio) + " heads '" + base.getName() +
-                                       "' for each head '" + axis.getName() + "'"));
+                                   "compiled for " + Twine(ratio) + " heads '" + base.getName() + "' for each head '" +
+                                       axis.getName() + "'"));
       }
   }
 
@@ -131,9 +131,9 @@ private:
     for (const auto &[start, axis] : starts) {
       const auto &[offset, stride] = start;
       Attribute rest = check("mod", b.getStringAttr(offset + "_gcd"), b.getI64IntegerAttr(stride));
-      list.push_back(requirement(check("==", rest, b.getI64IntegerAttr(0)),
-                                 offset + " must be a multiple of " + Twine(stride) + ", where blocks '" +
-                                     toText(axis) + "' begin"));
+      list.push_back(requirement(check("==", rest, b.getI64IntegerAttr(0)), offset + " must be a multiple of " +
+                                                                                Twine(stride) + ", where blocks '" +
+                                                                                toText(axis) + "' begin"));
     }
   }
 

@@ -1,13 +1,13 @@
-// Compiled kernels compute the same bits wherever their operands and results lie: permuted and padded axes, axes that run
-// backwards, one head or batch entry for all, and strides past 2^31 elements. Numbers are right because the golden tests
-// and the oracle say so of compact tensors; here every other layout is compared with the compact one.
+// Compiled kernels compute the same bits wherever their operands and results lie: permuted and padded axes, axes that
+// run backwards, one head or batch entry for all, and strides past 2^31 elements. Numbers are right because the golden
+// tests and the oracle say so of compact tensors; here every other layout is compared with the compact one.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <sattn/compiler.h>
 #include <sattn/sattn.hpp>
 
+#include <doctest/doctest.h>
 #include <algorithm>
 #include <cstring>
-#include <doctest/doctest.h>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -227,9 +227,17 @@ TEST_CASE("one head of keys and one batch entry for all, without copies") {
           copied[1].push_back(values[t * D + i]);
         }
   const std::vector<int64_t> shape = {B, T, H, D}, shared = {0, D, 0, 1};
-  sattn::Call().input("q", {q.data(), shape}).input("k", {copied[0].data(), shape}).input("v", {copied[1].data(), shape})
-      .output("o", {expected.data(), shape}).run(kernel);
-  sattn::Call().input("q", {q.data(), shape}).input("k", {keys.data(), shape, shared})
-      .input("v", {values.data(), shape, shared}).output("o", {o.data(), shape}).run(kernel);
+  sattn::Call()
+      .input("q", {q.data(), shape})
+      .input("k", {copied[0].data(), shape})
+      .input("v", {copied[1].data(), shape})
+      .output("o", {expected.data(), shape})
+      .run(kernel);
+  sattn::Call()
+      .input("q", {q.data(), shape})
+      .input("k", {keys.data(), shape, shared})
+      .input("v", {values.data(), shape, shared})
+      .output("o", {o.data(), shape})
+      .run(kernel);
   CHECK(o == expected);
 }

@@ -141,7 +141,8 @@ TEST_CASE("positions") {
   g.call.inputs[1].tensor = &k.dl;
   g.expect("[SA0321] t=3 query rows and s=5 keys differ, and neither 'q_offset' nor 'kv_len' is given; say where the "
            "queries stand (q_offset = 2 puts them at the end)");
-  PerBatchValues two({1, 2}), three({1, 2, 3}), negative({0, -1}), far({(int64_t(1) << 40) - 2}), longer({5, 6}), farKeys({(int64_t(1) << 40) - 4});
+  PerBatchValues two({1, 2}), three({1, 2, 3}), negative({0, -1}), far({(int64_t(1) << 40) - 2}), longer({5, 6}),
+      farKeys({(int64_t(1) << 40) - 4});
   g.call.call.q_offset = three;
   g.expect("[SA0322] 'q_offset' has 3 values, but the batch has 2 entries (give 1 or 2)");
   g.call.call.q_offset = {two.values.data(), -1};

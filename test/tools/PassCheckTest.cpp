@@ -1,5 +1,7 @@
-// The instrumentation behind --verify-each must find a pass that changes results, and stay silent about one that does not.
+// The instrumentation behind --verify-each must find a pass that changes results, and stay silent about one that does
+// not.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "tools/sparse-attn-opt/PassCheck.h"
 #include "dialects/pattern/Formula.h"
 #include "dialects/pattern/Pattern.h"
 #include "lib/support/DiagnosticLog.h"
@@ -7,7 +9,6 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
-#include "tools/sparse-attn-opt/PassCheck.h"
 #include <doctest/doctest.h>
 
 using namespace sattn;

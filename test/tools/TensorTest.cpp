@@ -4,10 +4,10 @@
 #include "tools/sparse-attn/Random.h"
 #include "tools/sparse-attn/ToolError.h"
 
+#include <doctest/doctest.h>
 #include <bit>
 #include <cmath>
 #include <cstdlib>
-#include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
 
@@ -177,14 +177,16 @@ TEST_CASE("a malformed .npy file is refused by name") {
       {npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (), }"), "holds elements of type 'record'"},
       {npy("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }"), "is in Fortran order"},
       {npy("{'descr': '<u2', 'fortran_order': False, 'shape': (), }"), "say q:bf16="},
-      {npy("{'descr': '<i8', 'fortran_order': False, 'shape': (), }", std::string(8, '\0')), "holds elements of type 'int64'"},
+      {npy("{'descr': '<i8', 'fortran_order': False, 'shape': (), }", std::string(8, '\0')),
+       "holds elements of type 'int64'"},
   };
   for (const auto &[bytes, text] : cases) {
     std::string error = errorOf(folder.write(bytes));
     INFO(error);
     CHECK(error.find(text) != std::string::npos);
   }
-  CHECK(errorOf(folder.write(npy(good, std::string(8, '\0'))), true).find("holds <f4, but :bf16 stands for uint16") != std::string::npos);
+  CHECK(errorOf(folder.write(npy(good, std::string(8, '\0'))), true).find("holds <f4, but :bf16 stands for uint16") !=
+        std::string::npos);
   CHECK(errorOf(folder.path + "/none.npy").find("[SA0600] cannot read") != std::string::npos);
   CHECK(errorOf(folder.path).find("it is not a regular file") != std::string::npos);
 }

@@ -1,15 +1,15 @@
 // The key tiles that explain counts against the mask, pair by pair: patterns are compiled, the counts come from their
 // artefacts (runtime/TileCount.h), and the sets are written here a second time, as functions of row and key positions.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>
 #include <sattn/compiler.h>
 #include <sattn/sattn.hpp>
+#include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <fstream>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 using nlohmann::json;
@@ -45,7 +45,9 @@ std::string shipped(const std::string &name) {
 
 std::string withSet(const std::string &formula) {
   return "sattn.pattern @test<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {\n"
-         "  %keys = sattn.set (t, s) : " + formula + "\n"
+         "  %keys = sattn.set (t, s) : " +
+         formula +
+         "\n"
          "  %z = sattn.score dot %q, %k scale(scale)\n"
          "  %o = sattn.attend %z over %keys, %v\n"
          "  sattn.yield %o\n}\n";
@@ -100,12 +102,13 @@ struct Count {
   int64_t visited = 0, full = 0;
 };
 
-/// Tiles of `rows` x `columns` that hold a visible pair, and those that hold visible pairs only, of all rows of one head
-/// in every batch entry.
+/// Tiles of `rows` x `columns` that hold a visible pair, and those that hold visible pairs only, of all rows of one
+/// head in every batch entry.
 Count bruteForce(const Shape &shape, const Mask &mask, int64_t rows, int64_t columns) {
   Count count;
   for (int64_t b = 0; b < shape.batch; ++b) {
-    int64_t t0 = shape.at(shape.qOffset, b, 0), s0 = shape.at(shape.kvOffset, b, 0), end = shape.at(shape.kvLen, b, shape.keys);
+    int64_t t0 = shape.at(shape.qOffset, b, 0), s0 = shape.at(shape.kvOffset, b, 0),
+            end = shape.at(shape.kvLen, b, shape.keys);
     for (int64_t first = 0; first < shape.rows; first += rows)
       for (int64_t key = 0; key < end; key += columns) {
         bool any = false, all = key + columns <= end;
@@ -135,7 +138,8 @@ std::vector<Shape> shapes() {
 }
 
 /// `isTight`: no tile is visited in vain and no full tile is masked; else the counts may only err to that side.
-void compare(const std::string &text, const Mask &mask, bool isTight, const std::map<std::string, int64_t> &params = {}) {
+void compare(const std::string &text, const Mask &mask, bool isTight,
+             const std::map<std::string, int64_t> &params = {}) {
   for (const Shape &shape : shapes()) {
     INFO(text, shape.text());
     std::vector<json> streams = Explained(text, shape, "", params).attention();
@@ -171,14 +175,16 @@ TEST_CASE("window") {
     compare(shipped("window"), [w](int64_t t, int64_t s) { return s <= t && t - s < w; }, true, {{"W", w}});
 }
 TEST_CASE("window and sinks, a union") {
-  compare(shipped("window_sinks"), [](int64_t t, int64_t s) { return s <= t && (t - s < 70 || s < 5); }, true, {{"W", 70}, {"S", 5}});
+  compare(shipped("window_sinks"), [](int64_t t, int64_t s) { return s <= t && (t - s < 70 || s < 5); }, true,
+          {{"W", 70}, {"S", 5}});
 }
 TEST_CASE("longformer") {
   compare(shipped("longformer"), [](int64_t t, int64_t s) { return t - s <= 90 && s - t <= 90; }, true, {{"W", 90}});
 }
 TEST_CASE("a modulus in a part of a set: tiles between the strides may be visited") {
-  compare(withSet("s <= t and (t - s < 16 or (t - s) mod 128 == 0)"),
-          [](int64_t t, int64_t s) { return s <= t && (t - s < 16 || (t - s) % 128 == 0); }, false);
+  compare(
+      withSet("s <= t and (t - s < 16 or (t - s) mod 128 == 0)"),
+      [](int64_t t, int64_t s) { return s <= t && (t - s < 16 || (t - s) % 128 == 0); }, false);
 }
 TEST_CASE("classes of residues: tiles hold every 16th row and key") {
   // Within a class rows and keys are counted from its first; the set is causal there.
@@ -191,7 +197,8 @@ TEST_CASE("classes of residues: tiles hold every 16th row and key") {
     int64_t visited = 0, full = 0;
     for (int64_t residue = 0; residue < 16; ++residue) {
       Shape members{1, (length - residue + 15) / 16, (length - residue + 15) / 16};
-      Count count = bruteForce(members, [](int64_t t, int64_t s) { return s <= t; }, stream["tile"][0], stream["tile"][1]);
+      Count count =
+          bruteForce(members, [](int64_t t, int64_t s) { return s <= t; }, stream["tile"][0], stream["tile"][1]);
       visited += count.visited, full += count.full;
     }
     CHECK(stream["visited"] == visited * shape.heads);
@@ -210,8 +217,9 @@ TEST_CASE("a formula beside a selection: the window of nsa") {
     INFO(window.dump());
     // A tile holds the heads of a group beside each other.
     int64_t group = shape.heads / shape.kvHeads;
-    Count expected = bruteForce(shape, [](int64_t t, int64_t s) { return s <= t && t - s < 100; },
-                                window["tile"][0].get<int64_t>() / group, window["tile"][1]);
+    Count expected = bruteForce(
+        shape, [](int64_t t, int64_t s) { return s <= t && t - s < 100; }, window["tile"][0].get<int64_t>() / group,
+        window["tile"][1]);
     CHECK(window["visited"] == expected.visited * shape.kvHeads);
     CHECK(window["full"] == expected.full * shape.kvHeads);
   }
@@ -219,7 +227,8 @@ TEST_CASE("a formula beside a selection: the window of nsa") {
 
 TEST_CASE("lists are bounded by what they could hold at worst") {
   // Rows that follow all keys choose every block of 32 keys, as many as a list has slots.
-  const std::string text = R"(sattn.pattern @all<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  const std::string text =
+      R"(sattn.pattern @all<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %m = sattn.summarize mean %k blocks(32) ragged
   %a = sattn.score dot %q, %m
   %ag = sattn.reduce sum %a over h to g
@@ -256,8 +265,9 @@ TEST_CASE("lists are bounded by what they could hold at worst") {
 TEST_CASE("the text and the numbers agree") {
   Explained explained(shipped("causal"), {1, 200, 200, 4, 2});
   json stream = explained.attention().front();
-  std::string line = std::to_string(stream["visited"].get<int64_t>()) + " visited, " + std::to_string(stream["full"].get<int64_t>()) +
-                     " full, " + std::to_string(stream["partial"].get<int64_t>()) + " partial";
+  std::string line = std::to_string(stream["visited"].get<int64_t>()) + " visited, " +
+                     std::to_string(stream["full"].get<int64_t>()) + " full, " +
+                     std::to_string(stream["partial"].get<int64_t>()) + " partial";
   INFO(explained.words);
   CHECK(explained.words.find(line) != std::string::npos);
 }

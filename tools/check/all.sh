@@ -7,7 +7,7 @@ python=../../build/venv/bin/python3
 [[ -x $python ]] || python=python3
 
 checks=("$@")
-[[ $# -gt 0 ]] || checks=(layers file_length words headers messages generated_docs examples runtime_symbols)
+[[ $# -gt 0 ]] || checks=(layers file_length words format headers messages generated_docs examples runtime_symbols)
 bad=0
 for check in "${checks[@]}"; do
   if [[ -e $check.sh ]]; then command=(bash "$check.sh"); else command=("$python" "$check.py"); fi

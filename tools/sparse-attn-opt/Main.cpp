@@ -9,6 +9,7 @@
 #include "dialects/tile/Tile.h"
 #include "lib/pipeline/Compiler.h"
 #include "lib/transforms/Passes.h"
+#include "tools/sparse-attn-opt/PassCheck.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -17,7 +18,6 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
-#include "tools/sparse-attn-opt/PassCheck.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
@@ -41,16 +41,19 @@ static constexpr std::optional<unsigned> stackBytes = 64u << 20;
 namespace {
 struct Options {
   cl::OptionCategory category{"Emission"};
-  cl::opt<std::string> emit{"emit", cl::desc("run the compiler and print one stage: pattern, fused, tile, llvm, asm, "
-                                             "bundle or manifest"),
+  cl::opt<std::string> emit{"emit",
+                            cl::desc("run the compiler and print one stage: pattern, fused, tile, llvm, asm, "
+                                     "bundle or manifest"),
                             cl::value_desc("stage"), cl::cat(category)};
   cl::opt<std::string> bind{"bind", cl::desc("what to compile for: dtype=bf16,D=128,Dv=128,group=4, static params"),
                             cl::value_desc("name=value,..."), cl::cat(category)};
-  cl::opt<std::string> target{"target", cl::desc("cpu (default), cpu-baseline, cpu-avx2, cpu-avx512, cpu-avx512-bf16, cpu-amx"),
+  cl::opt<std::string> target{"target",
+                              cl::desc("cpu (default), cpu-baseline, cpu-avx2, cpu-avx512, cpu-avx512-bf16, cpu-amx"),
                               cl::value_desc("name"), cl::cat(category)};
   cl::opt<std::string> dumpDir{"dump-dir", cl::desc("write every stage into this directory"), cl::value_desc("dir"),
                                cl::cat(category)};
-  cl::opt<std::string> overrideStage{"override-stage", cl::desc("go on from FILE after the stage 1-fused, 2-tile, 3-cpu.ll or 4-cpu.s"),
+  cl::opt<std::string> overrideStage{"override-stage",
+                                     cl::desc("go on from FILE after the stage 1-fused, 2-tile, 3-cpu.ll or 4-cpu.s"),
                                      cl::value_desc("stage=file"), cl::cat(category)};
   cl::opt<bool> timings{"stage-timings", cl::desc("print milliseconds by stage to stderr"), cl::cat(category)};
 };
@@ -67,7 +70,8 @@ static int takeVerifyEach(int &argc, char **argv) {
   for (int i = 0; i < argc; ++i) {
     StringRef word = argv[i];
     int number = 0;
-    if ((word.consume_front("--verify-each=") || word.consume_front("-verify-each=")) && !word.getAsInteger(10, number)) {
+    if ((word.consume_front("--verify-each=") || word.consume_front("-verify-each=")) &&
+        !word.getAsInteger(10, number)) {
       count = number;
       continue;
     }
@@ -92,8 +96,10 @@ static std::optional<sattn::Stage> stageOf(StringRef emit) {
 static int readOverride(StringRef option, sattn::CompileRequest &request) {
   auto [stage, path] = option.split('=');
   request.overrideStage = sattn::parseStage(stage);
-  if (!request.overrideStage || *request.overrideStage < sattn::Stage::Fused || *request.overrideStage > sattn::Stage::Assembly)
-    return fail("--override-stage takes 1-fused=FILE, 2-tile=FILE, 3-cpu.ll=FILE or 4-cpu.s=FILE, not '" + option + "'");
+  if (!request.overrideStage || *request.overrideStage < sattn::Stage::Fused ||
+      *request.overrideStage > sattn::Stage::Assembly)
+    return fail("--override-stage takes 1-fused=FILE, 2-tile=FILE, 3-cpu.ll=FILE or 4-cpu.s=FILE, not '" + option +
+                "'");
   std::string error;
   auto file = mlir::openInputFile(path, &error);
   if (!file)
@@ -174,7 +180,8 @@ static int run(int argc, char **argv) {
   mlir::DialectRegistry registry;
   sattn::registerPatternDialect(registry);
   sattn::registerTileDialect(registry);
-  registry.insert<mlir::affine::AffineDialect, mlir::arith::ArithDialect, mlir::math::MathDialect, mlir::scf::SCFDialect>();
+  registry
+      .insert<mlir::affine::AffineDialect, mlir::arith::ArithDialect, mlir::math::MathDialect, mlir::scf::SCFDialect>();
   mlir::registerTransformsPasses();
   sattn::registerSattnPasses();
   sattn::registerTilePipeline();

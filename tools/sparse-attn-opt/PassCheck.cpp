@@ -3,10 +3,10 @@
 #include "dialects/tile/Tile.h"
 #include "lib/reference/Interpreter.h"
 #include "lib/reference/TileInterp.h"
+#include "tools/sparse-attn-opt/RandomCall.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassInstrumentation.h"
 #include "mlir/Pass/PassManager.h"
-#include "tools/sparse-attn-opt/RandomCall.h"
 #include <atomic>
 #include <cmath>
 

@@ -1,5 +1,5 @@
-// --verify-each=N: each pass must keep what a pattern means. The instrumentation interprets the op before and after every
-// pass with the float64 reference on N small random calls, and reports where results differ.
+// --verify-each=N: each pass must keep what a pattern means. The instrumentation interprets the op before and after
+// every pass with the float64 reference on N small random calls, and reports where results differ.
 #pragma once
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringRef.h"

@@ -1,5 +1,5 @@
-// Small random calls of a pattern for checking passes: operands of exact numbers, so that sums do not round and selections
-// meet ties, and sizes that are no multiple of any tile.
+// Small random calls of a pattern for checking passes: operands of exact numbers, so that sums do not round and
+// selections meet ties, and sizes that are no multiple of any tile.
 #pragma once
 #include "dialects/pattern/Pattern.h"
 #include "lib/reference/Interpreter.h"

@@ -3,9 +3,9 @@
 #include "tools/sparse-attn/ToolError.h"
 #include "tools/sparse-attn/Verbs.h"
 
-#include <ctime>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <cstdlib>
+#include <ctime>
 
 namespace sattn::tool {
 
@@ -34,8 +34,12 @@ static void collect(void *user, const sattn_cache_entry *entry) {
   if (entry->error)
     item["error"] = entry->error;
   else
-    item.update({{"key", entry->key}, {"pattern", entry->pattern}, {"bind", entry->bind}, {"target", entry->target},
-                 {"build", entry->build}, {"last_use", entry->last_use}});
+    item.update({{"key", entry->key},
+                 {"pattern", entry->pattern},
+                 {"bind", entry->bind},
+                 {"target", entry->target},
+                 {"build", entry->build},
+                 {"last_use", entry->last_use}});
   listing.bytes += entry->bytes;
   listing.entries.push_back(std::move(item));
 }
@@ -52,16 +56,19 @@ static void print(const Listing &listing, const std::string &folder) {
     if (localtime_r(&used, &local))
       std::strftime(date, sizeof date, "%Y-%m-%d %H:%M", &local);
     fmt::print("{}  {}  {:14} {:15} {:8.1f} KiB  {}\n", item["key"].get<std::string>().substr(0, 12), date,
-               item["pattern"].get<std::string>(), item["target"].get<std::string>(), item["bytes"].get<double>() / 1024,
-               item["bind"].get<std::string>());
+               item["pattern"].get<std::string>(), item["target"].get<std::string>(),
+               item["bytes"].get<double>() / 1024, item["bind"].get<std::string>());
   }
-  fmt::print("{} entries, {:.1f} KiB in {}\n", listing.entries.size(), static_cast<double>(listing.bytes) / 1024, folder);
+  fmt::print("{} entries, {:.1f} KiB in {}\n", listing.entries.size(), static_cast<double>(listing.bytes) / 1024,
+             folder);
 }
 
 static int report(const Listing &listing, const std::string &folder, size_t damaged, bool json) {
   if (json)
-    fmt::print("{}\n", ordered_json{{"directory", folder}, {"bytes", listing.bytes}, {"damaged", damaged},
-                                    {"entries", listing.entries}}.dump());
+    fmt::print("{}\n",
+               ordered_json{
+                   {"directory", folder}, {"bytes", listing.bytes}, {"damaged", damaged}, {"entries", listing.entries}}
+                   .dump());
   else
     print(listing, folder);
   return damaged ? 1 : 0;

@@ -8,11 +8,11 @@
 
 #include <sattn/compiler.h>
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sched.h>
 #include <unistd.h>
 
@@ -80,7 +80,8 @@ static void lookAtSoftware(Findings &findings) {
       findings.found("setting", fmt::format("{}={}", name, value));
   std::vector<std::string> shipped = shippedNames();
   if (shipped.empty())
-    findings.problem("patterns", "no shipped patterns beside the executable", "give patterns by their path, or install again");
+    findings.problem("patterns", "no shipped patterns beside the executable",
+                     "give patterns by their path, or install again");
   else
     findings.found("patterns", fmt::format("{} in {}", shipped.size(), shippedFolder()));
 }
@@ -93,7 +94,8 @@ static void lookAtCache(Findings &findings, const Engine &engine) {
                      "set SATTN_CACHE_DIR to a directory that is yours alone (mode 0700)");
 }
 
-static constexpr const char *probe = R"(sattn.pattern @doctor<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+static constexpr const char *probe =
+    R"(sattn.pattern @doctor<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -115,7 +117,8 @@ static void lookAtKernels(Findings &findings) {
   bound.run(kernel);
   Difference difference = compare(bound.results().of("o"), runOracle(call).front().values);
   double allowed = errorBound(call, Dtype::F32, difference.largest);
-  std::string text = fmt::format("compiled in {:.0f} ms, max error {:.1e} (bound {:.1e})", seconds * 1e3, difference.error, allowed);
+  std::string text =
+      fmt::format("compiled in {:.0f} ms, max error {:.1e} (bound {:.1e})", seconds * 1e3, difference.error, allowed);
   if (difference.error <= allowed)
     findings.found("kernel", text);
   else

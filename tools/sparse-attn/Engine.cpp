@@ -101,7 +101,8 @@ BoundCall::BoundCall(const Invocation &call, const std::vector<std::string> &nam
   for (size_t i = 0; i < made.names.size(); ++i)
     outputs.push_back({made.names[i].c_str(), &view(made.tensors[i])});
   for (const ParamValue &param : call.params)
-    params.push_back({param.name.c_str(), param.isFloat ? SATTN_PARAM_FLOAT : SATTN_PARAM_INT, 0, param.integer, param.number});
+    params.push_back(
+        {param.name.c_str(), param.isFloat ? SATTN_PARAM_FLOAT : SATTN_PARAM_INT, 0, param.integer, param.number});
   raw.struct_size = sizeof raw;
   raw.inputs = inputs.data();
   raw.input_count = inputs.size();

@@ -1,6 +1,6 @@
-// sparse-attn explain: what the compiler chose for a pattern and why, and what one call of it does: the key and where the
-// kernel comes from, its plan, launches and workspaces, the key tiles of each kernel, and the work that the pattern asks
-// for. All but the work and the verdict comes from the runtime, which reads it from the artefact.
+// sparse-attn explain: what the compiler chose for a pattern and why, and what one call of it does: the key and where
+// the kernel comes from, its plan, launches and workspaces, the key tiles of each kernel, and the work that the pattern
+// asks for. All but the work and the verdict comes from the runtime, which reads it from the artefact.
 #include "tools/sparse-attn/Engine.h"
 #include "tools/sparse-attn/Oracle.h"
 #include "tools/sparse-attn/ToolError.h"
@@ -22,7 +22,7 @@ namespace {
 /// Useful work, and what the kernels visit for it.
 struct WorkReport {
   UsefulWork work;
-  double keysPerRow = 0;       ///< visible or selected keys of a query row and head, all attentions together
+  double keysPerRow = 0;     ///< visible or selected keys of a query row and head, all attentions together
   double tiledPerUseful = 0; ///< pairs that the visited tiles have room for; 0 where a selection decides
 };
 } // namespace
@@ -42,12 +42,9 @@ static WorkReport reportWork(const Invocation &call, const Json &tiles) {
 }
 
 static Json workJson(const WorkReport &report) {
-  Json fields = {{"keys_per_row", report.keysPerRow},
-                 {"useful_pairs", report.work.pairs},
-                 {"useful_flops", report.work.flops},
-                 {"useful_bytes", report.work.bytes},
-                 {"sampled", report.work.sampled},
-                 {"at_most", report.work.atMost}};
+  Json fields = {{"keys_per_row", report.keysPerRow}, {"useful_pairs", report.work.pairs},
+                 {"useful_flops", report.work.flops}, {"useful_bytes", report.work.bytes},
+                 {"sampled", report.work.sampled},    {"at_most", report.work.atMost}};
   if (report.tiledPerUseful > 0)
     fields["tiled_per_useful"] = report.tiledPerUseful;
   return fields;
@@ -65,7 +62,8 @@ static void printWork(const WorkReport &report) {
 int explain(const CompareOptions &options) {
   Invocation call = openPattern(options);
   if (options.args.empty())
-    generateOperands(call, {options.shape, parseOperandDtype(options.dtype), options.seed, false, /*fill=*/false}, options);
+    generateOperands(call, {options.shape, parseOperandDtype(options.dtype), options.seed, false, /*fill=*/false},
+                     options);
   else
     readOperands(call, options);
   Engine engine({options.threads, false}, call.file.path);

@@ -43,8 +43,8 @@ static void takeParam(Invocation &call, const std::string &word) {
   const ParamInfo *param = call.info.param(name);
   if (!param)
     fail(Err::UnknownParam, name, paramList(call.info));
-  bool isGiven = call.statics.count(name) ||
-                 std::any_of(call.params.begin(), call.params.end(), [&](const ParamValue &p) { return p.name == name; });
+  bool isGiven = call.statics.count(name) || std::any_of(call.params.begin(), call.params.end(),
+                                                         [&](const ParamValue &p) { return p.name == name; });
   if (isGiven)
     fail(Err::GivenTwice, name);
   ParamValue given{name, param->isFloat, 0, 0};
@@ -82,8 +82,9 @@ Invocation openPattern(const CallOptions &options) {
   for (const std::string &word : options.params)
     takeParam(call, word);
   for (const ParamInfo &param : call.info.params) {
-    bool isGiven = call.statics.count(param.name) || std::any_of(call.params.begin(), call.params.end(),
-                                                                 [&](const ParamValue &p) { return p.name == param.name; });
+    bool isGiven =
+        call.statics.count(param.name) ||
+        std::any_of(call.params.begin(), call.params.end(), [&](const ParamValue &p) { return p.name == param.name; });
     if (param.text.empty() && !isGiven)
       fail(Err::MissingParam, param.name, param.name);
   }
@@ -127,7 +128,8 @@ std::string Invocation::bind() const {
       items[axis] = std::to_string(size);
     // Query heads for each head of an axis that serves them.
     if (axis[0] == 'g' && sizes.count("h"))
-      items[axis == "g" ? "group" : "group." + axis] = std::to_string(size == 0 ? 1 : std::max<int64_t>(1, sizes.at("h") / size));
+      items[axis == "g" ? "group" : "group." + axis] =
+          std::to_string(size == 0 ? 1 : std::max<int64_t>(1, sizes.at("h") / size));
   }
   for (const auto &[name, value] : statics)
     items[name] = std::to_string(value);
@@ -175,8 +177,9 @@ public:
     const Shape &shape = operand.tensor.shape;
     size_t expected = role.axes.size() + role.batched();
     if (shape.size() != expected)
-      fail(Err::WrongRank, role.name, shape.size(), expected, fmt::format("{}{}", role.batched() ? "B, " : "", fmt::join(role.axes, ", ")),
-           operand.source, shapeText(shape));
+      fail(Err::WrongRank, role.name, shape.size(), expected,
+           fmt::format("{}{}", role.batched() ? "B, " : "", fmt::join(role.axes, ", ")), operand.source,
+           shapeText(shape));
     size_t at = 0;
     if (role.batched())
       set("B", shape[at++], role, operand);
@@ -316,7 +319,8 @@ void readOperands(Invocation &call, const CallOptions &options) {
   for (const RoleInfo &role : call.info.roles) {
     const Operand *given = call.operand(role.name);
     if (!given)
-      fail(Err::MissingOperand, role.name, fmt::format("{}{}", role.batched() ? "B, " : "", fmt::join(role.axes, ", ")), role.name);
+      fail(Err::MissingOperand, role.name, fmt::format("{}{}", role.batched() ? "B, " : "", fmt::join(role.axes, ", ")),
+           role.name);
     table.add(role, *given);
     ordered.push_back(*given);
   }
@@ -445,7 +449,11 @@ void generateOperands(Invocation &call, const ShapeOptions &options, const CallO
       shape.push_back(shapes.of(axis));
     // Gates, sinks and tables without features of their own stay float32 beside 16-bit operands.
     bool isNarrow = !role.axes.empty() && role.axes.back()[0] == 'D';
-    Operand operand{role.name, Tensor::allocate(role.isInt ? Dtype::I32 : isNarrow ? options.dtype : Dtype::F32, shape, role.name),
+    Operand operand{role.name,
+                    Tensor::allocate(role.isInt ? Dtype::I32
+                                     : isNarrow ? options.dtype
+                                                : Dtype::F32,
+                                     shape, role.name),
                     "generated"};
     if (options.fill)
       fillOperand(operand.tensor, options, ++stream);

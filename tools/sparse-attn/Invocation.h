@@ -1,5 +1,6 @@
-// One call of a pattern as the command line states it: operands from files or generated, params, offsets. It checks what
-// belongs together, knows the sizes of all axes, and turns into a bind text and a call of the runtime or the oracle.
+// One call of a pattern as the command line states it: operands from files or generated, params, offsets. It checks
+// what belongs together, knows the sizes of all axes, and turns into a bind text and a call of the runtime or the
+// oracle.
 #pragma once
 #include "tools/sparse-attn/PatternFile.h"
 #include "tools/sparse-attn/Tensor.h"
@@ -13,8 +14,8 @@ namespace sattn::tool {
 /// Words of the options that `run`, `verify`, `bench` and `explain` share; "" and empty where not given.
 struct CallOptions {
   std::string pattern;
-  std::vector<std::string> args;   ///< NAME[:TYPE]=FILE.npy
-  std::vector<std::string> params; ///< NAME=VALUE
+  std::vector<std::string> args;                   ///< NAME[:TYPE]=FILE.npy
+  std::vector<std::string> params;                 ///< NAME=VALUE
   std::string qOffset, kvOffset, kvLen, cuQ, cuKv; ///< N or FILE.npy
   std::string pageTable;
   int64_t pageSize = 0;
@@ -39,12 +40,12 @@ struct ParamValue {
 struct Invocation {
   PatternFile file;
   PatternInfo info;
-  std::vector<Operand> operands;     ///< in the order of the roles
-  std::vector<ParamValue> params;    ///< dynamic ones that are given
-  std::map<std::string, int64_t> statics; ///< static ones that are given
-  std::map<std::string, int64_t> sizes;   ///< of every axis that a role has, and of B
+  std::vector<Operand> operands;                            ///< in the order of the roles
+  std::vector<ParamValue> params;                           ///< dynamic ones that are given
+  std::map<std::string, int64_t> statics;                   ///< static ones that are given
+  std::map<std::string, int64_t> sizes;                     ///< of every axis that a role has, and of B
   std::vector<int64_t> qOffset, kvOffset, kvLen, cuQ, cuKv; ///< one number, or one for each batch entry
-  std::vector<int64_t> rows;         ///< sampled query rows, ascending; empty for all
+  std::vector<int64_t> rows;                                ///< sampled query rows, ascending; empty for all
   Tensor pageTable;
   int64_t pageSize = 0;
 
@@ -80,7 +81,8 @@ struct ShapeOptions {
   bool exact = false;
   bool fill = true; ///< false: memory only, for calls that are never run
 };
-/// Makes the operands, then takes offsets and rows as readOperands does; by default queries stand at the end of the keys.
+/// Makes the operands, then takes offsets and rows as readOperands does; by default queries stand at the end of the
+/// keys.
 void generateOperands(Invocation &call, const ShapeOptions &options, const CallOptions &callOptions);
 
 /// f32, f16 or bf16 of --dtype.

@@ -1,10 +1,11 @@
 // sparse-attn: runs, checks, times and explains sparse attention patterns. Reads the command line and calls a verb
-// (Verbs.h). Exit status: 0, 1 for an error of the user or a failed comparison, 2 for a command line that is not understood.
+// (Verbs.h). Exit status: 0, 1 for an error of the user or a failed comparison, 2 for a command line that is not
+// understood.
 #include "tools/sparse-attn/ToolError.h"
 #include "tools/sparse-attn/Verbs.h"
 
-#include <CLI/CLI.hpp>
 #include <sattn/compiler.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <new>
@@ -26,20 +27,23 @@ Arrays are [B, T, H, D] .npy files: float32, float16, int32, or bfloat16 as uint
 
 void addPattern(CLI::App *verb, CallOptions &options) {
   verb->add_option("PATTERN", options.pattern, "a file, or the name of a shipped pattern")->required();
-  verb->add_option("--param", options.params, "a param of the pattern, NAME=NUMBER; repeat for more")->allow_extra_args(false);
+  verb->add_option("--param", options.params, "a param of the pattern, NAME=NUMBER; repeat for more")
+      ->allow_extra_args(false);
 }
 
 void addCall(CLI::App *verb, CallOptions &options) {
   addPattern(verb, options);
   verb->add_option("--arg", options.args, "an operand, NAME[:TYPE]=FILE.npy; repeat for more")->allow_extra_args(false);
-  verb->add_option("--q-offset", options.qOffset, "position of the first query row: N, or FILE.npy with one for each batch entry");
+  verb->add_option("--q-offset", options.qOffset,
+                   "position of the first query row: N, or FILE.npy with one for each batch entry");
   verb->add_option("--kv-offset", options.kvOffset, "position of the first key, likewise");
   verb->add_option("--kv-len", options.kvLen, "keys that exist, likewise");
   verb->add_option("--cu-q", options.cuQ, "cumulative lengths of packed query sequences, FILE.npy");
   verb->add_option("--cu-kv", options.cuKv, "cumulative lengths of packed key sequences, FILE.npy");
   verb->add_option("--page-table", options.pageTable, "pages of a paged key cache, FILE.npy");
   verb->add_option("--page-size", options.pageSize, "keys in a page");
-  verb->add_option("--target", options.target, "cpu (default), cpu-avx2, cpu-baseline, cpu-avx512, cpu-avx512-bf16, cpu-amx");
+  verb->add_option("--target", options.target,
+                   "cpu (default), cpu-avx2, cpu-baseline, cpu-avx512, cpu-avx512-bf16, cpu-amx");
   verb->add_option("--threads", options.threads, "threads; default: the processors this process may use")
       ->check(CLI::Range(1, 1024));
 }
@@ -62,10 +66,11 @@ void addRun(CLI::App &app, RunOptions &options, Action &action) {
   verb->add_option("--out", options.outs, "a result to write, NAME=FILE.npy; repeat for more")->allow_extra_args(false);
   verb->add_flag("--oracle", options.oracle, "use the float64 reference in place of a compiled kernel");
   verb->add_flag("--json", options.json, "print one JSON object");
-  verb->footer("Examples:\n"
-               "  sparse-attn run causal --arg q=q.npy --arg k=k.npy --arg v=v.npy --out o=o.npy --out lse=lse.npy\n"
-               "  sparse-attn run mine.mlir --arg q:bf16=q.npy --arg k:bf16=k.npy --arg v:bf16=v.npy --out o=o.npy --oracle\n"
-               "  sparse-attn run window --arg q=last.npy --arg k=k.npy --arg v=v.npy --q-offset 4095 --out o=o.npy");
+  verb->footer(
+      "Examples:\n"
+      "  sparse-attn run causal --arg q=q.npy --arg k=k.npy --arg v=v.npy --out o=o.npy --out lse=lse.npy\n"
+      "  sparse-attn run mine.mlir --arg q:bf16=q.npy --arg k:bf16=k.npy --arg v:bf16=v.npy --out o=o.npy --oracle\n"
+      "  sparse-attn run window --arg q=last.npy --arg k=k.npy --arg v=v.npy --q-offset 4095 --out o=o.npy");
   verb->callback([&] { action = [&] { return run(options); }; });
 }
 
@@ -74,10 +79,11 @@ void addVerify(CLI::App &app, CompareOptions &options, Action &action) {
   addCall(verb, options);
   addRows(verb, options);
   addGenerated(verb, options);
-  verb->footer("Without --arg, operands are generated: multiples of 1/8, so that selections have exact ties.\nExamples:\n"
-               "  sparse-attn verify nsa\n"
-               "  sparse-attn verify mine.mlir --shape T=300,Hq=4,Hkv=2,D=32 --target cpu-avx2\n"
-               "  sparse-attn verify window --arg q=q.npy --arg k=k.npy --arg v=v.npy --rows 256,1");
+  verb->footer(
+      "Without --arg, operands are generated: multiples of 1/8, so that selections have exact ties.\nExamples:\n"
+      "  sparse-attn verify nsa\n"
+      "  sparse-attn verify mine.mlir --shape T=300,Hq=4,Hkv=2,D=32 --target cpu-avx2\n"
+      "  sparse-attn verify window --arg q=q.npy --arg k=k.npy --arg v=v.npy --rows 256,1");
   verb->callback([&] { action = [&] { return verify(options); }; });
 }
 
@@ -85,8 +91,10 @@ void addBench(CLI::App &app, CompareOptions &options, Action &action) {
   CLI::App *verb = app.add_subcommand("bench", "time a kernel beside the machine's measured peak");
   addCall(verb, options);
   addGenerated(verb, options);
-  verb->add_option("--repeat", options.repeat, "timed runs (default: 3 to 25 by their length)")->check(CLI::Range(1, 10000));
-  verb->footer("Useful work counts visible or selected pairs only; each run is paired with a measurement of the peak.\nExamples:\n"
+  verb->add_option("--repeat", options.repeat, "timed runs (default: 3 to 25 by their length)")
+      ->check(CLI::Range(1, 10000));
+  verb->footer("Useful work counts visible or selected pairs only; each run is paired with a measurement of the "
+               "peak.\nExamples:\n"
                "  sparse-attn bench causal --shape T=4096,Hq=16,D=64 --threads 1\n"
                "  sparse-attn bench causal --shape B=8,T=8192,Tq=1,Hq=32,Hkv=8,D=128      (decode)\n"
                "  sparse-attn bench topk_blocks --shape T=65536,Hq=16,Hkv=4,D=64 --param n=8 --json");
@@ -125,7 +133,8 @@ void addCache(CLI::App &app, CacheOptions &options, Action &action) {
 
 int dispatch(int argc, char **argv) {
   CLI::App app{"Sparse attention patterns: a text of a few lines becomes a fast kernel.", "sparse-attn"};
-  app.set_version_flag("--version", [] { return std::string("sparse-attn ") + sattn_version() + " (" + sattn_compiler_build() + ")"; });
+  app.set_version_flag(
+      "--version", [] { return std::string("sparse-attn ") + sattn_version() + " (" + sattn_compiler_build() + ")"; });
   app.require_subcommand(1);
   app.footer(examples);
   Action action;

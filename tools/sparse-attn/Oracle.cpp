@@ -16,7 +16,8 @@ static void keepRowResults(PatternOp pattern) {
   SmallVector<Value> values;
   FailureOr<PatternFacts> facts = deriveFacts(pattern);
   for (auto [name, value] : llvm::zip(pattern.getOutputs(), yield.getValues())) {
-    bool hasRows = succeeded(facts) && llvm::any_of(facts->of(value).axes, [](AxisAttr axis) { return axis.getName() == "t"; });
+    bool hasRows =
+        succeeded(facts) && llvm::any_of(facts->of(value).axes, [](AxisAttr axis) { return axis.getName() == "t"; });
     if (hasRows) {
       names.push_back(name);
       values.push_back(value);
@@ -33,7 +34,8 @@ static ref::Array arrayOf(const OracleOperand &operand) {
   return array;
 }
 
-bool sattn::tool::interpretPattern(const OracleRequest &request, std::vector<OracleResult> &results, std::string &error) {
+bool sattn::tool::interpretPattern(const OracleRequest &request, std::vector<OracleResult> &results,
+                                   std::string &error) {
   PatternModule module(request.path, request.text);
   if (!module.pattern()) {
     error = module.error();
@@ -59,6 +61,7 @@ bool sattn::tool::interpretPattern(const OracleRequest &request, std::vector<Ora
     return false;
   }
   for (ref::Output &output : *outputs)
-    results.push_back({output.name, Shape(output.value.shape.begin(), output.value.shape.end()), std::move(output.value.data)});
+    results.push_back(
+        {output.name, Shape(output.value.shape.begin(), output.value.shape.end()), std::move(output.value.data)});
   return true;
 }

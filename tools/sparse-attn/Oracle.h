@@ -16,12 +16,12 @@ std::vector<OracleResult> runOracle(const Invocation &call);
 
 /// The work that the pattern asks of any implementation on the sizes of `call`.
 struct UsefulWork {
-  double flops = 0; ///< two for each multiply-add of scores and weighted values over visible or selected keys
-  double pairs = 0; ///< visible or selected (row, key) pairs over all heads
+  double flops = 0;       ///< two for each multiply-add of scores and weighted values over visible or selected keys
+  double pairs = 0;       ///< visible or selected (row, key) pairs over all heads
   double keysPerHead = 0; ///< the same for one query head and batch entry
-  double bytes = 0; ///< operands and results, each element that is needed once
-  bool sampled = false; ///< rows were sampled: long sequences under sets with divisions
-  bool atMost = false;  ///< an upper bound: a table or a threshold decides at run time
+  double bytes = 0;       ///< operands and results, each element that is needed once
+  bool sampled = false;   ///< rows were sampled: long sequences under sets with divisions
+  bool atMost = false;    ///< an upper bound: a table or a threshold decides at run time
 };
 UsefulWork usefulWork(const Invocation &call);
 

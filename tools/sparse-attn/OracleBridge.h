@@ -1,5 +1,5 @@
-// Between the tool, which throws, and the sources that include MLIR, which are built without exceptions: plain types and
-// results that say whether they hold. Oracle.h has the functions that the verbs call.
+// Between the tool, which throws, and the sources that include MLIR, which are built without exceptions: plain types
+// and results that say whether they hold. Oracle.h has the functions that the verbs call.
 #pragma once
 #include "tools/sparse-attn/Oracle.h"
 
@@ -25,7 +25,7 @@ bool interpretPattern(const OracleRequest &request, std::vector<OracleResult> &r
 /// What the count of work needs to know of a call.
 struct WorkRequest {
   std::string path, text;
-  std::vector<std::pair<std::string, int64_t>> sizes;    ///< of axes as the author wrote them ("c(l)") and of B
+  std::vector<std::pair<std::string, int64_t>> sizes; ///< of axes as the author wrote them ("c(l)") and of B
   std::vector<std::pair<std::string, double>> params;
   std::vector<int64_t> qOffset, kvOffset, kvLen; ///< empty, one number, or one for each batch entry
 };

@@ -8,7 +8,8 @@ static std::vector<std::pair<std::string, double>> paramValues(const Invocation 
   std::vector<std::pair<std::string, double>> values;
   // Kernels take float params as float32.
   for (const ParamValue &param : call.params)
-    values.push_back({param.name, param.isFloat ? static_cast<float>(param.number) : static_cast<double>(param.integer)});
+    values.push_back(
+        {param.name, param.isFloat ? static_cast<float>(param.number) : static_cast<double>(param.integer)});
   for (const auto &[name, value] : call.statics)
     values.push_back({name, static_cast<double>(value)});
   return values;
@@ -51,7 +52,11 @@ UsefulWork usefulWork(const Invocation &call) {
     throw ToolError(error);
   // Keys and values that some row needs, everything else once.
   double keys = static_cast<double>(call.size("s", 1));
-  double needed = keys == 0 ? 0 : std::min(1.0, work.keysPerHead * static_cast<double>(std::max<int64_t>(1, call.size("h") / std::max<int64_t>(1, call.size("g")))) / keys);
+  double needed = keys == 0 ? 0
+                            : std::min(1.0, work.keysPerHead *
+                                                static_cast<double>(std::max<int64_t>(
+                                                    1, call.size("h") / std::max<int64_t>(1, call.size("g")))) /
+                                                keys);
   for (const Operand &operand : call.operands) {
     const RoleInfo *role = call.info.role(operand.name);
     bool ofKeys = std::find(role->axes.begin(), role->axes.end(), "s") != role->axes.end();

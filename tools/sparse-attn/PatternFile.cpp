@@ -4,12 +4,12 @@
 
 #include <sattn/compiler.h>
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <unistd.h>
 
@@ -92,8 +92,7 @@ std::optional<BlockAxis> blockAxis(const std::string &axis) {
   return BlockAxis{axis[0] == 'c', length, fields == 2 ? stride : length};
 }
 
-template <typename Items>
-static auto *findNamed(Items &items, const std::string &name) {
+template <typename Items> static auto *findNamed(Items &items, const std::string &name) {
   auto found = std::find_if(items.begin(), items.end(), [&](const auto &item) { return item.name == name; });
   return found == items.end() ? nullptr : &*found;
 }
@@ -136,8 +135,7 @@ PatternInfo describe(const PatternFile &file, const std::string &bind) {
   return parseInfo(described);
 }
 
-template <typename Items, typename Text>
-static std::string listed(const Items &items, Text text) {
+template <typename Items, typename Text> static std::string listed(const Items &items, Text text) {
   std::string list;
   for (const auto &item : items)
     list += (list.empty() ? "" : ", ") + text(item);
@@ -150,7 +148,8 @@ std::string roleList(const PatternInfo &info) {
   return listed(info.roles, [](const RoleInfo &role) { return withAxes(role.name, role.batched(), role.axes); });
 }
 std::string resultList(const PatternInfo &info) {
-  return listed(info.results, [](const ResultInfo &result) { return withAxes(result.name, result.batched(), result.axes); });
+  return listed(info.results,
+                [](const ResultInfo &result) { return withAxes(result.name, result.batched(), result.axes); });
 }
 std::string paramList(const PatternInfo &info) {
   return listed(info.params, [](const ParamInfo &param) { return param.name; });

@@ -1,4 +1,5 @@
-// Patterns as the tool sees them: the text from a path or a shipped name, and its interface as the compiler describes it.
+// Patterns as the tool sees them: the text from a path or a shipped name, and its interface as the compiler describes
+// it.
 #pragma once
 #include <map>
 #include <optional>
@@ -32,8 +33,8 @@ struct RoleInfo {
 struct ParamInfo {
   std::string name;
   bool isStatic, isFloat;
-  std::string text;                 ///< the default as the author wrote it; "" if there is none
-  std::optional<double> value;      ///< the default, where it is a number
+  std::string text;            ///< the default as the author wrote it; "" if there is none
+  std::optional<double> value; ///< the default, where it is a number
 };
 struct ResultInfo {
   std::string name;

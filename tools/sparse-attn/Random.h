@@ -20,7 +20,9 @@ public:
     return z ^ (z >> 31);
   }
   /// 0 <= result < bound; the bias of 2^-64 * bound does not matter here.
-  uint64_t below(uint64_t bound) { return static_cast<uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64); }
+  uint64_t below(uint64_t bound) {
+    return static_cast<uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
+  }
   /// Mean 0, variance 1 (Box and Muller, one of the pair kept for the next call).
   float normal() {
     if (hasSpare) {

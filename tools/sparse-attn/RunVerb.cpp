@@ -5,8 +5,8 @@
 #include "tools/sparse-attn/ToolError.h"
 #include "tools/sparse-attn/Verbs.h"
 
-#include <chrono>
 #include <nlohmann/json.hpp>
+#include <chrono>
 
 namespace sattn::tool {
 
@@ -79,7 +79,8 @@ int run(const RunOptions &options) {
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     for (const Out &out : outs) {
       const Tensor &full = bound.results().of(out.result->name);
-      tensors.push_back(call.rows.empty() ? full : takeRows(full, call.rowDimension(*out.result), call.rows, out.result->name));
+      tensors.push_back(
+          call.rows.empty() ? full : takeRows(full, call.rowDimension(*out.result), call.rows, out.result->name));
     }
     report["target"] = sattn_kernel_target(kernel);
     report["key"] = sattn_kernel_key(kernel);
@@ -97,7 +98,8 @@ int run(const RunOptions &options) {
     return 0;
   }
   for (size_t i = 0; i < outs.size(); ++i)
-    fmt::print("{}: {} [{}] -> {}\n", outs[i].result->name, dtypeName(tensors[i].dtype), shapeText(tensors[i].shape), outs[i].path);
+    fmt::print("{}: {} [{}] -> {}\n", outs[i].result->name, dtypeName(tensors[i].dtype), shapeText(tensors[i].shape),
+               outs[i].path);
   return 0;
 }
 

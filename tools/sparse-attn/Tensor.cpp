@@ -44,7 +44,8 @@ Tensor Tensor::allocate(Dtype dtype, const Shape &shape, const std::string &what
     if (extent < 0 || __builtin_mul_overflow(bytes, static_cast<size_t>(extent), &bytes))
       fail(Err::OutOfMemory, "more than 2^64", what);
   size_t rounded = 0;
-  void *memory = __builtin_add_overflow(bytes, size_t(64), &rounded) ? nullptr : std::aligned_alloc(64, rounded & ~size_t(63));
+  void *memory =
+      __builtin_add_overflow(bytes, size_t(64), &rounded) ? nullptr : std::aligned_alloc(64, rounded & ~size_t(63));
   if (!memory)
     fail(Err::OutOfMemory, bytes, what);
   tensor.data = std::shared_ptr<char>(static_cast<char *>(memory), std::free);

@@ -30,10 +30,7 @@ struct Tensor {
 
   int64_t size() const;
   size_t bytes() const { return static_cast<size_t>(size()) * dtypeBytes(dtype); }
-  template <typename T>
-  T *as() const {
-    return reinterpret_cast<T *>(data.get());
-  }
+  template <typename T> T *as() const { return reinterpret_cast<T *>(data.get()); }
 
   double get(int64_t index) const;
   void set(int64_t index, double value);

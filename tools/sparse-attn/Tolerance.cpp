@@ -6,7 +6,9 @@
 
 namespace sattn::tool {
 
-static double unitRoundoff(Dtype dtype) { return dtype == Dtype::BF16 ? 0x1p-8 : dtype == Dtype::F16 ? 0x1p-11 : 0x1p-24; }
+static double unitRoundoff(Dtype dtype) {
+  return dtype == Dtype::BF16 ? 0x1p-8 : dtype == Dtype::F16 ? 0x1p-11 : 0x1p-24;
+}
 
 /// The largest Euclidean norm of a row of features, over at most some thousand rows spread over the operand.
 static double largestNorm(const Tensor &tensor) {

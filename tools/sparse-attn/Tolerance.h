@@ -14,8 +14,8 @@ namespace sattn::tool {
 /// Bound on |result - oracle| where the largest finite |oracle| is `largest`.
 double errorBound(const Invocation &call, Dtype resultDtype, double largest);
 
-/// The largest error of `got` against `expected` (same order of elements). Equal infinities and two NaNs agree; a NaN or
-/// an infinity against anything else is an infinite error.
+/// The largest error of `got` against `expected` (same order of elements). Equal infinities and two NaNs agree; a NaN
+/// or an infinity against anything else is an infinite error.
 struct Difference {
   double error = 0;
   double largest = 0; ///< of the finite expected values

@@ -1,5 +1,5 @@
-// Errors of the tool: thrown where they are found, printed by Main.cpp, which then exits with status 1. The texts are in
-// Errors.def.
+// Errors of the tool: thrown where they are found, printed by Main.cpp, which then exits with status 1. The texts are
+// in Errors.def.
 #pragma once
 #include <fmt/format.h>
 #include <stdexcept>
@@ -20,8 +20,7 @@ enum class Err {
 /// The text of an error with its {} in place.
 const char *errorText(Err error);
 
-template <typename... Args>
-[[noreturn]] void fail(Err error, const Args &...args) {
+template <typename... Args> [[noreturn]] void fail(Err error, const Args &...args) {
   throw ToolError(fmt::format("[SA{:04}] ", static_cast<int>(error)) +
                   fmt::format(fmt::runtime(errorText(error)), args...));
 }

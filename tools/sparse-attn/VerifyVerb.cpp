@@ -22,7 +22,8 @@ struct Comparison {
 };
 } // namespace
 
-static std::vector<Comparison> compareResults(const Invocation &call, const CompareOptions &options, sattn_kernel *kernel) {
+static std::vector<Comparison> compareResults(const Invocation &call, const CompareOptions &options,
+                                              sattn_kernel *kernel) {
   BoundCall bound(call, {}, options.threads);
   bound.run(kernel);
   std::vector<Comparison> comparisons;
@@ -61,19 +62,24 @@ int verify(const CompareOptions &options) {
   }
   int64_t rows = call.rows.empty() ? call.size("t", 0) : static_cast<int64_t>(call.rows.size());
   if (options.json) {
-    nlohmann::ordered_json report = {{"pattern", call.info.name}, {"target", sattn_kernel_target(kernel)},
-                                     {"bind", call.bind()},       {"rows", rows},
-                                     {"max_error", worst->difference.error}, {"bound", worst->bound},
-                                     {"agrees", holds},           {"causal", call.info.causal}};
+    nlohmann::ordered_json report = {{"pattern", call.info.name},
+                                     {"target", sattn_kernel_target(kernel)},
+                                     {"bind", call.bind()},
+                                     {"rows", rows},
+                                     {"max_error", worst->difference.error},
+                                     {"bound", worst->bound},
+                                     {"agrees", holds},
+                                     {"causal", call.info.causal}};
     for (const Comparison &comparison : comparisons)
       report["results"][comparison.name] = {{"max_error", comparison.difference.error}, {"bound", comparison.bound}};
     fmt::print("{}\n", report.dump());
     return holds ? 0 : 1;
   }
-  fmt::print("{} on {}, {}: {} rows against the float64 oracle\n", call.info.name, sattn_kernel_target(kernel), call.bind(), rows);
+  fmt::print("{} on {}, {}: {} rows against the float64 oracle\n", call.info.name, sattn_kernel_target(kernel),
+             call.bind(), rows);
   for (const Comparison &comparison : comparisons)
-    fmt::print("  {:8} max error {:.2e}, bound {:.2e}: {}\n", comparison.name, comparison.difference.error, comparison.bound,
-               comparison.holds() ? "agrees" : "DIFFERS");
+    fmt::print("  {:8} max error {:.2e}, bound {:.2e}: {}\n", comparison.name, comparison.difference.error,
+               comparison.bound, comparison.holds() ? "agrees" : "DIFFERS");
   fmt::print("  causal: {}\n", call.info.causal);
   return holds ? 0 : 1;
 }

@@ -30,9 +30,9 @@ struct TaskRows {
   int64_t most = 0, keysPerRow = 0;
 };
 
-/// Inverted dataflow (sets of selected blocks): a task owns neighbouring rows of the query heads that share a list, keeps
-/// their softmax state in private memory, and visits each selected block once, with the rows that chose it. Where blocks
-/// of rows share a list (listed dataflow) a task is a part of such a block.
+/// Inverted dataflow (sets of selected blocks): a task owns neighbouring rows of the query heads that share a list,
+/// keeps their softmax state in private memory, and visits each selected block once, with the rows that chose it. Where
+/// blocks of rows share a list (listed dataflow) a task is a part of such a block.
 LogicalResult buildInvertedKernel(Context &context, Preparer &preparer, const Selections &selections, TaskRows task);
 
 } // namespace sattn::lower

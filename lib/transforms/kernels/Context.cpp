@@ -11,7 +11,8 @@ Context::Context(PatternOp pattern, PatternFacts facts, const TargetInfo &target
       groups(bound, this->facts) {}
 
 InFlightDiagnostic Context::refuse(Operation *op, const Twine &what) {
-  return op->emitError() << "[SA0201] " << what << " is not compiled yet: run the pattern with the reference (--oracle)";
+  return op->emitError() << "[SA0201] " << what
+                         << " is not compiled yet: run the pattern with the reference (--oracle)";
 }
 
 bool Context::isParam(StringRef name) {

@@ -57,8 +57,8 @@ FailureOr<SoftmaxState> Epilogue::partial(Operation *user, Value value) {
         state = next;
         continue;
       }
-      auto both = tile::MergeOp::create(k.b, k.loc, state->m.getType(), state->l.getType(), state->acc.getType(), state->m,
-                                        state->l, state->acc, next->m, next->l, next->acc);
+      auto both = tile::MergeOp::create(k.b, k.loc, state->m.getType(), state->l.getType(), state->acc.getType(),
+                                        state->m, state->l, state->acc, next->m, next->l, next->acc);
       state = SoftmaxState{both.getM(), both.getL(), both.getAcc()};
     }
   } else {
@@ -130,8 +130,9 @@ FailureOr<Value> Epilogue::tableLoad(MixOp op, ExprAttr load) {
   const Facts &facts = task.context.factsOf(table);
   std::optional<int64_t> column;
   for (auto [axis, index] : llvm::zip(facts.axes, load.getKids())) {
-    bool plain = (axis.kind() == AxisKind::Rows && index.is(ExprKind::Name) && axisKindOf(index.getText()) == axis.kind()) ||
-                 (axis.isHead() && index.isName(axis.getName()));
+    bool plain =
+        (axis.kind() == AxisKind::Rows && index.is(ExprKind::Name) && axisKindOf(index.getText()) == axis.kind()) ||
+        (axis.isHead() && index.isName(axis.getName()));
     if (axis.isFixed() && index.is(ExprKind::Int))
       column = index.getValue();
     else if (!plain)
@@ -185,7 +186,8 @@ FailureOr<Value> Epilogue::mix(MixOp op) {
 
 LogicalResult Epilogue::storeResults() {
   auto yield = cast<YieldOp>(task.context.pattern.getBody().front().back());
-  for (auto [value, name] : llvm::zip(yield.getValues(), task.context.pattern.getOutputs().getAsValueRange<StringAttr>())) {
+  for (auto [value, name] :
+       llvm::zip(yield.getValues(), task.context.pattern.getOutputs().getAsValueRange<StringAttr>())) {
     if (!isRowWise(value))
       continue;
     auto rowsTile = tensor(yield, value);

@@ -13,8 +13,8 @@ public:
   using TensorFn = std::function<Value(Value)>;
 
   /// `rows.first` is the row of the call.
-  Epilogue(Task &task, Rows rows, PartialFn partial, TensorFn given) : task(task), k(task.k), rows(rows),
-        partialOf(std::move(partial)), given(std::move(given)) {}
+  Epilogue(Task &task, Rows rows, PartialFn partial, TensorFn given)
+      : task(task), k(task.k), rows(rows), partialOf(std::move(partial)), given(std::move(given)) {}
 
   /// A tile (rows x features) or a row vector.
   FailureOr<Value> tensor(Operation *user, Value value);

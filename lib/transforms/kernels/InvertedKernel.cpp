@@ -108,12 +108,11 @@ private:
       ExprAttr key = nameExpr(mlir, "s");
       if (given.getKey().isBlocks())
         key = nodeExpr(ExprKind::FloorDiv, {key, given.getKey().getLen()});
-      set = canonicalKeySet(mlir, given.getRow(), s,
-                            substituteNames(given.getCondition(),
-                                            [&](StringRef name) {
-                                              return name == given.getKey().getName() ? key : ExprAttr();
-                                            }),
-                            error);
+      set = canonicalKeySet(
+          mlir, given.getRow(), s,
+          substituteNames(given.getCondition(),
+                          [&](StringRef name) { return name == given.getKey().getName() ? key : ExprAttr(); }),
+          error);
     }
     if (failed(set))
       return branch.op.emitError() << "[SA0207] set cannot be compiled: " << withoutNumber(error);
@@ -200,8 +199,9 @@ private:
     }
     members = chunk;
     if (chunk == 0)
-      return context.refuse(branches.front().op, "a selection for blocks of " + Twine(rowsPerList) + " rows, which tiles of " +
-                                                     Twine(quantum) + " rows do not divide,");
+      return context.refuse(branches.front().op, "a selection for blocks of " + Twine(rowsPerList) +
+                                                     " rows, which tiles of " + Twine(quantum) +
+                                                     " rows do not divide,");
     return success();
   }
 
@@ -294,7 +294,8 @@ private:
     Value keyView = viewOf(task, branch.keys), valueView = viewOf(task, branch.values);
     Predicate predicate = branch.residual->predicate(task, end);
     if (shares())
-      branch.loaded = loadQueries(task, rowsAt(task, k.constant(0)), branch.queries, branch.chain, ScoreUnit::Base2).tile;
+      branch.loaded =
+          loadQueries(task, rowsAt(task, k.constant(0)), branch.queries, branch.chain, ScoreUnit::Base2).tile;
     int64_t lists = shares() ? 1 : members;
     auto op = tile::StreamInverseOp::create(k.b, k.loc, inverse, k.b.getI64IntegerAttr(lists));
     Block &body = op.getBody().emplaceBlock();
@@ -304,8 +305,8 @@ private:
     body.addArgument(ids, k.loc);
     OpBuilder::InsertionGuard guard(k.b);
     k.b.setInsertionPointToEnd(&body);
-    Unit unit{body.getArgument(0), body.getArgument(1), body.getArgument(2), keyView, valueView, end, predicate,
-              block / branch.keys.tile};
+    Unit unit{body.getArgument(0), body.getArgument(1),     body.getArgument(2), keyView, valueView, end,
+              predicate,           block / branch.keys.tile};
     OpBuilder::InsertPoint afterUnit = k.b.saveInsertionPoint();
     if (shares()) {
       // A block that the list names for other rows may hide from these.
@@ -363,11 +364,12 @@ private:
     RowRange range = rangeOfTask(task, branch);
     Value partial = branch.residual->notFull(task, range, tile, j, unit.end);
     AffineMap blockOf = AffineMap::get(1, 0, getAffineDimExpr(0, k.b.getContext()).floorDiv(heads));
-    Value visible = maskTile(task, scores, range.first, blockOf, at, unit.predicate, partial,
-                             shares() ? Value() : unit.ids);
+    Value visible =
+        maskTile(task, scores, range.first, blockOf, at, unit.predicate, partial, shares() ? Value() : unit.ids);
     auto next = tile::SoftmaxStepOp::create(k.b, k.loc, state.m.getType(), state.m.getType(), state.m.getType(),
                                             visible.getType(), visible, state.m, state.l);
-    Value acc = tile::DotOp::create(k.b, k.loc, state.acc.getType(), "nn", next.getP(), values, state.acc, next.getAlpha());
+    Value acc =
+        tile::DotOp::create(k.b, k.loc, state.acc.getType(), "nn", next.getP(), values, state.acc, next.getAlpha());
     return SoftmaxState{next.getNewM(), next.getNewL(), acc};
   }
 
@@ -404,8 +406,8 @@ private:
     KernelBuilder &k = task.k;
     SoftmaxState state = steps(task, branch, unit, emptyState(task, members * heads, branch.values.features));
     Value view = listView(task, branch.weights->ref, branch.weights->head);
-    Value weights = tile::GatherAtOp::create(k.b, k.loc, k.rowVector(members * heads), view, firstList(task), unit.ids,
-                                             unit.slots);
+    Value weights =
+        tile::GatherAtOp::create(k.b, k.loc, k.rowVector(members * heads), view, firstList(task), unit.ids, unit.slots);
     Value factor = k.map({weights, state.l}, k.rowVector(members * heads),
                          [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
                            Value zero = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(0.0f));
@@ -414,10 +416,11 @@ private:
                            return arith::SelectOp::create(b, k.loc, none, zero, share);
                          });
     Value acc = gather(task, branch.acc, unit, rowTiles(k, branch.values.features));
-    Value sum = k.map({acc, state.acc, factor}, cast<tile::TileType>(acc.getType()),
-                      [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-                        return arith::AddFOp::create(b, k.loc, args[0], arith::MulFOp::create(b, k.loc, args[1], args[2]));
-                      });
+    Value sum =
+        k.map({acc, state.acc, factor}, cast<tile::TileType>(acc.getType()),
+              [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+                return arith::AddFOp::create(b, k.loc, args[0], arith::MulFOp::create(b, k.loc, args[1], args[2]));
+              });
     scatter(task, sum, branch.acc, unit);
   }
 
@@ -459,8 +462,8 @@ private:
   QueryTile queriesAt(Task &task, const Rows &rows, Value at, AccumulateOp op, const PreparedBranch &p) {
     for (SelectedBranch *branch : queryBranches)
       if (branch->op.getZ() == op.getZ())
-        return storedQueries(*branch, loadPrivate(task, queryMemory[branch->op.getZ()], at,
-                                                  rowTiles(task.k, branch->queries.features)));
+        return storedQueries(
+            *branch, loadPrivate(task, queryMemory[branch->op.getZ()], at, rowTiles(task.k, branch->queries.features)));
     return loadQueries(task, rows, p.queries, p.branch.chain, ScoreUnit::Base2);
   }
 
@@ -468,13 +471,13 @@ private:
   Preparer &preparer;
   const Selections &selections;
   int64_t chunk, keysPerRow, heads = 1, members = 1; ///< chunk: most rows of a task
-  int64_t rowsPerList = 1; ///< more where blocks of rows share a list
+  int64_t rowsPerList = 1;                           ///< more where blocks of rows share a list
   std::vector<SelectedBranch> branches;
   SmallVector<AccumulateOp> formulas;
   std::map<Operation *, PreparedBranch> ranges;
-  llvm::DenseMap<Value, Value> queryMemory; ///< scaled queries, by the score they serve
-  SmallVector<SelectedBranch *> queryBranches;    ///< one for each score
-  Value local, first, count;                      ///< first row within the chunk and the call; rows of the task
+  llvm::DenseMap<Value, Value> queryMemory;    ///< scaled queries, by the score they serve
+  SmallVector<SelectedBranch *> queryBranches; ///< one for each score
+  Value local, first, count;                   ///< first row within the chunk and the call; rows of the task
 };
 } // namespace
 

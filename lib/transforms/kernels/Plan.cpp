@@ -41,7 +41,8 @@ Value PlanWriter::named(StringRef name, llvm::function_ref<Value(OpBuilder &)> m
 }
 
 Value PlanWriter::dim(StringRef name) {
-  return named(("dim " + name).str(), [&](OpBuilder &b) { return tile::DimOp::create(b, plan.getLoc(), b.getIndexType(), name); });
+  return named(("dim " + name).str(),
+               [&](OpBuilder &b) { return tile::DimOp::create(b, plan.getLoc(), b.getIndexType(), name); });
 }
 
 Value PlanWriter::size(StringRef name) {
@@ -107,7 +108,8 @@ Value PlanWriter::positionsOf(const Workspace &workspace, Value rows) {
   if (workspace.perChunk)
     return index.ceilDiv(rows, workspace.rowsPer);
   Value size = axisSize(workspace.axis);
-  return workspace.every == 1 ? size : index.mul(tilesOfClasses(index, size, workspace.every, workspace.tile), workspace.tile);
+  return workspace.every == 1 ? size
+                              : index.mul(tilesOfClasses(index, size, workspace.every, workspace.tile), workspace.tile);
 }
 
 void PlanWriter::sizeWaves() {
@@ -142,8 +144,8 @@ void PlanWriter::writeWorkspaces() {
   for (const Workspace &workspace : context.workspaces) {
     Value positions = positionsOf(workspace, rowsPerChunk);
     Value heads = context.headsInUnit(*this, workspace.head);
-    sizes["workspace " + workspace.name] = tile::WorkspaceOp::create(
-        index.b, plan.getLoc(), workspace.type, workspace.name, pairsPerWave, positions, heads);
+    sizes["workspace " + workspace.name] = tile::WorkspaceOp::create(index.b, plan.getLoc(), workspace.type,
+                                                                     workspace.name, pairsPerWave, positions, heads);
   }
 }
 

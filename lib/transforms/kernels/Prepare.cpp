@@ -35,8 +35,8 @@ tile::ArgType Preparer::layoutFor(Use use, int64_t features, int64_t tile) {
   return tile::ArgType::get(mlir, context.f32(), features, panels);
 }
 
-void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAttr axis, int64_t rows,
-                        int64_t every, llvm::function_ref<void(Task &, Value, Value)> store) {
+void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAttr axis, int64_t rows, int64_t every,
+                        llvm::function_ref<void(Task &, Value, Value)> store) {
   auto kernel = context.program.kernel(name);
   KernelBuilder &k = *kernel;
   AxisAttr head = context.factsOf(role).headAxis();
@@ -52,9 +52,7 @@ void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAtt
   }
   Value first = k.mul(number, rows);
   AxisAttr position = context.factsOf(role).position();
-  Value limit = position.isRow()      ? Value()
-                : position.isBlocks() ? task.storedBlocks(role, position)
-                                      : task.keyCount();
+  Value limit = position.isRow() ? Value() : position.isBlocks() ? task.storedBlocks(role, position) : task.keyCount();
   Value view = task.slice(context.role(role), task.batch, task.head(head), 1, false, limit, std::nullopt, lattice);
   auto type = k.tile(rows, features);
   Value tile;
@@ -72,7 +70,8 @@ void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAtt
     Value size = plan.axisSize(axis);
     return every == 1 ? plan.index.ceilDiv(size, rows) : tilesOfClasses(plan.index, size, every, rows);
   };
-  launch.y = context.ratio(head) ? context.tasksInUnit(group) : PlanSize([](PlanWriter &plan) { return plan.index.constant(1); });
+  launch.y = context.ratio(head) ? context.tasksInUnit(group)
+                                 : PlanSize([](PlanWriter &plan) { return plan.index.constant(1); });
   launch.makes.push_back(summary ? summary.getResult() : role);
   context.program.finish(std::move(kernel), std::move(launch));
 }
@@ -132,7 +131,8 @@ FailureOr<RowOperand> Preparer::rows(Operation *user, Value tensor) {
     operand.isWorkspace = true;
     Workspace workspace;
     workspace.name = context.bound.role(*role).getName().str() + "_means";
-    workspace.type = tile::ArgType::get(context.pattern.getContext(), context.f32(), operand.features, tile::PanelsAttr());
+    workspace.type =
+        tile::ArgType::get(context.pattern.getContext(), context.f32(), operand.features, tile::PanelsAttr());
     workspace.axis = operand.axis;
     workspace.head = operand.head;
     operand.ref = context.workspace(workspace);
@@ -151,8 +151,9 @@ LogicalResult Preparer::result(Operation *user, Value tensor, StringRef name) {
   if (failed(role))
     return failure();
   const Facts &facts = context.factsOf(tensor);
-  PlanRef ref{PlanRef::Result, name.str(),
-              tile::ArgType::get(context.pattern.getContext(), context.f32(), featuresOf(context, tensor), tile::PanelsAttr())};
+  PlanRef ref{
+      PlanRef::Result, name.str(),
+      tile::ArgType::get(context.pattern.getContext(), context.f32(), featuresOf(context, tensor), tile::PanelsAttr())};
   transfer(("summarize_" + name).str(), *role, summary, facts.position(), kSummaryRows, 1,
            [&](Task &task, Value rows, Value position) {
              Value view = task.slice(ref, task.batch, task.head(facts.headAxis()));

@@ -52,7 +52,8 @@ class PlanWriter;
 /// where operands that are asked for later are sliced and sized.
 class KernelBuilder : public IndexBuilder {
 public:
-  KernelBuilder(tile::KernelOp kernel, mlir::OpBuilder builder) : IndexBuilder(builder, kernel.getLoc()), kernel(kernel) {}
+  KernelBuilder(tile::KernelOp kernel, mlir::OpBuilder builder)
+      : IndexBuilder(builder, kernel.getLoc()), kernel(kernel) {}
 
   /// The kernel's argument for `ref`, added at the first request.
   Value operand(const PlanRef &ref);
@@ -85,7 +86,8 @@ struct Launch {
   SmallVector<StringRef> order;
   /// Runs for every chunk of query rows rather than once a wave.
   bool perChunk = false;
-  /// Values of the pattern that the kernel computes for others, or the role that it packs; empty: the pattern's results.
+  /// Values of the pattern that the kernel computes for others, or the role that it packs; empty: the pattern's
+  /// results.
   SmallVector<Value> makes;
 };
 

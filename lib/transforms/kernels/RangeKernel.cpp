@@ -48,7 +48,8 @@ public:
   LogicalResult build() {
     // Operands are prepared first: their kernels run before this one.
     for (Operation &op : context.pattern.getBody().front())
-      if (auto accumulate = dyn_cast<AccumulateOp>(op); accumulate && !selections.attentions.contains(op.getResult(0))) {
+      if (auto accumulate = dyn_cast<AccumulateOp>(op);
+          accumulate && !selections.attentions.contains(op.getResult(0))) {
         congruence = congruenceOf(&op);
         auto branch = prepareRange(context, preparer, accumulate, context.target.keyTile, congruence);
         if (failed(branch))

@@ -33,8 +33,9 @@ public:
     SmallVector<Attribute> kernels, choices;
     for (const Launch &launch : context.program.launches)
       kernels.push_back(describe(launch, choices));
-    context.program.program->setAttr("explain", b.getDictionaryAttr({b.getNamedAttr("choices", b.getArrayAttr(choices)),
-                                                                     b.getNamedAttr("kernels", b.getArrayAttr(kernels))}));
+    context.program.program->setAttr("explain",
+                                     b.getDictionaryAttr({b.getNamedAttr("choices", b.getArrayAttr(choices)),
+                                                          b.getNamedAttr("kernels", b.getArrayAttr(kernels))}));
   }
 
 private:

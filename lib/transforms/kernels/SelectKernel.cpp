@@ -112,12 +112,14 @@ private:
     int64_t length = *literalInt(keys.axis.getLen()), stride = *literalInt(keys.axis.getStride());
     int64_t block = *literalInt(lists.block.getLen());
     if (length % stride != 0 || block % stride != 0)
-      return chain.rebin.emitError() << "[SA0207] blocks(" << length << ", " << stride << ") cannot be pooled to blocks("
-                                     << block << "): the stride must divide both lengths";
+      return chain.rebin.emitError() << "[SA0207] blocks(" << length << ", " << stride
+                                     << ") cannot be pooled to blocks(" << block
+                                     << "): the stride must divide both lengths";
     perBlock = block / stride;
     halo = length / stride - 1;
     if (context.target.keyTile % perBlock != 0)
-      return context.refuse(chain.rebin, "'sattn.rebin' of " + Twine(perBlock) + " strides to a block, which do not divide a tile of " +
+      return context.refuse(chain.rebin, "'sattn.rebin' of " + Twine(perBlock) +
+                                             " strides to a block, which do not divide a tile of " +
                                              Twine(context.target.keyTile));
     // Column j of the result begins at source block perBlock * j - halo.
     for (int64_t i = 0; i < perBlock + halo; ++i) {
@@ -170,7 +172,8 @@ private:
         position = nodeExpr(ExprKind::Add, {nodeExpr(ExprKind::Mul, {row.getStride(), position}),
                                             nodeExpr(ExprKind::Sub, {row.getLen(), one})});
       ExprAttr own = nodeExpr(ExprKind::FloorDiv, {position, key.getLen()});
-      add(nodeExpr(ExprKind::And, {nodeExpr(ExprKind::Le, {c, own}), below(nodeExpr(ExprKind::Sub, {own, c}), *select.getLast())}));
+      add(nodeExpr(ExprKind::And,
+                   {nodeExpr(ExprKind::Le, {c, own}), below(nodeExpr(ExprKind::Sub, {own, c}), *select.getLast())}));
     }
     if (select.getForced()) {
       auto parts = partsOf(context, select, select.getForced());
@@ -196,7 +199,9 @@ private:
 
   void declare() {
     MLIRContext *mlir = context.pattern.getContext();
-    auto typeOf = [&](Type element, int64_t inner) { return tile::ArgType::get(mlir, element, inner, tile::PanelsAttr()); };
+    auto typeOf = [&](Type element, int64_t inner) {
+      return tile::ArgType::get(mlir, element, inner, tile::PanelsAttr());
+    };
     auto workspace = [&](StringRef name, tile::ArgType type, AxisAttr head) {
       Workspace w;
       w.name = name.str();
@@ -245,8 +250,8 @@ private:
                                               carried[0].getType(), visible.getType(), visible, carried[0], carried[1]);
       SmallVector<Value> next{step.getNewM(), step.getNewL()};
       for (auto [i, operand] : llvm::enumerate(values)) {
-        Value rowsOfValues = tile::LoadOp::create(k.b, k.loc, k.tile(tile, operand.features), valueViews[i],
-                                                  k.mul(j, tile));
+        Value rowsOfValues =
+            tile::LoadOp::create(k.b, k.loc, k.tile(tile, operand.features), valueViews[i], k.mul(j, tile));
         next.push_back(tile::DotOp::create(k.b, k.loc, carried[2 + i].getType(), "nn", step.getP(), rowsOfValues,
                                            carried[2 + i], step.getAlpha()));
       }
@@ -339,10 +344,9 @@ private:
     Value z;
     if (chain.normalize) {
       Value visible = maskedScores(task, rows, keyView, j, inside);
-      z = k.map({visible, lse}, cast<tile::TileType>(visible.getType()),
-                [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-                  return probability(b, k.loc, args[0], args[1]);
-                });
+      z = k.map(
+          {visible, lse}, cast<tile::TileType>(visible.getType()),
+          [&](OpBuilder &b, Block::BlockArgListType args) -> Value { return probability(b, k.loc, args[0], args[1]); });
     } else {
       Value first = k.mul(j, keys.tile);
       Value keyTile = tile::LoadOp::create(k.b, k.loc, k.tile(keys.tile, keys.features), keyView, first);
@@ -381,9 +385,9 @@ private:
     auto type = k.tile(positions, keys.tile / perBlock);
     if (!before)
       before = k.splat(0.0, k.tile(positions, 1));
-    auto op = tile::PoolOp::create(k.b, k.loc, type, before.getType(), z, before,
-                                   DenseF32ArrayAttr::get(k.b.getContext(), padded(before)),
-                                   k.b.getI64IntegerAttr(perBlock));
+    auto op =
+        tile::PoolOp::create(k.b, k.loc, type, before.getType(), z, before,
+                             DenseF32ArrayAttr::get(k.b.getContext(), padded(before)), k.b.getI64IntegerAttr(perBlock));
     if (halo > 0)
       next[1] = op.getNewHalo();
     return op.getY();
@@ -407,7 +411,8 @@ private:
     for (WeighOp weigh : chain.weights) {
       Value w = weigh.getHow() == WeighKind::Softmax ? softmaxWeights(k, list.getScores())
                                                      : stickBreakingWeights(k, list.getScores());
-      tile::StoreOp::create(k.b, k.loc, w, viewOfRows(task, selections.weights[weigh.getResult()].ref, lists.head, 1), local);
+      tile::StoreOp::create(k.b, k.loc, w, viewOfRows(task, selections.weights[weigh.getResult()].ref, lists.head, 1),
+                            local);
     }
   }
 

@@ -16,8 +16,8 @@ FailureOr<SetParts> partsOf(Context &context, Operation *user, Value set) {
     else if (auto formula = value.getDefiningOp<SetOp>(); formula && formula.getTables().empty())
       parts.formula = formula;
     else
-      return context.refuse(value.getDefiningOp(), "'" + value.getDefiningOp()->getName().getStringRef() +
-                                                       "' that reads tables or lists");
+      return context.refuse(value.getDefiningOp(),
+                            "'" + value.getDefiningOp()->getName().getStringRef() + "' that reads tables or lists");
   }
   return parts;
 }
@@ -54,8 +54,9 @@ static FailureOr<SelectionChain> chainOf(Context &context, SelectOp select) {
   if (chain.normalize && chain.normalize.getLse())
     return context.refuse(chain.normalize, "'sattn.normalize with'");
   if (chain.rebin && (!chain.normalize || chain.rebin.getHow() != ReduceKind::Sum))
-    return context.refuse(chain.rebin, chain.normalize ? "'sattn.rebin " + stringifyReduceKind(chain.rebin.getHow()) + "'"
-                                                       : "'sattn.rebin' of scores that are no probabilities");
+    return context.refuse(chain.rebin, chain.normalize
+                                           ? "'sattn.rebin " + stringifyReduceKind(chain.rebin.getHow()) + "'"
+                                           : "'sattn.rebin' of scores that are no probabilities");
   for (Operation *user : select->getUsers())
     if (auto weigh = dyn_cast<WeighOp>(user)) {
       if (weigh.getZ() != select.getZ())

@@ -1,8 +1,9 @@
 // Selections as kernels see them: where their lists lie, and the kernel that makes them.
 //
 // One kernel scores blocks, keeps the best of each row and writes lists of block numbers. If the score is normalised it
-// makes two passes: the first computes the softmax statistics and, since it has the probabilities at hand, the attention
-// over the same blocks; the second recomputes the scores, pools them and selects. No rows x blocks array exists.
+// makes two passes: the first computes the softmax statistics and, since it has the probabilities at hand, the
+// attention over the same blocks; the second recomputes the scores, pools them and selects. No rows x blocks array
+// exists.
 #pragma once
 #include "lib/transforms/kernels/Streams.h"
 
@@ -37,9 +38,9 @@ struct RowWorkspace {
 };
 
 struct Selections {
-  llvm::DenseMap<Value, SelectionLists> lists;     ///< by the result of sattn.select
-  llvm::DenseMap<Value, RowWorkspace> weights;     ///< by the result of sattn.weigh
-  llvm::DenseMap<Value, RowWorkspace> attentions;  ///< by the result of sattn.accumulate: finalised outputs
+  llvm::DenseMap<Value, SelectionLists> lists;    ///< by the result of sattn.select
+  llvm::DenseMap<Value, RowWorkspace> weights;    ///< by the result of sattn.weigh
+  llvm::DenseMap<Value, RowWorkspace> attentions; ///< by the result of sattn.accumulate: finalised outputs
 };
 
 /// Builds the kernels of all selections of the pattern.

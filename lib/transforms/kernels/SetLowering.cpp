@@ -14,7 +14,8 @@ using quasi::Var;
 
 //===-- Moving to the coordinates of a task -------------------------------------------------------------===//
 
-static std::optional<Form> shifted(quasi::Set &set, const std::optional<Form> &position, StringRef symbol, int64_t factor) {
+static std::optional<Form> shifted(quasi::Set &set, const std::optional<Form> &position, StringRef symbol,
+                                   int64_t factor) {
   Var offset = set.symbol({symbol.str(), quasi::SymbolInfo::Size});
   return position ? set.add(*position, quasi::Set::variable(offset), factor) : std::nullopt;
 }

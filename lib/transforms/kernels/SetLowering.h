@@ -28,8 +28,8 @@ struct Predicate {
 class LocalSet {
 public:
   /// Fails with a diagnostic at `op` where numbers leave the limits of lib/analysis. A congruence that the set implies
-  /// moves it to one class of residues: t' = m * i + shift + r and s' = m * j + r, with i and j as coordinates and r the
-  /// symbol `keyResidue` of the task.
+  /// moves it to one class of residues: t' = m * i + shift + r and s' = m * j + r, with i and j as coordinates and r
+  /// the symbol `keyResidue` of the task.
   static FailureOr<LocalSet> make(Operation *op, KeySetAttr set, Congruence congruence = {});
   static constexpr const char *keyResidue = "key residue";
 

@@ -43,9 +43,8 @@ FailureOr<ScoreChain> scoreChain(Context &context, Operation *user, Value z) {
 }
 
 static Value scaled(Task &task, Value tile, Value factor) {
-  return task.k.map({tile, factor}, cast<tile::TileType>(tile.getType()), [&](OpBuilder &b, auto args) {
-    return arith::MulFOp::create(b, task.k.loc, args[0], args[1]);
-  });
+  return task.k.map({tile, factor}, cast<tile::TileType>(tile.getType()),
+                    [&](OpBuilder &b, auto args) { return arith::MulFOp::create(b, task.k.loc, args[0], args[1]); });
 }
 
 // The factor of a dot product, null for 1.
@@ -59,7 +58,8 @@ static Value factorOf(Task &task, const ScoreChain &chain, bool base2) {
 
 QueryTile scaleQueries(Task &task, Value tile, const ScoreChain &chain, ScoreUnit unit) {
   QueryTile result{tile};
-  // Scores that rank are scaled after the product: equal products must stay equal, and folding would round each feature.
+  // Scores that rank are scaled after the product: equal products must stay equal, and folding would round each
+  // feature.
   if (!task.context.target.foldScale || unit == ScoreUnit::Plain)
     return result;
   result.scaled = true;
@@ -90,13 +90,15 @@ static Value mapped(Task &task, MapOp map, Value scores, double factor) {
       inputs.push_back(floatParam(task, e.getText()));
     return true;
   });
-  return k.map(inputs, cast<tile::TileType>(scores.getType()), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-    Value y = emitFloat(b, k.loc, map.getFormula(), [&](ExprAttr leaf) { return args[place.lookup(leaf.getText())]; });
-    if (factor == 1.0)
-      return y;
-    Value by = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(static_cast<float>(factor)));
-    return arith::MulFOp::create(b, k.loc, y, by);
-  });
+  return k.map(
+      inputs, cast<tile::TileType>(scores.getType()), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+        Value y =
+            emitFloat(b, k.loc, map.getFormula(), [&](ExprAttr leaf) { return args[place.lookup(leaf.getText())]; });
+        if (factor == 1.0)
+          return y;
+        Value by = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(static_cast<float>(factor)));
+        return arith::MulFOp::create(b, k.loc, y, by);
+      });
 }
 
 Value scoreTile(Task &task, const QueryTile &queries, Value keys, const ScoreChain &chain, ScoreUnit unit) {
@@ -151,7 +153,7 @@ RowRange rangeOf(Task &task, const Rows &rows, AxisAttr axis) {
 }
 
 SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const QueryTile &queries,
-                                    const RangeBranch &branch) {
+                         const RangeBranch &branch) {
   KernelBuilder &k = task.k;
   int64_t tile = branch.keys.tile;
   Value end = branch.end ? branch.end : keyCountOf(task, branch.keys);
@@ -168,8 +170,8 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
     Value visible = maskTile(task, scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
     auto step = tile::SoftmaxStepOp::create(k.b, k.loc, carried[0].getType(), carried[0].getType(),
                                             carried[0].getType(), visible.getType(), visible, carried[0], carried[1]);
-    Value acc = tile::DotOp::create(k.b, k.loc, carried[2].getType(), "nn", step.getP(), values, carried[2],
-                                    step.getAlpha());
+    Value acc =
+        tile::DotOp::create(k.b, k.loc, carried[2].getType(), "nn", step.getP(), values, carried[2], step.getAlpha());
     return SmallVector<Value>{step.getNewM(), step.getNewL(), acc};
   });
   return {results[0], results[1], results[2]};

@@ -1,9 +1,9 @@
 // Whole attention kernels against a plain float64 reference, at every level this machine runs.
 #include "test/codegen/cpu/Attend.h"
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
 #include <cmath>
 #include <cstring>
-#include <doctest/doctest.h>
 
 using namespace sattn::cpu;
 using namespace sattn::cpu::test;
@@ -33,11 +33,12 @@ TEST_CASE("causal window attention agrees with float64") {
 
 TEST_CASE("other extents") {
   for (Isa isa : levels())
-    for (auto [d, dv, rows, keys, group] : {std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t>{128, 128, 64, 64, 4},
-                                            {40, 24, 48, 32, 1},
-                                            {16, 80, 16, 64, 2},
-                                            {192, 128, 32, 64, 1},
-                                            {33, 20, 80, 128, 3}}) {
+    for (auto [d, dv, rows, keys, group] :
+         {std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t>{128, 128, 64, 64, 4},
+          {40, 24, 48, 32, 1},
+          {16, 80, 16, 64, 2},
+          {192, 128, 32, 64, 1},
+          {33, 20, 80, 128, 3}}) {
       AttendSpec spec;
       spec.d = d, spec.dv = dv, spec.rows = rows, spec.keys = keys, spec.group = group;
       auto program = compiled(spec, isa);
@@ -115,9 +116,13 @@ TEST_CASE("results are the same bits for any number of threads, and compiling ag
 
 TEST_CASE("selected blocks over inverse lists agree with float64") {
   for (Isa isa : levels())
-    for (auto [group, count, chunk, d] : {std::tuple<int64_t, int64_t, int64_t, int64_t>{4, 3, 64, 64}, {16, 4, 32, 40}, {1, 3, 64, 16}, {2, 5, 96, 64}}) {
+    for (auto [group, count, chunk, d] : {std::tuple<int64_t, int64_t, int64_t, int64_t>{4, 3, 64, 64},
+                                          {16, 4, 32, 40},
+                                          {1, 3, 64, 16},
+                                          {2, 5, 96, 64}}) {
       SelectedSpec spec;
-      spec.group = group, spec.count = count, spec.chunk = chunk, spec.d = d, spec.width = targetInfo(isa).keyLayout.width;
+      spec.group = group, spec.count = count, spec.chunk = chunk, spec.d = d,
+      spec.width = targetInfo(isa).keyLayout.width;
       std::string error;
       auto program = Program::compile(selectedProgram(spec), isa, error);
       REQUIRE_MESSAGE(program, error);

@@ -1,14 +1,15 @@
 // Times the attention program beside the machine's FMA peak, measured in the same run and interleaved with it:
-//   codegen-cpu-bench [d=64] [t=2048] [heads=8] [group=1] [window=0] [threads=1] [isa=cpu-avx512] [type=f32] [rounds=15]
+//   codegen-cpu-bench [d=64] [t=2048] [heads=8] [group=1] [window=0] [threads=1] [isa=cpu-avx512] [type=f32]
+//   [rounds=15]
 //     [select=0] [chunk=64] [compiles=1]
 //     [clock=wall|cpu]
 // Useful work is 4 * d * visible pairs; shares are medians of paired ratios.
 #include "test/codegen/cpu/Attend.h"
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -30,29 +31,31 @@ static double now(int threads = 1) {
 // Twelve independent chains of float32 multiply-adds; returns operations.
 static double chains(Isa isa, long trips) {
   if (isa == Isa::Avx512) {
-    asm volatile("1:\n"
-                 "vfmadd231ps %%zmm0,%%zmm1,%%zmm2\nvfmadd231ps %%zmm0,%%zmm1,%%zmm3\nvfmadd231ps %%zmm0,%%zmm1,%%zmm4\n"
-                 "vfmadd231ps %%zmm0,%%zmm1,%%zmm5\nvfmadd231ps %%zmm0,%%zmm1,%%zmm6\nvfmadd231ps %%zmm0,%%zmm1,%%zmm7\n"
-                 "vfmadd231ps %%zmm0,%%zmm1,%%zmm8\nvfmadd231ps %%zmm0,%%zmm1,%%zmm9\nvfmadd231ps %%zmm0,%%zmm1,%%zmm10\n"
-                 "vfmadd231ps %%zmm0,%%zmm1,%%zmm11\nvfmadd231ps %%zmm0,%%zmm1,%%zmm12\nvfmadd231ps %%zmm0,%%zmm1,%%zmm13\n"
-                 "dec %0\njnz 1b\n"
-                 : "+r"(trips)
-                 :
-                 : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
-                   "xmm12", "xmm13");
+    asm volatile(
+        "1:\n"
+        "vfmadd231ps %%zmm0,%%zmm1,%%zmm2\nvfmadd231ps %%zmm0,%%zmm1,%%zmm3\nvfmadd231ps %%zmm0,%%zmm1,%%zmm4\n"
+        "vfmadd231ps %%zmm0,%%zmm1,%%zmm5\nvfmadd231ps %%zmm0,%%zmm1,%%zmm6\nvfmadd231ps %%zmm0,%%zmm1,%%zmm7\n"
+        "vfmadd231ps %%zmm0,%%zmm1,%%zmm8\nvfmadd231ps %%zmm0,%%zmm1,%%zmm9\nvfmadd231ps %%zmm0,%%zmm1,%%zmm10\n"
+        "vfmadd231ps %%zmm0,%%zmm1,%%zmm11\nvfmadd231ps %%zmm0,%%zmm1,%%zmm12\nvfmadd231ps %%zmm0,%%zmm1,%%zmm13\n"
+        "dec %0\njnz 1b\n"
+        : "+r"(trips)
+        :
+        : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
+          "xmm12", "xmm13");
     return 12 * 32;
   }
   if (isa == Isa::Avx2) {
-    asm volatile("1:\n"
-                 "vfmadd231ps %%ymm0,%%ymm1,%%ymm2\nvfmadd231ps %%ymm0,%%ymm1,%%ymm3\nvfmadd231ps %%ymm0,%%ymm1,%%ymm4\n"
-                 "vfmadd231ps %%ymm0,%%ymm1,%%ymm5\nvfmadd231ps %%ymm0,%%ymm1,%%ymm6\nvfmadd231ps %%ymm0,%%ymm1,%%ymm7\n"
-                 "vfmadd231ps %%ymm0,%%ymm1,%%ymm8\nvfmadd231ps %%ymm0,%%ymm1,%%ymm9\nvfmadd231ps %%ymm0,%%ymm1,%%ymm10\n"
-                 "vfmadd231ps %%ymm0,%%ymm1,%%ymm11\nvfmadd231ps %%ymm0,%%ymm1,%%ymm12\nvfmadd231ps %%ymm0,%%ymm1,%%ymm13\n"
-                 "dec %0\njnz 1b\n"
-                 : "+r"(trips)
-                 :
-                 : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
-                   "xmm12", "xmm13");
+    asm volatile(
+        "1:\n"
+        "vfmadd231ps %%ymm0,%%ymm1,%%ymm2\nvfmadd231ps %%ymm0,%%ymm1,%%ymm3\nvfmadd231ps %%ymm0,%%ymm1,%%ymm4\n"
+        "vfmadd231ps %%ymm0,%%ymm1,%%ymm5\nvfmadd231ps %%ymm0,%%ymm1,%%ymm6\nvfmadd231ps %%ymm0,%%ymm1,%%ymm7\n"
+        "vfmadd231ps %%ymm0,%%ymm1,%%ymm8\nvfmadd231ps %%ymm0,%%ymm1,%%ymm9\nvfmadd231ps %%ymm0,%%ymm1,%%ymm10\n"
+        "vfmadd231ps %%ymm0,%%ymm1,%%ymm11\nvfmadd231ps %%ymm0,%%ymm1,%%ymm12\nvfmadd231ps %%ymm0,%%ymm1,%%ymm13\n"
+        "dec %0\njnz 1b\n"
+        : "+r"(trips)
+        :
+        : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
+          "xmm12", "xmm13");
     return 12 * 16;
   }
   asm volatile("1:\n"
@@ -62,7 +65,8 @@ static double chains(Isa isa, long trips) {
                "dec %0\njnz 1b\n"
                : "+r"(trips)
                :
-               : "cc", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13");
+               : "cc", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
+                 "xmm13");
   return 12 * 4;
 }
 
@@ -93,9 +97,10 @@ static double median(std::vector<double> values) {
 }
 
 int main(int argc, char **argv) {
-  std::map<std::string, std::string> options = {{"d", "64"},      {"dv", "0"},           {"t", "2048"},   {"heads", "8"},
-                                                {"group", "1"},   {"window", "0"},       {"threads", "1"}, {"isa", "cpu-avx512"},
-                                                {"type", "f32"},    {"select", "0"}, {"compiles", "1"},         {"chunk", "64"},  {"rounds", "15"}, {"clock", "wall"},      {"dump", ""}};
+  std::map<std::string, std::string> options = {
+      {"d", "64"},       {"dv", "0"},      {"t", "2048"},         {"heads", "8"},    {"group", "1"},
+      {"window", "0"},   {"threads", "1"}, {"isa", "cpu-avx512"}, {"type", "f32"},   {"select", "0"},
+      {"compiles", "1"}, {"chunk", "64"},  {"rounds", "15"},      {"clock", "wall"}, {"dump", ""}};
   for (int i = 1; i < argc; ++i) {
     std::string argument = argv[i];
     size_t equals = argument.find('=');
@@ -148,8 +153,8 @@ int main(int argc, char **argv) {
       std::fwrite(text.data(), 1, text.size(), file);
       std::fclose(file);
     }
-  std::printf("compiled in %.0f ms, object %zu bytes, scratch of attend %ld\n", compile * 1e3, program->code.object.size(),
-              static_cast<long>(program->code.kernels.back().scratchBytes));
+  std::printf("compiled in %.0f ms, object %zu bytes, scratch of attend %ld\n", compile * 1e3,
+              program->code.object.size(), static_cast<long>(program->code.kernels.back().scratchBytes));
 
   AttendCall call(spec, 1, number("t"), number("t"), number("heads"));
   if (number("window"))

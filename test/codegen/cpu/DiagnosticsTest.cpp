@@ -211,7 +211,8 @@ TEST_CASE("a process without descriptors to spare") {
   bool compiled = Program::compile(oneKernel("%n: index", ""), Isa::Baseline, error) != nullptr;
   REQUIRE(setrlimit(RLIMIT_NOFILE, &full) == 0);
   CHECK(!compiled);
-  CHECK_MESSAGE(error.find("cannot link the kernels: cannot write an object to anonymous memory: Too many open files") !=
-                    std::string::npos,
-                error);
+  CHECK_MESSAGE(
+      error.find("cannot link the kernels: cannot write an object to anonymous memory: Too many open files") !=
+          std::string::npos,
+      error);
 }

@@ -1,7 +1,7 @@
 // Single tile ops against plain C++, at every level this machine runs: memory, arithmetic, reductions, maps.
 #include "test/codegen/cpu/OpHelpers.h"
-#include <cmath>
 #include <doctest/doctest.h>
+#include <cmath>
 
 using namespace sattn::cpu;
 using namespace sattn::cpu::test;
@@ -22,12 +22,15 @@ TEST_CASE("rows are loaded and stored in any element type, extent and grouping")
           Tensor a(from, 2, 37, 2 * group, cols), b(to, 2, 37, 2 * group, cols);
           fillNormal(a, 1);
           // Numbers that rounding and the special cases of conversions care about.
-          double special[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, 65504, 65519.99, 65520, 1e30, 6e-8, 3e-8, 2.9e-8, 6.1e-5};
+          double special[] = {0.0,   -0.0, INFINITY, -INFINITY, NAN,    65504, 65519.99,
+                              65520, 1e30, 6e-8,     3e-8,      2.9e-8, 6.1e-5};
           for (int i = 0; i < 13; ++i)
             a.set(0, i + 1, 0, 0, special[i]);
           b.fill([] { return 77; });
-          Names names = {{"G", n(group)}, {"O", outer ? ", outer" : ""}, {"F", a.typeName()}, {"E", b.typeName()},
-                         {"R", n(rows)}, {"C", n(cols)}, {"P", n(rows / group)}, {"T", cols == 1 ? n(rows) : n(rows) + "x" + n(cols)}};
+          Names names = {{"G", n(group)},        {"O", outer ? ", outer" : ""},
+                         {"F", a.typeName()},    {"E", b.typeName()},
+                         {"R", n(rows)},         {"C", n(cols)},
+                         {"P", n(rows / group)}, {"T", cols == 1 ? n(rows) : n(rows) + "x" + n(cols)}};
           auto program = compiled(oneKernel("%a: A<$F$, $C$>, %b: A<$E$, $C$>", R"(
     %c = arith.constant $P$ : index
     %p = arith.muli %gx, %c : index
@@ -56,8 +59,9 @@ TEST_CASE("rows are loaded and stored in any element type, extent and grouping")
                   // float32 subnormals may be flushed, those of float16 are kept.
                   bool equal = std::isnan(x) ? std::isnan(y) : x == y || std::fabs(x) < 1.2e-38;
                   if (!equal && same)
-                    MESSAGE(targetName(isa).str(), " ", std::string(a.typeName()), " to ", std::string(b.typeName()), " rows ", rows, " cols ", cols,
-                            " at ", batch, " ", p, " ", h, " ", i, ": ", y, " instead of ", x);
+                    MESSAGE(targetName(isa).str(), " ", std::string(a.typeName()), " to ", std::string(b.typeName()),
+                            " rows ", rows, " cols ", cols, " at ", batch, " ", p, " ", h, " ", i, ": ", y,
+                            " instead of ", x);
                   same &= equal;
                 }
           CHECK(same);
@@ -79,8 +83,14 @@ TEST_CASE("products of any extents, with plain, prepared and computed right oper
           fillNormal(a, 1);
           fillNormal(b, 2);
           y.fill([] { return NAN; });
-          Names names = {{"A", n(rows) + "x" + n(depth)}, {"B", n(br) + "x" + n(bc)}, {"Y", n(rows) + "x" + n(cols)},
-                         {"D", n(depth)}, {"BC", n(bc)}, {"C", n(cols)}, {"K", nt ? "nt" : "nn"}, {"RHS", computed ? "%b2" : "%bt"}};
+          Names names = {{"A", n(rows) + "x" + n(depth)},
+                         {"B", n(br) + "x" + n(bc)},
+                         {"Y", n(rows) + "x" + n(cols)},
+                         {"D", n(depth)},
+                         {"BC", n(bc)},
+                         {"C", n(cols)},
+                         {"K", nt ? "nt" : "nn"},
+                         {"RHS", computed ? "%b2" : "%bt"}};
           auto program = compiled(oneKernel("%a: A<f32, $D$>, %b: A<f32, $BC$>, %y0: A<f32, $C$>", R"(
     %c0 = arith.constant 0 : index
     %av = @slice %a[%c0, %c0] : A<f32, $D$> -> V<f32, $D$>
@@ -209,7 +219,8 @@ TEST_CASE("special values of exp2 and log2") {
       program->run("k", frame, 1, 1, 1);
       for (int i = 0; i < 16; ++i) {
         float x = static_cast<float>(values[i]);
-        double want = name == "exp2" ? std::exp2(x) : std::log2(std::fabs(x) < 1e-38 ? 0.0f : x), got = y.get(0, i, 0, 0);
+        double want = name == "exp2" ? std::exp2(x) : std::log2(std::fabs(x) < 1e-38 ? 0.0f : x),
+               got = y.get(0, i, 0, 0);
         INFO(targetName(isa).str(), " ", name, " of ", x, " gives ", got);
         if (want > 3.4e38)
           want = INFINITY;
@@ -237,10 +248,11 @@ TEST_CASE("reductions over columns and heads, prefix sums") {
                                             {32, 8, 1, false},
                                             {24, 8, 2, false}})
       for (const char *kind : {"sum", "max"}) {
-        Tensor a(Tensor::F32, 1, rows, 1, cols), r(Tensor::F32, 1, rows, 1, 1), h(Tensor::F32, 1, rows / group, 1, cols),
-            s(Tensor::F32, 1, rows, 1, cols);
+        Tensor a(Tensor::F32, 1, rows, 1, cols), r(Tensor::F32, 1, rows, 1, 1),
+            h(Tensor::F32, 1, rows / group, 1, cols), s(Tensor::F32, 1, rows, 1, cols);
         fillNormal(a, 5);
-        Names names = {{"R", n(rows)}, {"C", n(cols)}, {"G", n(group)}, {"H", n(rows / group)}, {"K", kind}, {"O", outer ? " outer" : ""}};
+        Names names = {{"R", n(rows)},         {"C", n(cols)}, {"G", n(group)},
+                       {"H", n(rows / group)}, {"K", kind},    {"O", outer ? " outer" : ""}};
         auto program = compiled(oneKernel("%a: A<f32, $C$>, %r: A<f32, 1>, %h: A<f32, $C$>, %s: A<f32, $C$>", R"(
     %c0 = arith.constant 0 : index
     %av = @slice %a[%c0, %c0] : A<f32, $C$> -> V<f32, $C$>
@@ -267,7 +279,9 @@ TEST_CASE("reductions over columns and heads, prefix sums") {
         bool sum = *kind == 's';
         auto combine = [&](double x, double y) { return sum ? x + y : std::max(x, y); };
         double worst = 0;
-        auto check = [&](double got, double want) { worst = std::max(worst, std::isnan(got) ? INFINITY : std::fabs(got - want)); };
+        auto check = [&](double got, double want) {
+          worst = std::max(worst, std::isnan(got) ? INFINITY : std::fabs(got - want));
+        };
         for (int64_t row = 0; row < rows; ++row) {
           double total = sum ? 0 : -INFINITY, running = 0;
           for (int64_t col = 0; col < cols; ++col)
@@ -294,14 +308,18 @@ TEST_CASE("block means") {
   for (Isa isa : levels())
     for (bool ragged : {false, true})
       for (bool mean : {false, true})
-        for (auto [rows, cols, length, stride] : {std::tuple<int64_t, int64_t, int64_t, int64_t>{16, 64, 32, 16},
-                                                  {5, 130, 3, 4},
-                                                  {16, 1, 2, 1}}) {
+        for (auto [rows, cols, length, stride] :
+             {std::tuple<int64_t, int64_t, int64_t, int64_t>{16, 64, 32, 16}, {5, 130, 3, 4}, {16, 1, 2, 1}}) {
           int64_t positions = 37;
           Tensor a(Tensor::BF16, 1, positions, 2, cols), y(Tensor::F32, 1, rows, 2, cols);
           fillNormal(a, 9);
-          Names names = {{"R", n(rows)}, {"C", n(cols)}, {"L", n(length)}, {"S", n(stride)}, {"K", mean ? "mean" : "sum"},
-                         {"G", ragged ? "ragged" : ""}, {"T", cols == 1 ? n(rows) : n(rows) + "x" + n(cols)}};
+          Names names = {{"R", n(rows)},
+                         {"C", n(cols)},
+                         {"L", n(length)},
+                         {"S", n(stride)},
+                         {"K", mean ? "mean" : "sum"},
+                         {"G", ragged ? "ragged" : ""},
+                         {"T", cols == 1 ? n(rows) : n(rows) + "x" + n(cols)}};
           auto program = compiled(oneKernel("%a: A<bf16, $C$>, %y0: A<f32, $C$>", R"(
     %c0 = arith.constant 0 : index
     %av = @slice %a[%c0, %gy] : A<bf16, $C$> -> V<bf16, $C$>
@@ -318,7 +336,8 @@ TEST_CASE("block means") {
           for (int64_t r = 0; r < rows; ++r)
             for (int64_t h = 0; h < 2; ++h)
               for (int64_t i = 0; i < cols; ++i) {
-                int64_t first = r * stride, last = std::min(first + length, positions), count = std::max<int64_t>(0, last - first);
+                int64_t first = r * stride, last = std::min(first + length, positions),
+                        count = std::max<int64_t>(0, last - first);
                 if (!ragged && count < length)
                   count = 0;
                 double sum = 0;
@@ -338,8 +357,9 @@ TEST_CASE("listed rows are gathered, scattered and picked from, in private memor
   for (Isa isa : levels())
     for (int64_t group : {1, 3, 4}) {
       int64_t listed = 12, positions = 9, cols = 20;
-      Tensor a(Tensor::F32, 1, positions, group, cols), ids(Tensor::I32, 1, listed, 1, 1), slots(Tensor::I32, 1, listed, 1, 1),
-          y(Tensor::F32, 1, listed, group, cols), z(Tensor::F32, 1, listed, group, 1);
+      Tensor a(Tensor::F32, 1, positions, group, cols), ids(Tensor::I32, 1, listed, 1, 1),
+          slots(Tensor::I32, 1, listed, 1, 1), y(Tensor::F32, 1, listed, group, cols),
+          z(Tensor::F32, 1, listed, group, 1);
       fillNormal(a, 11);
       int64_t values[] = {3, 0, -1, 7, 2, 100, 5, 1, 4, -1, 6, 8};
       for (int64_t i = 0; i < listed; ++i) {
@@ -348,7 +368,8 @@ TEST_CASE("listed rows are gathered, scattered and picked from, in private memor
       }
       Names names = {{"C", n(cols)}, {"G", n(group)}, {"R", n(listed * group)}, {"L", n(listed)}, {"P", n(listed)}};
       // Rows go to private memory at the listed places + 1, are read back from there in order, and are stored.
-      auto program = compiled(oneKernel("%a: A<f32, $C$>, %i: A<i32, 1>, %s: A<i32, 1>, %y0: A<f32, $C$>, %z0: A<f32, 1>", R"(
+      auto program =
+          compiled(oneKernel("%a: A<f32, $C$>, %i: A<i32, 1>, %s: A<i32, 1>, %y0: A<f32, $C$>, %z0: A<f32, 1>", R"(
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %v = arith.constant 42.0 : f32
@@ -367,8 +388,8 @@ TEST_CASE("listed rows are gathered, scattered and picked from, in private memor
     @store %u, %yv[%c0] : T<$R$x$C$xf32>, V<f32, $C$, group = $G$>
     %w = @gather_at %av[%c1 + %ids, %slots] : V<f32, $C$, group = $G$>, T<$L$xi32>, T<$L$xi32> -> T<$R$xf32>
     @store %w, %zv[%c0] : T<$R$xf32>, V<f32, 1, group = $G$>)",
-                                        names),
-                              isa);
+                             names),
+                   isa);
       Frame frame;
       for (Tensor *tensor : {&a, &ids, &slots, &y, &z})
         tensor->in(frame);

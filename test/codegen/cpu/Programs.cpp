@@ -18,8 +18,8 @@ static void replaceAll(std::string &text, const std::string &from, const std::st
 
 std::string sattn::cpu::test::oneKernel(const std::string &args, const std::string &body,
                                         const std::vector<std::pair<std::string, std::string>> &names) {
-  std::string text = expand("sattn_tile.program @p {\n sattn_tile.kernel @k(" + args + ") grid(%gx, %gy, %gz) {\n" + body +
-                                "\n sattn_tile.return\n }\n sattn_tile.plan {}\n}",
+  std::string text = expand("sattn_tile.program @p {\n sattn_tile.kernel @k(" + args + ") grid(%gx, %gy, %gz) {\n" +
+                                body + "\n sattn_tile.return\n }\n sattn_tile.plan {}\n}",
                             names);
   for (const auto &[from, to] : {std::pair<std::string, std::string>{" A<", " !sattn_tile.arg<"},
                                  {" V<", " !sattn_tile.view<"},
@@ -27,9 +27,9 @@ std::string sattn::cpu::test::oneKernel(const std::string &args, const std::stri
                                  {" Top<", " !sattn_tile.top<"},
                                  {" @load", " sattn_tile.load"}})
     replaceAll(text, from, to);
-  for (const char *op : {"slice", "store", "gather", "scatter", "private", "fill", "dot", "map", "mask", "reduce", "row_scan",
-                         "softmax_step", "softmax_finish", "merge", "splat", "cover", "stream", "yield", "pool", "top_",
-                         "invert", "count", "of_batch"})
+  for (const char *op : {"slice",  "store",  "gather",   "scatter",      "private",        "fill",  "dot",     "map",
+                         "mask",   "reduce", "row_scan", "softmax_step", "softmax_finish", "merge", "splat",   "cover",
+                         "stream", "yield",  "pool",     "top_",         "invert",         "count", "of_batch"})
     replaceAll(text, std::string(" @") + op, std::string(" sattn_tile.") + op);
   return text;
 }
@@ -120,17 +120,16 @@ sattn_tile.program @window {
                                                             {"VIEW_" + name, "!sattn_tile.view<" + content + ">"}};
   };
   auto tile = [&](int64_t rows, int64_t cols) { return "!sattn_tile.tile<" + n(rows) + "x" + n(cols) + "xf32>"; };
-  std::vector<std::pair<std::string, std::string>> names = {
-      {"BN", n(spec.keys)},
-      {"BQ", n(spec.rows)},
-      {"GROUP", n(spec.group)},
-      {"SETS", spec.sets},
-      {"ROWS", "!sattn_tile.tile<" + n(spec.rows) + "xf32>"},
-      {"TILE_Q", tile(spec.rows, spec.d)},
-      {"TILE_K", tile(spec.keys, spec.d)},
-      {"TILE_V", tile(spec.keys, spec.dv)},
-      {"TILE_S", tile(spec.rows, spec.keys)},
-      {"TILE_O", tile(spec.rows, spec.dv)}};
+  std::vector<std::pair<std::string, std::string>> names = {{"BN", n(spec.keys)},
+                                                            {"BQ", n(spec.rows)},
+                                                            {"GROUP", n(spec.group)},
+                                                            {"SETS", spec.sets},
+                                                            {"ROWS", "!sattn_tile.tile<" + n(spec.rows) + "xf32>"},
+                                                            {"TILE_Q", tile(spec.rows, spec.d)},
+                                                            {"TILE_K", tile(spec.keys, spec.d)},
+                                                            {"TILE_V", tile(spec.keys, spec.dv)},
+                                                            {"TILE_S", tile(spec.rows, spec.keys)},
+                                                            {"TILE_O", tile(spec.rows, spec.dv)}};
   for (const auto &[name, content] : {std::pair<std::string, std::string>{"Q", spec.type + ", " + n(spec.d)},
                                       {"K", spec.type + ", " + n(spec.d)},
                                       {"V", spec.type + ", " + n(spec.dv)},

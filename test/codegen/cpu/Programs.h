@@ -11,7 +11,7 @@ namespace sattn::cpu::test {
 struct AttendSpec {
   int64_t d = 64, dv = 64, rows = 64, keys = 64, group = 1;
   std::string type = "f32";
-  int64_t width = 4;        ///< of the panels of K and V
+  int64_t width = 4; ///< of the panels of K and V
   bool causal = true;
   std::string sets = "affine_set<(t, s)[w, n] : (t - s >= 0, w - 1 - t + s >= 0, n - 1 - s >= 0)>";
 };
@@ -25,8 +25,8 @@ struct SelectedSpec {
 };
 std::string selectedProgram(const SelectedSpec &spec);
 
-/// A program of one kernel @k. In `args` and `body` `A<`, `V<` and `T<` stand for the operand, view and tile types and `@`
-/// before an op name for the dialect; `$name$` is replaced by its value.
+/// A program of one kernel @k. In `args` and `body` `A<`, `V<` and `T<` stand for the operand, view and tile types and
+/// `@` before an op name for the dialect; `$name$` is replaced by its value.
 std::string oneKernel(const std::string &args, const std::string &body,
                       const std::vector<std::pair<std::string, std::string>> &names = {});
 

@@ -1,8 +1,8 @@
 // Masks, covers, partial softmax results and selections against plain C++, at every level this machine runs.
 #include "test/codegen/cpu/OpHelpers.h"
+#include <doctest/doctest.h>
 #include <algorithm>
 #include <cmath>
-#include <doctest/doctest.h>
 
 using namespace sattn::cpu;
 using namespace sattn::cpu::test;
@@ -17,9 +17,12 @@ TEST_CASE("masks hold integer sets over any positions") {
   };
   Set sets[] = {
       {"affine_set<(t, s)[w] : (t - s >= 0)>", [](int64_t t, int64_t s, int64_t) { return s <= t; }},
-      {"affine_set<(t, s)[w] : (t - s >= 0, w - 1 - t + s >= 0)>", [](int64_t t, int64_t s, int64_t w) { return s <= t && t - s < w; }},
-      {"affine_set<(t, s)[w] : ((t - s) mod 3 == 0, t - s >= 0)>", [](int64_t t, int64_t s, int64_t) { return s <= t && mod(t - s, 3) == 0; }},
-      {"affine_set<(t, s)[w] : (t floordiv 16 - s floordiv 16 == 0)>", [](int64_t t, int64_t s, int64_t) { return floorDiv(t, 16) == floorDiv(s, 16); }},
+      {"affine_set<(t, s)[w] : (t - s >= 0, w - 1 - t + s >= 0)>",
+       [](int64_t t, int64_t s, int64_t w) { return s <= t && t - s < w; }},
+      {"affine_set<(t, s)[w] : ((t - s) mod 3 == 0, t - s >= 0)>",
+       [](int64_t t, int64_t s, int64_t) { return s <= t && mod(t - s, 3) == 0; }},
+      {"affine_set<(t, s)[w] : (t floordiv 16 - s floordiv 16 == 0)>",
+       [](int64_t t, int64_t s, int64_t) { return floorDiv(t, 16) == floorDiv(s, 16); }},
       {"affine_set<(t, s)[w] : (s - w >= 0)>, affine_set<(t, s)[w] : (5 - s mod 7 >= 0, t * 2 - s * 3 - 1 >= 0)>",
        [](int64_t t, int64_t s, int64_t w) { return s >= w || (mod(s, 7) <= 5 && 2 * t - 3 * s - 1 >= 0); }},
       {"affine_set<(t, s)[w] : ((t * 3 - s * 5 + w) floordiv 7 - t ceildiv 4 + 20 >= 0)>",
@@ -41,7 +44,8 @@ TEST_CASE("masks hold integer sets over any positions") {
       for (const Rows &rows : maps) {
         Tensor a(Tensor::F32, 1, 32, 1, 24), y(Tensor::F32, 1, 32, 1, 24);
         fillNormal(a, 2);
-        auto program = compiled(oneKernel("%a: A<f32, 24>, %y0: A<f32, 24>, %t0: index, %s0: index, %w: index, %on: index", R"(
+        auto program =
+            compiled(oneKernel("%a: A<f32, 24>, %y0: A<f32, 24>, %t0: index, %s0: index, %w: index, %on: index", R"(
     %c0 = arith.constant 0 : index
     %av = @slice %a[%c0, %c0] : A<f32, 24> -> V<f32, 24>
     %yv = @slice %y0[%c0, %c0] : A<f32, 24> -> V<f32, 24>
@@ -49,8 +53,8 @@ TEST_CASE("masks hold integer sets over any positions") {
     %is = arith.cmpi ne, %on, %c0 : index
     %m = @mask %t rows(%t0) cols(%s0) symbols(%w) when %is {row_map = affine_map<$M$>, sets = [$S$]} : T<32x24xf32>
     @store %m, %yv[%c0] : T<32x24xf32>, V<f32, 24>)",
-                                          {{"M", rows.map}, {"S", set.text}}),
-                                isa);
+                               {{"M", rows.map}, {"S", set.text}}),
+                     isa);
         for (int64_t tOffset : offsets)
           for (int64_t sOffset : offsets)
             for (int64_t on : {0, 1}) {
@@ -72,9 +76,10 @@ TEST_CASE("masks hold integer sets over any positions") {
 TEST_CASE("covers visit every tile of their runs once, ascending, full where a run says so") {
   for (Isa isa : levels()) {
     // The carried row counts: visits, the sum of index + 1 where full (mask keeps), and an order hash.
-    auto program = compiled(oneKernel("%y0: A<f32, 2>, %l0: index, %h0: index, %a0: index, %b0: index, %l1: index, %h1: index, "
-                                      "%a1: index, %b1: index",
-                                      R"(
+    auto program =
+        compiled(oneKernel("%y0: A<f32, 2>, %l0: index, %h0: index, %a0: index, %b0: index, %l1: index, %h1: index, "
+                           "%a1: index, %b1: index",
+                           R"(
     %c0 = arith.constant 0 : index
     %yv = @slice %y0[%c0, %c0] : A<f32, 2> -> V<f32, 2>
     %z = @splat 1.0 : T<16x2xf32>
@@ -96,7 +101,7 @@ TEST_CASE("covers visit every tile of their runs once, ascending, full where a r
       @yield %u : T<16x2xf32>
     }
     @store %r, %yv[%c0] : T<16x2xf32>, V<f32, 2>)"),
-                            isa);
+                 isa);
     std::mt19937 random(7);
     for (int round = 0; round < 200; ++round) {
       int64_t bounds[8];
@@ -145,7 +150,8 @@ TEST_CASE("partial results merge, and a sink joins the denominator") {
             acc.set(b, r, 0, i, 0);
         }
       }
-    auto program = compiled(oneKernel("%m: A<f32, 1>, %l: A<f32, 1>, %a: A<f32, 6>, %s: A<f32, 1>, %o: A<f32, 6>, %e: A<f32, 1>", R"(
+    auto program = compiled(
+        oneKernel("%m: A<f32, 1>, %l: A<f32, 1>, %a: A<f32, 6>, %s: A<f32, 1>, %o: A<f32, 6>, %e: A<f32, 1>", R"(
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %m0v = @slice %m[%c0, %c0] : A<f32, 1> -> V<f32, 1>
@@ -168,7 +174,7 @@ TEST_CASE("partial results merge, and a sink joins the denominator") {
     %ot, %et = @softmax_finish %m2, %l2, %a2 sink %st : T<20xf32>, T<20x6xf32>, T<20xf32>
     @store %ot, %ov[%c0] : T<20x6xf32>, V<f32, 6>
     @store %et, %ev[%c0] : T<20xf32>, V<f32, 1>)"),
-                            isa);
+        isa);
     Frame frame;
     for (Tensor *tensor : {&m, &l, &acc, &sink, &o, &lse})
       tensor->in(frame);
@@ -295,12 +301,17 @@ TEST_CASE("pooling carries its halo from tile to tile") {
 
 TEST_CASE("top-k is exact: forced first, then scores, then lower ids; ascending lists") {
   for (Isa isa : levels())
-    for (auto [rows, k, hasForced] : {std::tuple<int64_t, int64_t, bool>{16, 4, false}, {20, 16, true}, {4, 3, true}, {16, 1, true}}) {
+    for (auto [rows, k, hasForced] :
+         {std::tuple<int64_t, int64_t, bool>{16, 4, false}, {20, 16, true}, {4, 3, true}, {16, 1, true}}) {
       int64_t cols = 24, tiles = 3;
       Tensor x(Tensor::F32, tiles, rows, 1, cols), ids(Tensor::I32, 1, rows, 1, k), scores(Tensor::F32, 1, rows, 1, k);
-      Names names = {{"R", n(rows)}, {"K", n(k)},
-                     {"F", hasForced ? "affine_set<(t, c)[w] : (-c >= 0)>, affine_set<(t, c)[w] : (t floordiv 2 - c >= 0, c - t floordiv 2 + w >= 0)>" : ""}};
-      auto program = compiled(oneKernel("%x0: A<f32, 24>, %i0: A<i32, $K$>, %s0: A<f32, $K$>, %t0: index, %w: index", R"(
+      Names names = {{"R", n(rows)},
+                     {"K", n(k)},
+                     {"F", hasForced ? "affine_set<(t, c)[w] : (-c >= 0)>, affine_set<(t, c)[w] : (t floordiv 2 - c >= "
+                                       "0, c - t floordiv 2 + w >= 0)>"
+                                     : ""}};
+      auto program =
+          compiled(oneKernel("%x0: A<f32, 24>, %i0: A<i32, $K$>, %s0: A<f32, $K$>, %t0: index, %w: index", R"(
     %c0 = arith.constant 0 : index
     %c3 = arith.constant 3 : index
     %c24 = arith.constant 24 : index
@@ -318,8 +329,8 @@ TEST_CASE("top-k is exact: forced first, then scores, then lower ids; ascending 
     %sv = @slice %s0[%c0, %c0] : A<f32, $K$> -> V<f32, $K$>
     @store %ids, %iv[%c0] : T<$R$x$K$xi32>, V<i32, $K$>
     @store %sc, %sv[%c0] : T<$R$x$K$xf32>, V<f32, $K$>)",
-                                        names),
-                              isa);
+                             names),
+                   isa);
       for (int mode = 0; mode < 4; ++mode) {
         std::mt19937 random(static_cast<unsigned>(mode));
         // Few different scores make ties; mode 2 is mostly invisible, mode 3 has infinities and NaN.
@@ -374,13 +385,15 @@ TEST_CASE("top-k is exact: forced first, then scores, then lower ids; ascending 
 
 TEST_CASE("inverse lists: every (unit, position, slot) once, units and members ascending") {
   for (Isa isa : levels())
-    for (auto [count, k, members] : {std::tuple<int64_t, int64_t, int64_t>{20, 5, 4}, {64, 16, 16}, {3, 1, 8}, {33, 7, 20}}) {
+    for (auto [count, k, members] :
+         {std::tuple<int64_t, int64_t, int64_t>{20, 5, 4}, {64, 16, 16}, {3, 1, 8}, {33, 7, 20}}) {
       int64_t units = 40, positions = count + 7;
       Tensor lists(Tensor::I32, 1, positions, 1, k);
       Names names = {{"K", n(k)}, {"N", n(count)}, {"M", n(members)}, {"W", n(count * 2)}};
       // Each visit appends (unit, member, slot) to a list by counting in private memory; here: a row of `out` for each
       // visit of a group holds the unit, and the members and slots are scattered beside it.
-      auto program = compiled(oneKernel("%l0: A<i32, $K$>, %o0: A<f32, $K$>, %u0: A<f32, 1>, %p0: index, %units: index", R"(
+      auto program =
+          compiled(oneKernel("%l0: A<i32, $K$>, %o0: A<f32, $K$>, %u0: A<f32, 1>, %p0: index, %units: index", R"(
     %c0 = arith.constant 0 : index
     %lv = @slice %l0[%c0, %c0] : A<i32, $K$> -> V<i32, $K$>
     %inv = @invert %lv[%p0] count $N$ units(%units) : V<i32, $K$>
@@ -406,8 +419,8 @@ TEST_CASE("inverse lists: every (unit, position, slot) once, units and members a
     }
     %r = @load %pv[%c0] : V<f32, 1> -> T<$N$xf32>
     @store %r, %ov[%c0] : T<$N$xf32>, V<f32, 1>)",
-                                        names),
-                              isa);
+                             names),
+                   isa);
       std::mt19937 random(4);
       for (int mode = 0; mode < 3; ++mode) {
         for (int64_t p = 0; p < positions; ++p) {

@@ -1,7 +1,7 @@
 // Congruences that all points of a set share, against brute force.
 #include "lib/analysis/Congruence.h"
-#include "FormulaText.h"
 #include <doctest/doctest.h>
+#include "FormulaText.h"
 
 using namespace sattn;
 using namespace sattn::test;
@@ -21,13 +21,14 @@ TEST_CASE("all disjuncts must agree") {
 }
 
 TEST_CASE("what does not tie the key to the row is no congruence") {
-  for (const char *text : {"s <= t", "s mod 4 == 0", "(t + s) mod 4 == 0", "(t - 2 * s) mod 4 == 0", "(t - s) mod 4 < 2",
-                           "(t - s + W) mod 4 == 0", "(t - s) floordiv 4 == 0"})
+  for (const char *text : {"s <= t", "s mod 4 == 0", "(t + s) mod 4 == 0", "(t - 2 * s) mod 4 == 0",
+                           "(t - s) mod 4 < 2", "(t - s + W) mod 4 == 0", "(t - s) floordiv 4 == 0"})
     CHECK_MESSAGE(commonCongruence(setOf(text)).isTrivial(), text);
 }
 
 TEST_CASE("every point of the set obeys what was read") {
-  for (const char *text : {"s <= t and (t - s) mod 7 == 3", "(s - t - 1) mod 4 == 2", "(3 * s - 3 * t) mod 12 == 9 and s < 20"}) {
+  for (const char *text :
+       {"s <= t and (t - s) mod 7 == 3", "(s - t - 1) mod 4 == 2", "(3 * s - 3 * t) mod 12 == 9 and s < 20"}) {
     quasi::Set set = setOf(text);
     Congruence congruence = commonCongruence(set);
     REQUIRE(!congruence.isTrivial());

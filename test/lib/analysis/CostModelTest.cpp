@@ -1,7 +1,7 @@
 // The cost model's formulas: limits that can be said in words, and the choices that follow.
 #include "lib/analysis/CostModel.h"
-#include <cmath>
 #include <doctest/doctest.h>
+#include <cmath>
 
 using namespace sattn;
 using namespace sattn::cost;
@@ -25,7 +25,8 @@ TEST_CASE("a key costs its products and its exponential") {
 
 TEST_CASE("members fill whole quanta near the row tile") {
   TargetInfo target = plainTarget();
-  for (auto [heads, members] : {std::pair{1, 64}, {2, 32}, {3, 16}, {4, 16}, {5, 16}, {6, 8}, {8, 8}, {16, 4}, {64, 1}, {80, 1}}) {
+  for (auto [heads, members] :
+       {std::pair{1, 64}, {2, 32}, {3, 16}, {4, 16}, {5, 16}, {6, 8}, {8, 8}, {16, 4}, {64, 1}, {80, 1}}) {
     CAPTURE(heads);
     CHECK(membersOf(target, heads) == members);
     CHECK(membersOf(target, heads) * heads % target.rowQuantum == 0);

@@ -1,12 +1,13 @@
-// planToManifest: what the runtime reads from it is what the plan said. Programs are text; each case is the plan of one.
+// planToManifest: what the runtime reads from it is what the plan said. Programs are text; each case is the plan of
+// one.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "runtime/Manifest.h"
 #include "dialects/tile/Tile.h"
 #include "lib/pipeline/PlanToManifest.h"
 #include "lib/support/DiagnosticLog.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
-#include "runtime/Manifest.h"
 #include <doctest/doctest.h>
 
 using namespace sattn;
@@ -79,7 +80,8 @@ class Program {
 public:
   explicit Program(const std::string &plan, const char *attributes = interface, const char *kernels = ::kernels,
                    const char *only = nullptr)
-      : text("sattn_tile.program @test " + std::string(attributes) + " {" + kernels + "sattn_tile.plan {\n" + plan + "\n} }"),
+      : text("sattn_tile.program @test " + std::string(attributes) + " {" + kernels + "sattn_tile.plan {\n" + plan +
+             "\n} }"),
         log(context, "test", text) {
     mlir::DialectRegistry registry;
     registerTileDialect(registry);
@@ -88,7 +90,8 @@ public:
     module = mlir::parseSourceString<mlir::ModuleOp>(text, mlir::ParserConfig(&context), "test");
     if (module)
       for (auto program : module->getOps<tile::ProgramOp>()) {
-        ManifestFacts facts{"build 1", "cpu-avx2", "sattn.pattern @test", "D=64,dtype=f16", {}, "test", {{"remarks", {"a", "b"}}}};
+        ManifestFacts facts{"build 1", "cpu-avx2", "sattn.pattern @test",    "D=64,dtype=f16",
+                            {},        "test",     {{"remarks", {"a", "b"}}}};
         facts.kernels = {{"pack", "pack_symbol", 4096}, {"use", "use", 0}};
         if (only)
           facts.kernels = {{only, only, 0}};
@@ -182,7 +185,9 @@ TEST_CASE("workspaces hold whole blocks of their layout") {
   // Positions are counted as they are and laid out in blocks of 64 rows of 64 float32.
   CHECK(holds(text, R"json("bytes":["*",["*",["*","B","g"],["*",["ceildiv","s",64],64]],256])json"));
   CHECK(holds(text, R"json("counts":["B","s","g"])json"));
-  CHECK(holds(text, R"json("strides":[["*","g",["*",["*",["ceildiv","s",64],64],64]],64,["*",["*",["ceildiv","s",64],64],64]])json"));
+  CHECK(holds(
+      text,
+      R"json("strides":[["*","g",["*",["*",["ceildiv","s",64],64],64]],64,["*",["*",["ceildiv","s",64],64],64]])json"));
 }
 
 TEST_CASE("shared values are derived once, values of a loop are written out") {
@@ -208,8 +213,9 @@ TEST_CASE("reasons of the program come first in explain") {
   attributes.insert(attributes.rfind('}'), R"(, explain = {kernels = [], other = "x", choices = [
       {line = 3 : i64, kind = "range", cycles = 2.5 : f64, refused = [{kind = "masked", why = "slow"}]}]})");
   Program program(plan, attributes.c_str());
-  CHECK(holds(program.manifest, R"json("explain":{"choices":[{"cycles":2.5,"kind":"range","line":3,)json"
-                                R"json("refused":[{"kind":"masked","why":"slow"}]}],"kernels":[],"remarks":["a","b"]})json"));
+  CHECK(holds(program.manifest,
+              R"json("explain":{"choices":[{"cycles":2.5,"kind":"range","line":3,)json"
+              R"json("refused":[{"kind":"masked","why":"slow"}]}],"kernels":[],"remarks":["a","b"]})json"));
 }
 
 TEST_CASE("bounds of streams are written as the kernel computes them") {
@@ -219,8 +225,11 @@ TEST_CASE("bounds of streams are written as the kernel computes them") {
   // A shift is a division, a mask a remainder, a choice a product; what is used twice has a name.
   CHECK(holds(text, R"json({"kernel":"stream","loops":[["i0",["ceildiv","a2",16]]],"streams":[)json"
                     R"json({"in":["i0"],"keys":"k","line":)json"));
-  CHECK(holds(text, R"json("runs":[["e1",["+","e2",["*",["<","x","y"],["-",["floordiv","a2",8],"e2"]]],["mod","a0.positions",4],"e1"]],"tile":[16,64]})json"));
-  CHECK(holds(text, R"json("values":[["e0",{"entry":"z","per_batch":"a1"}],["e1",["+","e0","i0"]],["e2",["*","x",64]]]})json"));
+  CHECK(holds(
+      text,
+      R"json("runs":[["e1",["+","e2",["*",["<","x","y"],["-",["floordiv","a2",8],"e2"]]],["mod","a0.positions",4],"e1"]],"tile":[16,64]})json"));
+  CHECK(holds(
+      text, R"json("values":[["e0",{"entry":"z","per_batch":"a1"}],["e1",["+","e0","i0"]],["e2",["*","x",64]]]})json"));
   CHECK(!program.read().explain.empty());
 }
 
@@ -261,7 +270,8 @@ TEST_CASE("what a manifest cannot say is refused at its op") {
     const char *plan, *text;
   } cases[] = {
       {"%s = sattn_tile.dim \"s\"\n%c = arith.constant 2 : index\n%x = arith.divsi %s, %c : index",
-       "test:25:6: error: has no form in a launch plan: plans compute with addi, subi, muli, ceildivsi, floordivsi, remsi, "
+       "test:25:6: error: has no form in a launch plan: plans compute with addi, subi, muli, ceildivsi, floordivsi, "
+       "remsi, "
        "minsi, maxsi, andi, ori and signed cmpi on index"},
       {"%s = sattn_tile.dim \"s\"\n%x = arith.cmpi ult, %s, %s : index", "has no form in a launch plan"},
       {"%c = arith.constant 1 : index\n%q = sattn_tile.dim \"t\"\n%b = arith.constant dense<1> : vector<2xi32>",
@@ -278,13 +288,16 @@ TEST_CASE("what a manifest cannot say is refused at its op") {
 TEST_CASE("an expression of a loop does not explode") {
   std::string plan = "%c = arith.constant 5 : index\nsattn_tile.loop %i to %c {\n  %x0 = arith.addi %i, %i : index\n";
   for (int i = 0; i < 20; ++i)
-    plan += "%x" + std::to_string(i + 1) + " = arith.muli %x" + std::to_string(i) + ", %x" + std::to_string(i) + " : index\n";
+    plan += "%x" + std::to_string(i + 1) + " = arith.muli %x" + std::to_string(i) + ", %x" + std::to_string(i) +
+            " : index\n";
   Program loop(plan + "}");
-  CHECK(holds(loop.log.text(), "depends on a loop and is written out more than 4096 times: compute it outside the loop"));
+  CHECK(
+      holds(loop.log.text(), "depends on a loop and is written out more than 4096 times: compute it outside the loop"));
   // Outside a loop every shared value gets a name.
   std::string flat = "%i = sattn_tile.dim \"s\"\n%x0 = arith.addi %i, %i : index\n";
   for (int i = 0; i < 200; ++i)
-    flat += "%x" + std::to_string(i + 1) + " = arith.minsi %x" + std::to_string(i) + ", %x" + std::to_string(i) + " : index\n";
+    flat += "%x" + std::to_string(i + 1) + " = arith.minsi %x" + std::to_string(i) + ", %x" + std::to_string(i) +
+            " : index\n";
   Program named(flat);
   CHECK(named.log.text().empty());
   CHECK(named.manifest.size() < 20000);
@@ -298,7 +311,8 @@ TEST_CASE("a program without its interface is refused") {
       {"attributes {roles = [], results = []}", "lacks the attribute 'params' that the manifest repeats"},
       {"attributes {roles = [{name = \"q\"}], results = [], params = []}",
        "attribute 'roles' holds an item without name, axes, inner and dtype"},
-      {"attributes {roles = [], results = [], params = [3 : i64]}", "attribute 'params' holds an item without name and type"},
+      {"attributes {roles = [], results = [], params = [3 : i64]}",
+       "attribute 'params' holds an item without name and type"},
       {"attributes {roles = [], results = [], params = [], requires = [{check = 1.0 : f32}]}",
        "attribute 'requires' holds an item that is no check with a message"},
   };

@@ -1,6 +1,6 @@
 /* An engine in C99: hands the compiler to the runtime, compiles a pattern, runs it, and compares with its own loop. */
-#include <math.h>
 #include <sattn/compiler.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +127,8 @@ static void expectText(sattn_status status, sattn_status wanted, char *text, con
 
 static void describeIt(void) {
   char *json = NULL, *text = NULL;
-  expect(sattn_compiler_describe(pattern, 0, "causal.mlir", NULL, &json, &text) == SATTN_OK, "the pattern is described");
+  expect(sattn_compiler_describe(pattern, 0, "causal.mlir", NULL, &json, &text) == SATTN_OK,
+         "the pattern is described");
   expect(json && strstr(json, "\"name\":\"causal\"") && strstr(json, "\"axes\":[\"t\",\"h\",\"D\"]"), "with its roles");
   sattn_free(json);
   json = NULL;
@@ -135,14 +136,15 @@ static void describeIt(void) {
              "bad.mlir:1:");
   expectText(sattn_compiler_describe(NULL, 0, NULL, NULL, &json, &text), SATTN_BAD_ARGUMENT, text,
              "[SA0300] a null pointer was given to sattn_compiler_describe");
-  expectText(sattn_compiler_describe(pattern, 0, NULL, "no equals sign", &json, &text), SATTN_COMPILE_FAILED, text, "no equals");
+  expectText(sattn_compiler_describe(pattern, 0, NULL, "no equals sign", &json, &text), SATTN_COMPILE_FAILED, text,
+             "no equals");
 }
 
 static void stages(void) {
   static const struct {
     const char *stage, *part;
   } cases[] = {{"0-pattern", "sattn.attend"}, {"1-fused", "sattn.finalize"}, {"2-tile", "sattn_tile.program"},
-               {"3-cpu.ll", "define void"},   {"4-cpu.s", ".text"},         {"5-artefact", "SATTNART"}};
+               {"3-cpu.ll", "define void"},   {"4-cpu.s", ".text"},          {"5-artefact", "SATTNART"}};
   sattn_spec spec;
   sattn_compile_options options;
   void *bytes = NULL;
@@ -165,8 +167,9 @@ static void stages(void) {
     bytes = NULL;
   }
   options.stop_after = "6-none";
-  expectText(sattn_compiler_compile(&spec, &options, &bytes, &size, &text), SATTN_BAD_ARGUMENT, text,
-             "[SA0253] unknown stage in 'stop_after': stages are 0-pattern, 1-fused, 2-tile, 3-cpu.ll, 4-cpu.s, 5-artefact");
+  expectText(
+      sattn_compiler_compile(&spec, &options, &bytes, &size, &text), SATTN_BAD_ARGUMENT, text,
+      "[SA0253] unknown stage in 'stop_after': stages are 0-pattern, 1-fused, 2-tile, 3-cpu.ll, 4-cpu.s, 5-artefact");
   options.stop_after = NULL;
   options.override_stage = "0-pattern";
   expectText(sattn_compiler_compile(&spec, &options, &bytes, &size, &text), SATTN_BAD_ARGUMENT, text,

@@ -1,7 +1,7 @@
-/* One compile serves every shape: batches, lengths, heads, offsets, strides and dynamic params change from call to call,
- * while the counters of the context stay at one compile. Each result is compared with a loop in float64. */
-#include <math.h>
+/* One compile serves every shape: batches, lengths, heads, offsets, strides and dynamic params change from call to
+ * call, while the counters of the context stay at one compile. Each result is compared with a loop in float64. */
 #include <sattn/compiler.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

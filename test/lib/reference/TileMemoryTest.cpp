@@ -86,7 +86,8 @@ TEST_CASE("a slice of every third position") {
                      " tile.store %at, %yv[%c0] : $tile<3xf32>, $view<f32, 1>\n";
   auto loaded = [&](const std::string &limit) {
     return shown(runKernel({role("a", "t", 8, 1, {0, 1, 2, 3, 4, 5, 6, 7}), result("y", "t", 1)},
-                           " %n = arith.constant " + limit + " : index\n" + body)["y"].data);
+                           " %n = arith.constant " + limit + " : index\n" + body)["y"]
+                     .data);
   };
   CHECK(loaded("8") == Data{1, 4, 7, -99, -99, -99, -99, -99});
   CHECK(loaded("7") == Data{1, 4, -99, -99, -99, -99, -99, -99});

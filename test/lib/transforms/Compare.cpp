@@ -8,8 +8,8 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include <cmath>
 #include <doctest/doctest.h>
+#include <cmath>
 #include <fstream>
 #include <sstream>
 

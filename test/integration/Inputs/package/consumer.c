@@ -14,7 +14,8 @@ int main(void) {
   int64_t shape[] = {1, 3, 1, 8};
   DLTensor zero = {zeros, {kDLCPU, 0}, 4, {kDLFloat, 32, 1}, shape, 0, 0}, value = zero, mean = zero;
   sattn_tensor inputs[] = {{"q", &zero}, {"k", &zero}, {"v", &value}}, outputs[] = {{"o", &mean}};
-  sattn_call call = {.struct_size = sizeof call, .inputs = inputs, .input_count = 3, .outputs = outputs, .output_count = 1};
+  sattn_call call = {
+      .struct_size = sizeof call, .inputs = inputs, .input_count = 3, .outputs = outputs, .output_count = 1};
   sattn_spec spec = {.struct_size = sizeof spec, .pattern = pattern, .bind = "dtype=f32,D=8,group=1"};
   sattn_options options = {.struct_size = sizeof options, .memory_only = 1};
   sattn_context *context = 0;
@@ -23,8 +24,8 @@ int main(void) {
   mean.data = means;
   for (int i = 0; i < 3 * 8; ++i)
     values[i] = (float)(i / 8 * 2);
-  if (sattn_context_create(&options, &context) || sattn_compiler_install(context) || sattn_get(context, &spec, &kernel) ||
-      sattn_run(kernel, &call)) {
+  if (sattn_context_create(&options, &context) || sattn_compiler_install(context) ||
+      sattn_get(context, &spec, &kernel) || sattn_run(kernel, &call)) {
     printf("failed: %s\n", sattn_last_error());
     return 1;
   }
