@@ -182,10 +182,11 @@ LogicalResult Lowering::lower(tile::ScatterOp op) {
 
 LogicalResult Lowering::lower(tile::FillOp op) {
   const View &view = views[op.getView()];
-  int64_t floats = *Code::known(view.limit) * view.type.getGroup() * view.type.getInner();
+  Value positions = op.getPositions() ? c.min(c.max(scalar(op.getPositions()), c.int64(0)), view.limit) : view.limit;
+  Value floats = c.mul(positions, view.type.getGroup() * view.type.getInner());
   Value strip = c.broadcast(scalar(op.getValue()));
   // Scratch ranges are whole lines, so the last strip may run past the end.
-  c.loop(0, llvm::divideCeil(floats, kLanes), 1,
+  c.loop(c.int64(0), c.floorDiv(c.add(floats, kLanes - 1), kLanes), 1,
          [&](Value i) { c.storeStrip(strip, c.atScaled(view.base, i, kLanes * 4)); });
   return success();
 }

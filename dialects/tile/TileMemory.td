@@ -71,9 +71,9 @@ def GatherAtOp : Tile_Op<"gather_at", [MemoryEffects<[MemRead]>]> {
   let hasVerifier = 1;
 }
 def FillOp : Tile_Op<"fill", [MemoryEffects<[MemWrite]>]> {
-  let summary = "sets every element of a private view";
-  let arguments = (ins F32:$value, AnyView:$view);
-  let assemblyFormat = "$value `,` $view attr-dict `:` type($view)";
+  let summary = "sets every element of a private view, or of its first `positions`";
+  let arguments = (ins F32:$value, AnyView:$view, Optional<Index>:$positions);
+  let assemblyFormat = "$value `,` $view (`to` $positions^)? attr-dict `:` type($view)";
   let hasVerifier = 1;
 }
 def BlockMeanOp : Tile_Op<"load_mean", [MemoryEffects<[MemRead]>]> {

@@ -132,7 +132,11 @@ void TileTask::run(GatherAtOp op) {
 
 void TileTask::run(FillOp op) {
   Memory &memory = *values.get<View>(op.getView()).of.memory;
-  memory.data.assign(memory.data.size(), values.number(op.getValue()).real);
+  int64_t positions = op.getPositions() ? values.index(op.getPositions()) : memory.positions;
+  for (int64_t head = 0; head < memory.heads; ++head)
+    for (int64_t p = 0; p < std::min(positions, memory.positions); ++p)
+      std::fill_n(memory.data.begin() + memory.row(0, head, p) * memory.inner, memory.inner,
+                  values.number(op.getValue()).real);
 }
 
 void TileTask::run(BlockMeanOp op) {

@@ -4,6 +4,7 @@
 #include "lib/transforms/kernels/Formulas.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include <limits>
 
 namespace sattn::lower {
 using namespace mlir;
@@ -41,7 +42,7 @@ public:
     first = perChunk ? k.add(k.size("first_row"), local) : local;
     count = k.min(taskRows, k.sub(k.size(perChunk ? "rows" : "t"), local));
     allocate(task);
-    forTiles(task, [&](Value at) { return start(task, at); });
+    forTiles(task, [&](Value at) { return storeQueries(task, at); });
     for (SelectedBranch &branch : branches)
       visitBlocks(task, branch);
     bool ok = true;
@@ -230,13 +231,21 @@ private:
     return tile::PrivateOp::create(k.b, k.loc, type, chunk);
   }
 
+  // The state of rows that saw no key yet, for the groups of members that the task has.
   void allocate(Task &task) {
     KernelBuilder &k = task.k;
+    Value none = k.float32(-std::numeric_limits<double>::infinity()), zero = k.float32(0.0);
+    Value positions = k.mul(k.ceilDiv(count, members), members);
+    auto filled = [&](Value value, int64_t features) {
+      Value view = privateView(k, features);
+      tile::FillOp::create(k.b, k.loc, value, view, positions);
+      return view;
+    };
     for (SelectedBranch &branch : branches) {
-      branch.acc = privateView(k, branch.values.features);
+      branch.acc = filled(zero, branch.values.features);
       if (!branch.weights) {
-        branch.m = privateView(k, 1);
-        branch.l = privateView(k, 1);
+        branch.m = filled(none, 1);
+        branch.l = filled(zero, 1);
       }
       if (Value &queries = queryMemory[branch.op.getZ()]; !queries && !shares()) {
         queries = privateView(k, branch.queries.features);
@@ -256,17 +265,8 @@ private:
 
   Rows rowsAt(Task &task, Value at) { return {members, heads, false, task.k.add(first, at), {}}; }
 
-  // Scaled queries, and the state of rows that saw no key yet.
-  void start(Task &task, Value at) {
+  void storeQueries(Task &task, Value at) {
     KernelBuilder &k = task.k;
-    for (SelectedBranch &branch : branches) {
-      SoftmaxState empty = emptyState(task, members * heads, branch.values.features);
-      tile::StoreOp::create(k.b, k.loc, empty.acc, branch.acc, at);
-      if (!branch.weights) {
-        tile::StoreOp::create(k.b, k.loc, empty.m, branch.m, at);
-        tile::StoreOp::create(k.b, k.loc, empty.l, branch.l, at);
-      }
-    }
     for (SelectedBranch *branch : queryBranches) {
       QueryTile queries = loadQueries(task, rowsAt(task, at), branch->queries, branch->chain, ScoreUnit::Base2);
       tile::StoreOp::create(k.b, k.loc, queries.tile, queryMemory[branch->op.getZ()], at);

@@ -80,6 +80,15 @@ TEST_CASE("gather_at repeats a number for heads that share it") {
   CHECK(r["y"].data == Data{4, 4, 1, 1});
 }
 
+TEST_CASE("private memory is filled up to a position") {
+  std::string body = " %p = tile.private 3 : $view<f32, 1>\n"
+                     " %f = arith.constant 4.0 : f32\n"
+                     " sattn_tile.fill %f, %p to %c2 : $view<f32, 1>\n"
+                     " %at = tile.load %p[%c0] : $view<f32, 1> -> $tile<3xf32>\n"
+                     " tile.store %at, %yv[%c0] : $tile<3xf32>, $view<f32, 1>\n";
+  CHECK(shown(runKernel({role("a", "t", 3, 1, {1, 2, 3}), result("y", "t", 1)}, body)["y"].data) == Data{4, 4, -99});
+}
+
 TEST_CASE("a slice of every third position") {
   std::string body = " %third = tile.slice %ao[%c0, %c0] limit %n every 3 from %c1 : $arg<f32, 1> -> $view<f32, 1>\n"
                      " %at = tile.load %third[%c0] : $view<f32, 1> -> $tile<3xf32>\n"
