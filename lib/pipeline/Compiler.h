@@ -25,6 +25,7 @@ struct CompileRequest {
   std::string dumpDir;            ///< write each stage's text into this directory; "" for none
   std::optional<Stage> overrideStage;
   std::string overrideText; ///< takes the place of what overrideStage made
+  bool printOps = false;    ///< a diagnostic ends with its op, as the passes see it: for developers
   /// Called with the pass manager of each stage before it runs: the tools install instrumentation.
   std::function<void(mlir::PassManager &)> configure;
 };

@@ -58,7 +58,9 @@ class Compilation {
 public:
   explicit Compilation(const CompileRequest &request)
       : request(request), context(registry(), MLIRContext::Threading::DISABLED),
-        log(context, request.fileName, request.text) {}
+        log(context, request.fileName, request.text) {
+    context.printOpOnDiagnostic(request.printOps);
+  }
 
   CompileResult run() {
     result.ok = succeeded(stages()) && !log.hasErrors();

@@ -49,9 +49,6 @@ void DiagnosticLog::add(Diagnostic &diagnostic) {
   write(diagnostic.getLocation(), isError ? "error" : "warning", withoutOpName(message));
   for (Diagnostic &note : diagnostic.getNotes()) {
     std::string text = note.str();
-    // MLIR's tools attach the whole op; the source line is shown already.
-    if (StringRef(text).starts_with("see current operation"))
-      continue;
     if (StringRef(text).starts_with("help: "))
       written += text + "\n";
     else

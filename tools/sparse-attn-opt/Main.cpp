@@ -108,7 +108,8 @@ static int readOverride(StringRef option, sattn::CompileRequest &request) {
   return EXIT_SUCCESS;
 }
 
-static int emit(const Options &options, const llvm::MemoryBuffer &source, StringRef output, int verifyEach) {
+static int emit(const Options &options, const llvm::MemoryBuffer &source, StringRef output, int verifyEach,
+                bool printsOp) {
   std::optional<sattn::Stage> stage = stageOf(options.emit);
   if (!stage)
     return fail("--emit takes pattern, fused, tile, llvm, asm, bundle or manifest, not '" + options.emit + "'");
@@ -119,6 +120,7 @@ static int emit(const Options &options, const llvm::MemoryBuffer &source, String
   request.target = options.target;
   request.dumpDir = options.dumpDir;
   request.stopAfter = stage;
+  request.printOps = printsOp;
   if (!options.overrideStage.empty() && readOverride(options.overrideStage, request) != EXIT_SUCCESS)
     return EXIT_FAILURE;
   if (verifyEach > 0)
@@ -139,6 +141,12 @@ static int emit(const Options &options, const llvm::MemoryBuffer &source, String
   file->os() << (wantsManifest ? result.manifest + "\n" : result.output);
   file->keep();
   return EXIT_SUCCESS;
+}
+
+// A refusal is place, cause and remedy: MLIR's flag that adds the whole op is off unless given.
+static cl::opt<bool> &printOpFlag() {
+  mlir::registerMLIRContextCLOptions();
+  return *static_cast<cl::opt<bool> *>(cl::getRegisteredOptions().lookup("mlir-print-op-on-diagnostic"));
 }
 
 // An empty pipeline is a choice, too.
@@ -186,6 +194,8 @@ static int run(int argc, char **argv) {
   sattn::registerSattnPasses();
   sattn::registerTilePipeline();
 
+  cl::opt<bool> &printsOp = printOpFlag();
+  printsOp.setInitialValue(false);
   auto [input, output] = mlir::registerAndParseCLIOptions(argc, argv, overview, registry);
   auto config = mlir::MlirOptMainConfig::createFromCLOptions();
   if (config.shouldShowDialects() || config.shouldListPasses())
@@ -196,7 +206,7 @@ static int run(int argc, char **argv) {
   if (!source)
     return fail(error);
   return options.emit.empty() ? optimise(registry, std::move(source), output, config, options, verifyEach)
-                              : emit(options, *source, output, verifyEach);
+                              : emit(options, *source, output, verifyEach, printsOp);
 }
 
 int main(int argc, char **argv) {

@@ -11,6 +11,7 @@ PatternModule::PatternModule(const std::string &path, const std::string &text) {
   mlir::DialectRegistry registry;
   registerPatternDialect(registry);
   mlirContext = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  mlirContext->printOpOnDiagnostic(false); // the log shows the source line
   DiagnosticLog log(*mlirContext, path, text);
   if (succeeded(checkSourceLimits(mlirContext.get(), text, path))) {
     mlir::ParserConfig config(mlirContext.get());
