@@ -19,7 +19,8 @@ GROUPS = {
                  "[the language](spec.md#5-constraints)."),
     2: ("Passes", "What a specialised pattern, its sets as a whole, or the request to the compiler make impossible."),
     3: ("Calls", "Operands, params and offsets of one call; `sparse-attn` adds the file that is meant."),
-    4: ("Keys, artefacts, caches", "Binds, targets, and files that the cache does not trust."),
+    4: ("Keys, artefacts, caches", "Binds, targets, and files that are not trusted. What makes an artefact unusable (SA0410 to "
+       "SA0417) is mended by making it again; the cache does so by itself."),
     5: ("Environment", "What the machine does not give."),
     6: ("Files and options", "What `sparse-attn` refuses before there is a call."),
 }

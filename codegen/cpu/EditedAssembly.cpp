@@ -47,7 +47,7 @@ static std::string checkStatement(StringRef statement) {
   StringRef name = statement.take_until([](char c) { return llvm::isSpace(c); });
   std::optional<unsigned> limit = directiveLimit(name);
   if (!limit)
-    return "[SA0260] directive '" + name.str() + "' is not taken: the compiler never writes it";
+    return "[SA0260] directive '" + name.str() + "' is not taken: the compiler never writes it, remove it";
   StringRef operand = statement.drop_front(name.size()).split(',').first.trim();
   unsigned value = 0;
   if (*limit != 0 && (operand.getAsInteger(10, value) || value > *limit))

@@ -36,7 +36,8 @@ static std::optional<TextProblem> checkSignatures(const llvm::Module &module, St
     if (const llvm::Function *function = module.getFunction(kernel.symbol))
       if (function->getFunctionType() != type)
         return TextProblem{lineOf(part, "@" + kernel.symbol + "("), 1,
-                           "[SA0258] kernel '" + kernel.symbol + "' takes (ptr, ptr, i64, i64, i64) and gives nothing"};
+                           "[SA0258] kernel '" + kernel.symbol +
+                               "' takes (ptr, ptr, i64, i64, i64) and gives nothing: put its signature back"};
   return std::nullopt;
 }
 

@@ -30,8 +30,9 @@ std::vector<std::string> sattn::cpu::partsOf(StringRef text, StringRef mark) {
 
 std::optional<TextProblem> sattn::cpu::checkLimits(StringRef text, char comment) {
   if (text.size() > maxBytes)
-    return TextProblem{
-        1, 1, "[SA0261] text has " + std::to_string(text.size()) + " bytes, more than " + std::to_string(maxBytes)};
+    return TextProblem{1, 1,
+                       "[SA0261] text has " + std::to_string(text.size()) + " bytes, more than " +
+                           std::to_string(maxBytes) + ": shorten it"};
   TextProblem place;
   unsigned depth = 0, signs = 0;
   bool quoted = false, commented = false;
@@ -43,7 +44,7 @@ std::optional<TextProblem> sattn::cpu::checkLimits(StringRef text, char comment)
       quoted = commented = false;
     }
     if (c == '\0')
-      return TextProblem{place.line, place.column, "[SA0261] text holds a NUL byte"};
+      return TextProblem{place.line, place.column, "[SA0261] text holds a NUL byte: remove it"};
     commented |= c == comment && !quoted;
     quoted ^= c == '"' && !commented;
     if (quoted || commented)
@@ -53,7 +54,7 @@ std::optional<TextProblem> sattn::cpu::checkLimits(StringRef text, char comment)
     signs = StringRef("-+~!").contains(c) ? signs + 1 : llvm::isSpace(c) ? signs : 0;
     if (depth > maxNesting || signs > maxNesting)
       return TextProblem{place.line, place.column,
-                         "[SA0261] text is nested deeper than " + std::to_string(maxNesting) + " levels"};
+                         "[SA0261] text is nested deeper than " + std::to_string(maxNesting) + " levels: flatten it"};
   }
   return std::nullopt;
 }
@@ -85,7 +86,8 @@ LogicalResult sattn::cpu::checkDefined(MLIRContext &context, const EditedText &e
                                        llvm::function_ref<bool(StringRef)> defines) {
   for (const CompiledKernel &kernel : kernels)
     if (!defines(kernel.symbol))
-      return refuse(context, edited.name,
-                    {1, 1, "[SA0257] kernel '" + kernel.symbol + "' is not defined: the launch plan calls it"});
+      return refuse(
+          context, edited.name,
+          {1, 1, "[SA0257] kernel '" + kernel.symbol + "' is not defined: the launch plan calls it, put it back"});
   return success();
 }

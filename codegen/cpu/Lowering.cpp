@@ -12,8 +12,10 @@ Lowering::Lowering(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function, const
     scalars[kernel.getGrid(axis)] = function.getArgument(2 + axis);
 }
 
-Unsupported Lowering::unsupported(Operation *op, const Twine &why) {
-  op->emitError("the CPU code generator does not support ") << why;
+Unsupported Lowering::unsupported(Operation *op, const Twine &what, const Twine &remedy) {
+  // An op whose code stands in several copies is one error.
+  if (refused.insert(op).second)
+    op->emitError("[SA0262] the CPU code generator does not support ") << what << ": " << remedy;
   return {};
 }
 

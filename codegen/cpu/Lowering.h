@@ -44,7 +44,8 @@ private:
   LogicalResult lowerBody(Block &block);
   LogicalResult lower(Operation *op);
   LogicalResult lowerScalar(Operation *op);
-  Unsupported unsupported(Operation *op, const Twine &why);
+  /// Reports that there is no code for `what`, and what to write instead: by default, what the compiler writes.
+  Unsupported unsupported(Operation *op, const Twine &what, const Twine &remedy = "write it as --emit=tile does");
 
   //===-- Values ----------------------------------------------------------------------------------------===//
   Value scalar(Value value) { return scalars.lookup(value); }
@@ -162,6 +163,7 @@ private:
   };
   llvm::DenseMap<Value, Argument> arguments;
   llvm::DenseMap<Operation *, SmallVector<Value>> lastUses;
+  llvm::SmallPtrSet<Operation *, 1> refused;
 };
 
 } // namespace sattn::cpu

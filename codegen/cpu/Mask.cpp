@@ -244,8 +244,10 @@ LogicalResult Lowering::applyMask(tile::MaskOp op, Strips &strips) {
     result = masked();
   }
   if (!ok)
-    return unsupported(op, "sets whose row positions or divisors exceed 2^30, or with divisors that are not positive "
-                           "constants");
+    return unsupported(op,
+                       "sets whose row positions or divisors exceed 2^30, or with divisors that are not positive "
+                       "constants",
+                       "use smaller divisors, or run the pattern with the reference (--oracle)");
   size_t next = 0;
   for (Values &column : strips.at)
     for (Value &strip : column)

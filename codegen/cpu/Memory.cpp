@@ -156,7 +156,8 @@ LogicalResult Lowering::lower(tile::StoreOp op) {
     else if (layout.getBlock() % (kLanes / width) == 0)
       packCols(*tile(op.getTile()).rows, to, width, layout.getBlock());
     else
-      return unsupported(op, "blocks that do not hold whole strips");
+      return unsupported(op, "blocks of " + Twine(layout.getBlock()) + " keys on this target",
+                         "use a multiple of " + Twine(kLanes / width));
     return success();
   }
   auto panels = panelsOf(op.getTile());

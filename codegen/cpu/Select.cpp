@@ -63,7 +63,8 @@ LogicalResult Lowering::lower(tile::PoolOp op) {
 
 FailureOr<TopState> Lowering::newTop(Operation *op, tile::TopType type) {
   if (type.getK() > kMostRanks)
-    return unsupported(op, "selections of more than " + Twine(kMostRanks) + " blocks");
+    return unsupported(op, "selections of more than " + Twine(kMostRanks) + " blocks",
+                       "select fewer, or run the pattern with the reference (--oracle)");
   TopState top{newPanels(type.getRows(), type.getK()), newPanels(type.getRows(), type.getK())};
   fill(top.scores, c.minusInf());
   fill(top.ids, c.asFloat(c.stripI(-1)));
@@ -133,8 +134,10 @@ LogicalResult Lowering::lower(tile::TopPushOp op) {
     });
   }
   if (!ok)
-    return unsupported(op, "forced sets whose row positions or divisors exceed 2^30, or with divisors that are not "
-                           "positive constants");
+    return unsupported(op,
+                       "forced sets whose row positions or divisors exceed 2^30, or with divisors that are not "
+                       "positive constants",
+                       "use smaller divisors, or run the pattern with the reference (--oracle)");
   tile(op.getResult()) = {};
   tile(op.getResult()).top = *top;
   return success();

@@ -44,7 +44,7 @@ inline auto refuseTables(OpAsmParser &parser) {
     auto parsed = parser.parseOptionalOperand(operand);
     if (!parsed.has_value() || failed(*parsed))
       return parsed;
-    return parser.emitError(operand.location, "[SA0114] a value cannot appear here: only params and integers can");
+    return parser.emitError(operand.location, "[SA0114] a value cannot appear here: write params and integers");
   };
 }
 

@@ -49,7 +49,7 @@ LogicalResult FactsPass::roles() {
   llvm::StringSet<> seen;
   for (auto [argument, role] : llvm::zip(pattern.getBody().getArguments(), pattern.getRoles().getAsRange<RoleAttr>())) {
     if (!seen.insert(role.getName()).second)
-      return error(pattern) << "[SA0103] role '" << role.getName() << "' is declared twice";
+      return error(pattern) << "[SA0103] role '" << role.getName() << "' is declared twice: rename one";
     Facts facts;
     facts.isInt = role.getIsInt();
     for (AxisAttr axis : role.getAxes()) {
@@ -91,10 +91,10 @@ LogicalResult FactsPass::params() {
       });
       if (!param.getIsFloat() && !whole)
         return error(pattern) << "[SA0103] param '" << param.getName() << "' is an int but its default '"
-                              << toText(value) << "' is not";
+                              << toText(value) << "' is not: write a whole number";
     }
     if (!declared.try_emplace(param.getName(), param).second)
-      return error(pattern) << "[SA0103] param '" << param.getName() << "' is declared twice";
+      return error(pattern) << "[SA0103] param '" << param.getName() << "' is declared twice: rename one";
   }
   for (auto role : pattern.getRoles().getAsRange<RoleAttr>())
     for (AxisAttr axis : role.getAxes())
@@ -142,7 +142,7 @@ FailureOr<Facts> FactsPass::visit(Operation &op) {
 LogicalResult FactsPass::visitYield(YieldOp op) {
   if (op.getValues().size() != pattern.getOutputs().size())
     return error(op) << "[SA0106] yields " << op.getValues().size() << " values but @" << pattern.getSymName()
-                     << " declares " << pattern.getOutputs().size() << " results";
+                     << " declares " << pattern.getOutputs().size() << " results: yield one value for each";
   return success();
 }
 
@@ -160,7 +160,7 @@ FailureOr<PatternFacts> FactsPass::run() {
   llvm::StringSet<> outputs;
   for (StringRef name : pattern.getOutputs().getAsValueRange<mlir::StringAttr>())
     if (!outputs.insert(name).second)
-      return error(pattern) << "[SA0103] result '" << name << "' is declared twice";
+      return error(pattern) << "[SA0103] result '" << name << "' is declared twice: rename one";
   if (failed(roles()) || failed(params()) || failed(body()) || failed(nothingIdle()))
     return failure();
   return std::move(result);

@@ -16,11 +16,12 @@ LogicalResult FactsPass::names(Operation *op, ExprAttr expr, Names scope) {
       usedParams.insert(name);
     } else if (axisKindOf(name) == AxisKind::Features) {
       if (!features.contains(name))
-        ok = error(op) << "[SA0101] unknown feature axis '" << name << "': no role has it";
+        ok = error(op) << "[SA0101] unknown feature axis '" << name
+                       << "': no role has it, use a feature axis of a role";
     } else if (llvm::is_contained(scope, name)) {
       return true;
     } else if (name == "z") {
-      ok = error(op) << "[SA0102] 'z' stands for a score: it is known in sattn.map only";
+      ok = error(op) << "[SA0102] 'z' stands for a score: use it in sattn.map only";
     } else if (axisKindOf(name) != AxisKind::Unknown) {
       SmallVector<StringRef> known(scope);
       llvm::sort(known);
@@ -64,7 +65,7 @@ LogicalResult FactsPass::calls(Operation *op, ExprAttr expr, bool ofPositions, b
                          : ofPositions ? "use first(c), last(c) or size(s)"
                                        : "integers are sums and products of params");
     else if (kids.size() != *arity)
-      ok = error(op) << "[SA0101] function '" << callee << "' was given " << kids.size() << " arguments but takes "
+      ok = error(op) << "[SA0101] function '" << callee << "' was given " << kids.size() << " arguments: it takes "
                      << *arity;
     return succeeded(ok);
   });
@@ -93,11 +94,12 @@ LogicalResult FactsPass::integer(Operation *op, ExprAttr number, StringRef claus
       return false;
     auto param = e.is(ExprKind::Name) ? declared.find(e.getText()) : declared.end();
     if (e.is(ExprKind::Table))
-      ok = error(op) << "[SA0114] a value cannot appear here: only params and integers can";
+      ok = error(op) << "[SA0114] a value cannot appear here: write params and integers";
     else if (e.is(ExprKind::Float) || e.is(ExprKind::Div) || conditionIn(e))
       ok = error(op) << "[SA0114] '" << clause << "(" << toText(number) << ")' is not an integer: write a whole number";
     else if (param != declared.end() && param->second.getIsFloat())
-      ok = error(op) << "[SA0114] param '" << e.getText() << "' is a float but '" << clause << "' takes an integer";
+      ok = error(op) << "[SA0114] param '" << e.getText() << "' is a float but '" << clause
+                     << "' takes an integer: declare it as int";
     return succeeded(ok);
   });
   if (failed(ok))
@@ -115,13 +117,14 @@ LogicalResult FactsPass::real(Operation *op, ExprAttr number, StringRef clause) 
   LogicalResult ok = success();
   walkExpr(number, [&](ExprAttr e) {
     if (e.is(ExprKind::Table))
-      ok = error(op) << "[SA0114] a value cannot appear here: only params and integers can";
+      ok = error(op) << "[SA0114] a value cannot appear here: write params and integers";
     return succeeded(ok);
   });
   if (failed(ok))
     return failure();
   if (ExprAttr condition = conditionIn(number))
-    return error(op) << "[SA0114] '" << toText(condition) << "' is a condition: '" << clause << "' takes a number";
+    return error(op) << "[SA0114] '" << toText(condition) << "' is a condition: '" << clause
+                     << "' takes a number, use max, min or relu";
   return success();
 }
 
@@ -221,7 +224,7 @@ LogicalResult FactsPass::tables(Operation *op, ExprAttr expr, mlir::OperandRange
       return succeeded(ok);
     if (e.getValue() < 0 || size_t(e.getValue()) >= operands.size()) {
       ok = error(op) << "[SA0136] formula loads table " << e.getValue() << " but the op has " << operands.size()
-                     << " tables";
+                     << " tables: add the operand";
       return false;
     }
     Value table = operands[e.getValue()];

@@ -52,7 +52,8 @@ FailureOr<Facts> FactsPass::visit(AccumulateOp op) {
       return error(op, op.getSet()) << "[SA0129] 'per block' needs a selection of blocks: the set is "
                                     << (set.selected ? "not one selection" : "static");
     if (of(set.selection).key.kind() != AxisKind::KeyBlocks)
-      return error(op, op.getSet()) << "[SA0129] 'per block' needs a selection of blocks: the set selects tokens";
+      return error(op, op.getSet())
+             << "[SA0129] 'per block' needs a selection of blocks: the set selects tokens, select from c(l)";
   }
   auto facts = output(op, op.getZ(), op.getSet(), op.getV());
   if (failed(facts))
@@ -96,7 +97,7 @@ FailureOr<Facts> FactsPass::visit(MergeOp op) {
       return error(op, part) << "[SA0130] partial result is per block: combine it with sattn.blend";
     if (other.axes != facts.axes)
       return error(op, part) << "[SA0135] partial results differ in their axes: " << axesText(facts.axes) << " and "
-                             << axesText(other.axes);
+                             << axesText(other.axes) << ", merge results of the same queries and values";
     if (other.gatheredAt != facts.gatheredAt)
       return error(op, part) << "[SA0134] one operand is gathered and the other is not: gather both at the same rows";
     facts.linear &= other.linear;

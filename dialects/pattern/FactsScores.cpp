@@ -60,7 +60,8 @@ FailureOr<Facts> FactsPass::visit(ScoreOp op) {
     return failure();
   AxisAttr row = q.position(), key = k.position();
   if (!row || !row.isRow())
-    return error(op, op.getQ()) << "[SA0117] first operand has no row axis: queries are over t or u, keys over s or c";
+    return error(op, op.getQ())
+           << "[SA0117] first operand has no row axis: queries are over t or u, keys over s or c, swap the operands";
   if (!key || !key.isKey())
     return error(op, op.getK()) << "[SA0117] second operand has no key axis: keys are over s or c";
   if (!q.feature() || q.feature() != k.feature()) {
@@ -87,7 +88,7 @@ FailureOr<Facts> FactsPass::visit(ScoreOp op) {
   if (head && keyHead && head.kind() == AxisKind::KvHeads && keyHead.kind() == AxisKind::QueryHeads)
     return error(op, op.getK()) << "[SA0117] keys have query heads " << headText(keyHead)
                                 << " but queries have kv heads " << headText(head)
-                                << ": a key head serves a group of query heads";
+                                << ": a key head serves a group of query heads, swap the operands";
   Facts facts;
   facts.row = row;
   facts.key = key;
@@ -127,7 +128,7 @@ FailureOr<Facts> FactsPass::visit(ReduceOp op) {
   StringRef to = op.getTo();
   if (!facts.head || facts.head.getName() != op.getFrom())
     return error(op, op.getZ()) << "[SA0126] score has heads " << headText(facts.head) << ", not '" << op.getFrom()
-                                << "'";
+                                << "': reduce over those it has";
   if (to == "one") {
     facts.head = AxisAttr();
     return facts;
@@ -136,7 +137,8 @@ FailureOr<Facts> FactsPass::visit(ReduceOp op) {
     return error(op) << "[SA0126] heads '" << op.getFrom() << "' are reduced to '" << to
                      << "': write g (one for each kv head, from query heads) or one";
   if (!heads.contains(to))
-    return error(op) << "[SA0126] heads are reduced to '" << to << "' but no role has that axis";
+    return error(op) << "[SA0126] heads are reduced to '" << to
+                     << "' but no role has that axis: reduce to g of a role, or to one";
   facts.head = AxisAttr::named(op.getContext(), to);
   return facts;
 }
@@ -145,7 +147,7 @@ FailureOr<Facts> FactsPass::visit(RebinOp op) {
   Facts facts = of(op.getZ());
   if (facts.key.kind() != AxisKind::KeyBlocks)
     return error(op, op.getZ())
-           << "[SA0135] score has one column for each token: only scores of blocks can be rebinned";
+           << "[SA0135] score has one column for each token: only scores of blocks can be rebinned, score a summary";
   // Every block that holds a key is a column, the last one too.
   AxisAttr key = AxisAttr::blocks(op.getContext(), facts.key.getName(), op.getBlock(), op.getBlock(), /*ragged=*/true);
   if (failed(blocks(op, key)))

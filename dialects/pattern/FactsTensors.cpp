@@ -16,7 +16,8 @@ FailureOr<Facts> FactsPass::visit(SummarizeOp op) {
   AxisAttr position = facts.position();
   if (!position || position.isBlocks())
     return error(op, op.getX()) << "[SA0135] only tokens or rows can be summarized: the operand has "
-                                << (position ? "blocks '" + toText(position) + "'" : std::string("no position axis"));
+                                << (position ? "blocks '" + toText(position) + "'" : std::string("no position axis"))
+                                << ", pass a role over s or t";
   if (facts.minmax)
     return error(op, op.getX()) << "[SA0118] operand is a minmax summary: only sattn.score bound reads it";
   bool ofRows = position.kind() == AxisKind::Rows;
@@ -27,7 +28,7 @@ FailureOr<Facts> FactsPass::visit(SummarizeOp op) {
   if (op.getRagged() && ofRows)
     return error(op) << "[SA0135] row blocks always cover the last rows: remove 'ragged'";
   if (op.getRagged() && summary.overlaps())
-    return error(op) << "[SA0135] ragged blocks must be disjoint: '" << toText(summary) << "' overlap";
+    return error(op) << "[SA0135] ragged blocks must be disjoint: '" << toText(summary) << "' overlap, remove 'ragged'";
   if (ofRows)
     summary = rowBlocks(op.getLen());
   replaceAxis(facts.axes, [&](AxisAttr axis) { return axis == position; }, summary);
@@ -42,7 +43,7 @@ FailureOr<Facts> FactsPass::visit(EncodeOp op) {
     return error(op, op.getX()) << "[SA0118] operand is a minmax summary: only sattn.score bound reads it";
   if (!facts.feature())
     return error(op, op.getX()) << "[SA0135] only rows of features can be encoded: the operand has axes "
-                                << axesText(facts.axes);
+                                << axesText(facts.axes) << ", pass a role such as [s, g, D]";
   if (auto levels = op.getLevelsAttr())
     for (ExprAttr level : levels.getAsRange<ExprAttr>())
       if (failed(real(op, level, "at")))
@@ -56,7 +57,7 @@ FailureOr<Facts> FactsPass::visit(PrefixOp op) {
   AxisAttr feature = facts.feature();
   if (!feature)
     return error(op, op.getX()) << "[SA0135] operand has no feature axis to take a prefix of: its axes are "
-                                << axesText(facts.axes);
+                                << axesText(facts.axes) << ", pass a role such as [s, g, D]";
   if (failed(integer(op, op.getWidth(), "to", 1)) ||
       failed(isStatic(op, op.getWidth(), "[SA0111] param '{}' is the width of a tensor: declare it static")))
     return failure();
@@ -90,7 +91,7 @@ FailureOr<Facts> FactsPass::visit(GatherOp op) {
                                    << ": route and gather over the same heads";
   if (!facts.position())
     return error(op, op.getX()) << "[SA0135] operand has no position axis to gather along: its axes are "
-                                << axesText(facts.axes);
+                                << axesText(facts.axes) << ", pass a role over t";
   facts.gatheredAt = op.getRows();
   return facts;
 }
@@ -108,7 +109,7 @@ FailureOr<Facts> FactsPass::visit(SmoothOp op) {
   Facts facts = of(op.getX());
   if (!facts.position())
     return error(op, op.getX()) << "[SA0135] operand has no position axis to smooth along: its axes are "
-                                << axesText(facts.axes);
+                                << axesText(facts.axes) << ", pass a role over s or t";
   if (failed(integer(op, op.getWidth(), "width", 1)))
     return failure();
   if (auto width = literalInt(op.getWidth()); width && *width % 2 == 0)
@@ -135,10 +136,10 @@ FailureOr<Facts> FactsPass::visit(MixOp op) {
       ok = error(op, operand) << "[SA0134] one operand is gathered and the other is not: gather both at the same rows";
     } else if (facts.feature() && known.feature() && facts.feature() != known.feature()) {
       ok = error(op, operand) << "[SA0135] outputs have different feature axes '" << toText(known.feature())
-                              << "' and '" << toText(facts.feature()) << "'";
+                              << "' and '" << toText(facts.feature()) << "': mix outputs of the same values";
     } else if (facts.position() != known.position() || facts.headAxis() != known.headAxis()) {
       ok = error(op, operand) << "[SA0135] outputs have different rows or heads: " << axesText(known.axes) << " and "
-                              << axesText(facts.axes);
+                              << axesText(facts.axes) << ", mix outputs of the same queries";
     }
     if (facts.feature() && !known.feature())
       whole = operand;

@@ -43,8 +43,9 @@ FailureOr<ExprAttr> FormulaParser::node(llvm::SMLoc loc, ExprKind kind, ArrayRef
   bool connects = kind == ExprKind::And || kind == ExprKind::Or || kind == ExprKind::Not;
   for (ExprAttr kid : kids)
     if (!connects && isCondition(kid))
-      return parser.emitError(loc) << "[SA0112] '" << toText(kid)
-                                   << "' is a condition: it cannot be part of a sum or comparison";
+      return parser.emitError(loc)
+             << "[SA0112] '" << toText(kid)
+             << "' is a condition: it cannot be part of a sum or comparison, join conditions with and, or, not";
   if (count())
     return failure();
   return nodeExpr(kind, kids);
@@ -164,8 +165,9 @@ ParseResult FormulaParser::list(SmallVectorImpl<ExprAttr> &items) {
     if (failed(item))
       return failure();
     if (isCondition(*item))
-      return parser.emitError(loc) << "[SA0112] '" << toText(*item)
-                                   << "' is a condition: it cannot be part of a sum or comparison";
+      return parser.emitError(loc)
+             << "[SA0112] '" << toText(*item)
+             << "' is a condition: it cannot be part of a sum or comparison, join conditions with and, or, not";
     items.push_back(*item);
     return success();
   });
@@ -205,7 +207,8 @@ FailureOr<ExprAttr> FormulaParser::primary() {
     if (parser.parseInteger(index) || parser.parseRParen())
       return failure();
     if (index < 0 || index >= maxNodes)
-      return parser.emitError(loc, "[SA0136] table index is out of range: tables are numbered from 0");
+      return parser.emitError(loc,
+                              "[SA0136] table index is out of range: tables are numbered from 0, write a smaller one");
     return indices();
   }
   if (list(kids) || parser.parseRParen())
@@ -232,7 +235,7 @@ FailureOr<ExprAttr> FormulaParser::literal() {
     return parser.emitError(loc, "[SA0136] expected a number, a name, a value or '('");
   double x = number.getValueAsDouble();
   if (!std::isfinite(x))
-    return parser.emitError(loc, "[SA0136] number is too large for a 64-bit float");
+    return parser.emitError(loc, "[SA0136] number is too large for a 64-bit float: write a smaller one");
   return floatExpr(context, x);
 }
 
@@ -312,7 +315,7 @@ FailureOr<KeySetAttr> parseKeySet(mlir::AsmParser &parser, FormulaParser::TableF
   if (failed(set))
     return parser.emitError(loc, error);
   if (isEmpty(*set))
-    return parser.emitError(loc, "[SA0113] set is empty: its conditions contradict each other");
+    return parser.emitError(loc, "[SA0113] set is empty: its conditions contradict each other, loosen one");
   return *set;
 }
 

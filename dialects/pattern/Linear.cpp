@@ -146,7 +146,8 @@ private:
   }
   FailureOr<LinearForm> overflow() { return fail("[SA0109] a coefficient leaves 64 bits: use smaller numbers"); }
   FailureOr<LinearForm> notInteger(ExprAttr e) {
-    return fail("[SA0109] '" + toText(e) + "' is not an integer: a set compares integers");
+    return fail("[SA0109] '" + toText(e) +
+                "' is not an integer: a set compares integers, use an int param or a whole number");
   }
 
   /// into + factor * e

@@ -32,7 +32,7 @@ private:
   LogicalResult step() {
     char c = text[at];
     if (c == '\0')
-      return refuse("[SA0136] text holds a NUL byte: patterns are plain text");
+      return refuse("[SA0136] text holds a NUL byte: patterns are plain text, remove it");
     if (c == '\n') {
       lineStart = ++at;
       ++line;
@@ -81,7 +81,7 @@ private:
     digits = std::min(digits, text.size() - at);
     if (digits > maxSourceDigits)
       return refuse("[SA0137] number has " + Twine(digits) + " digits, more than " + Twine(maxSourceDigits) +
-                    ": no number needs so many");
+                    ": no number needs so many, round it");
     at += digits;
     return success();
   }

@@ -34,7 +34,7 @@ LogicalResult SetOp::verify() {
   if (failed(canonical))
     return emitOpError() << error;
   if (isEmpty(*canonical))
-    return emitOpError("[SA0113] set is empty: its conditions contradict each other");
+    return emitOpError("[SA0113] set is empty: its conditions contradict each other, loosen one");
   if (*canonical != set)
     return emitOpError("[SA0136] formula is not in canonical form: make it with canonicalKeySet");
   return verifyTables(*this, set.getCondition(), getTables());

@@ -84,7 +84,8 @@ private:
       return e.is(ExprKind::FloorDiv) ? set.floorDiv(*a, b->constant) : set.mod(*a, b->constant);
     }
     default:
-      return refuse("'" + toText(e) + "' is not an integer: a set compares integers");
+      return refuse("'" + toText(e) +
+                    "' is not an integer: a set compares integers, use an int param or a whole number");
     }
   }
 

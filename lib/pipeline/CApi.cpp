@@ -34,7 +34,9 @@ static bool readStage(const char *word, std::optional<Stage> &stage, std::option
 
 static sattn_status readOptions(const sattn_compile_options &options, CompileRequest &request, char **text) {
   if (options.struct_size != sizeof options)
-    return refuse(text, "[SA0301] 'struct_size' of sattn_compile_options is not its size");
+    return refuse(
+        text,
+        "[SA0301] 'struct_size' of sattn_compile_options is not its size: set it to sizeof(sattn_compile_options)");
   if (options.file_name)
     request.fileName = options.file_name;
   if (options.dump_dir)
@@ -47,7 +49,7 @@ static sattn_status readOptions(const sattn_compile_options &options, CompileReq
     return refuse(text,
                   "[SA0254] stage in 'override_stage' cannot be overridden: 1-fused, 2-tile, 3-cpu.ll and 4-cpu.s can");
   if (request.overrideStage && !options.override_text)
-    return refuse(text, "[SA0255] 'override_stage' is given without 'override_text'");
+    return refuse(text, "[SA0255] 'override_stage' is given without 'override_text': give both or none");
   if (request.overrideStage)
     request.overrideText = options.override_text;
   return SATTN_OK;
@@ -62,9 +64,9 @@ sattn_status sattn_compiler_compile(const sattn_spec *spec, const sattn_compile_
   if (text)
     *text = nullptr;
   if (!spec || !spec->pattern || !bytes || !size)
-    return refuse(text, "[SA0300] a null pointer was given to sattn_compiler_compile");
+    return refuse(text, "[SA0300] a null pointer was given to sattn_compiler_compile: every argument is needed");
   if (spec->struct_size != sizeof *spec)
-    return refuse(text, "[SA0301] 'struct_size' of sattn_spec is not its size");
+    return refuse(text, "[SA0301] 'struct_size' of sattn_spec is not its size: set it to sizeof(sattn_spec)");
   CompileRequest request;
   request.text.assign(spec->pattern, spec->pattern_size ? spec->pattern_size : std::strlen(spec->pattern));
   request.bind = spec->bind ? spec->bind : "";
@@ -92,7 +94,7 @@ sattn_status sattn_compiler_describe(const char *pattern, size_t size, const cha
   if (text)
     *text = nullptr;
   if (!pattern || !json)
-    return refuse(text, "[SA0300] a null pointer was given to sattn_compiler_describe");
+    return refuse(text, "[SA0300] a null pointer was given to sattn_compiler_describe: every argument is needed");
   llvm::StringRef source(pattern, size ? size : std::strlen(pattern));
   DescribeResult result = describe(source, file_name ? file_name : "pattern", bind ? bind : "");
   if (!result.ok)

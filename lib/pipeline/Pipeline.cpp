@@ -125,14 +125,15 @@ private:
       return failure();
     size_t count = llvm::range_size(module->getOps<PatternOp>()) + llvm::range_size(module->getOps<tile::ProgramOp>());
     if (count != 1)
-      return fail("[SA0250] expected one sattn.pattern in the text, but got " + Twine(count));
+      return fail("[SA0250] expected one sattn.pattern in the text, but got " + Twine(count) +
+                  (count == 0 ? ": write one" : ": give each a text of its own"));
     return success();
   }
 
   LogicalResult holdsPattern() {
-    return module->getOps<PatternOp>().empty()
-               ? fail("[SA0250] expected one sattn.pattern in the text, but got a program")
-               : success();
+    return module->getOps<PatternOp>().empty() ? fail("[SA0250] expected one sattn.pattern in the text, but got a "
+                                                      "program: describe the pattern it was made of")
+                                               : success();
   }
 
   template <typename Build> LogicalResult passes(Build build, StringRef name = "passes") {

@@ -29,7 +29,8 @@ public:
       if (stage == CheckedStage::Tile ? !program : !pattern)
         return op.emitError() << "[SA0230] '" << op.getName() << "' may not stand in a module at stage '"
                               << nameOf(stage) << "': it holds "
-                              << (stage == CheckedStage::Tile ? "sattn_tile.program" : "sattn.pattern") << " alone";
+                              << (stage == CheckedStage::Tile ? "sattn_tile.program" : "sattn.pattern")
+                              << " alone, remove it";
       if (failed(pattern ? check(pattern) : check(program)))
         return failure();
     }

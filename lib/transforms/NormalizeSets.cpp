@@ -218,7 +218,8 @@ private:
     }
     auto accumulate = dyn_cast<AccumulateOp>(op);
     if (!accumulate)
-      return refuse(op, "the union of a formula and a selection can be attended to, but not used here");
+      return refuse(op, "the union of a formula and a selection can be attended to, but not used here: give each part "
+                        "an op of its own");
     return splitUnion(accumulate, set);
   }
 

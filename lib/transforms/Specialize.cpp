@@ -192,7 +192,7 @@ private:
       auto literal = evaluateFloat(*folded, [](ExprAttr) { return std::nullopt; });
       if (!literal)
         return pattern.emitError() << "[SA0206] default of static param '" << name << "' is '" << toText(*folded)
-                                   << "', which is not known when compiling";
+                                   << "', which is not known when compiling: write a number or bind it";
       value = *literal;
     }
     entries.set(name, builder.getF64FloatAttr(value));
@@ -446,7 +446,8 @@ struct SpecializePass : impl::SattnSpecializeBase<SpecializePass> {
 
   LogicalResult specialize(PatternOp pattern) {
     if (pattern.getBind())
-      return pattern.emitError() << "[SA0205] @" << pattern.getSymName() << " is already specialised";
+      return pattern.emitError() << "[SA0205] @" << pattern.getSymName()
+                                 << " is already specialised: run sattn-specialize once";
     auto given = bindingsFor(pattern, bind);
     if (failed(given))
       return failure();

@@ -71,11 +71,13 @@ LogicalResult parseTargetText(StringRef text, TargetInfo &info, std::string &err
     }
     auto field = llvm::find_if(kFields, [&, name = name](const Field &f) { return f.name == name; });
     if (field == std::end(kFields)) {
-      error = ("[SA0202] target has no field '" + name + "'").str();
+      error = ("[SA0202] target has no field '" + name + "': remove it").str();
       return failure();
     }
     if (!parseField(*field, value, info)) {
-      error = ("[SA0202] target field '" + name + "' cannot be '" + value + "'").str();
+      error = ("[SA0202] target field '" + name + "' cannot be '" + value + "': give " +
+               (field->layout ? "none, rows:N or cols:N" : "a number above 0"))
+                  .str();
       return failure();
     }
   }

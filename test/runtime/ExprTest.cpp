@@ -94,7 +94,8 @@ TEST_CASE("overflow and bad divisors are faults, never wrong numbers") {
   for (const char *op : {"floordiv", "ceildiv", "mod"})
     for (int64_t divisor : {0, -1, -7})
       CHECK(fault(json({op, "t", divisor}).dump().c_str()) == Expr::Fault::Divisor);
-  CHECK(exprFault(Expr::Fault::Overflow, "'n'").text() == "[SA0331] 'n' does not fit into 64 bits for these sizes");
+  CHECK(exprFault(Expr::Fault::Overflow, "'n'").text() ==
+        "[SA0331] 'n' does not fit into 64 bits for these sizes; use smaller sizes");
   CHECK(exprFault(Expr::Fault::Divisor, "'n'").error() == Err::Divisor);
 }
 

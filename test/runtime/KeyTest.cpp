@@ -72,10 +72,10 @@ TEST_CASE("the name of a pattern") {
 
 TEST_CASE("texts of statuses") {
   Status status = fail<Err::AxisMismatch>("k", "D", 32, "q", "D", int64_t(64));
-  CHECK(status.text() == "[SA0304] k has D=32, but q has D=64");
+  CHECK(status.text() == "[SA0304] k has D=32, but q has D=64; one axis has one size");
   CHECK(status.code() == SATTN_BAD_CALL);
   CHECK(success().text().empty());
   CHECK(success().code() == SATTN_OK);
   // Names that come from a user cannot break the log's lines.
-  CHECK(fail<Err::NullArgument>("a\rb\x1b").text() == "[SA0300] argument 'a?b?' is null");
+  CHECK(fail<Err::NullArgument>("a\rb\x1b").text() == "[SA0300] argument 'a?b?' is null; it is needed");
 }

@@ -178,7 +178,7 @@ int main(int argc, char **argv) {
       text.erase(0, 9);
     std::fputs((isPlaced ? text : "sparse-attn: error: " + text + "\n").c_str(), stderr);
   } catch (const std::bad_alloc &) {
-    std::fputs("sparse-attn: error: [SA0615] not enough memory\n", stderr);
+    std::fputs("sparse-attn: error: [SA0615] not enough memory: use smaller sizes\n", stderr);
   } catch (const std::exception &error) {
     std::fprintf(stderr, "sparse-attn: error: %s\n", error.what());
   }

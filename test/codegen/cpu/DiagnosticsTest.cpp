@@ -12,7 +12,7 @@ static void refuses(const std::string &args, const std::string &body, const std:
   std::string error;
   auto program = Program::compile(oneKernel(args, body), Isa::Avx512, error);
   CHECK(!program);
-  CHECK_MESSAGE(error.find("the CPU code generator does not support " + message) != std::string::npos, error);
+  CHECK_MESSAGE(error.find("[SA0262] the CPU code generator does not support " + message) != std::string::npos, error);
 }
 
 static const char *const kHead = R"(
@@ -56,7 +56,7 @@ TEST_CASE("memory that is not supported") {
     %bv = @slice %b[%c0, %c0] : A<f32, 64, <block = 6, cols by 4>> -> V<f32, 64, <block = 6, cols by 4>>
     %t = @load %av[%c0] : V<f32, 64> -> T<6x64xf32>
     @store %t, %bv[%c0] : T<6x64xf32>, V<f32, 64, <block = 6, cols by 4>>)",
-          "blocks that do not hold whole strips");
+          "blocks of 6 keys on this target: use a multiple of 4");
   refuses("%a: A<f32, 64>, %b: A<f32, 64, <block = 16, rows by 4>>", std::string(kHead) + R"(
     %bv = @slice %b[%c0, %c0] : A<f32, 64, <block = 16, rows by 4>> -> V<f32, 64, <block = 16, rows by 4>>
     %u = @map (%e = %t) : T<16x64xf32> -> T<16x64xf32> {
@@ -94,7 +94,7 @@ TEST_CASE("arithmetic that is not supported") {
       %y = arith.remf %e, %o : f32
       @yield %y : f32
     })",
-          "'arith.remf' in a map");
+          "'arith.remf' in a map: write it as --emit=tile does");
   refuses("%a: A<f32, 64>", std::string(kHead) + R"(
     %u = @map (%e = %t) : T<16x64xf32> -> T<16x64xf32> {
       %d = arith.extf %e : f32 to f64
@@ -118,10 +118,12 @@ TEST_CASE("arithmetic that is not supported") {
     %m = @mask %t rows(%c0) cols(%c0) {row_map = affine_map<(r) -> (r * 2000000000)>, sets = [affine_set<(t, s) : (t - s >= 0)>]} : T<16x64xf32>
     %u = @reduce max %m over cols : T<16x64xf32> -> T<16xf32>)",
           "sets whose row positions or divisors exceed 2^30");
-  refuses("%a: A<f32, 64>", std::string(kHead) + R"(
+  refuses(
+      "%a: A<f32, 64>", std::string(kHead) + R"(
     %m = @mask %t rows(%c0) cols(%c0) {row_map = affine_map<(r) -> (r)>, sets = [affine_set<(t, s) : (t floordiv 2000000000 - s >= 0)>]} : T<16x64xf32>
     %u = @reduce max %m over cols : T<16x64xf32> -> T<16xf32>)",
-          "sets whose row positions or divisors exceed 2^30");
+      "sets whose row positions or divisors exceed 2^30, or with divisors that are not positive constants: use smaller "
+      "divisors, or run the pattern with the reference (--oracle)");
   refuses("%a: A<f32, 64>", std::string(kHead) + R"(
     %c64 = arith.constant 64 : i64
     %f = arith.constant 1.0 : f64
@@ -170,11 +172,13 @@ TEST_CASE("selections that are not supported") {
   refuses("%a: A<f32, 64>", R"(
     %top = @top_init : Top<16x300>
     %ids, %sc = @top_list %top : Top<16x300> -> T<16x300xi32>, T<16x300xf32>)",
-          "selections of more than 128 blocks");
-  refuses("%a: A<f32, 64>", std::string(kHead) + R"(
+          "selections of more than 128 blocks: select fewer, or run the pattern with the reference (--oracle)");
+  refuses(
+      "%a: A<f32, 64>", std::string(kHead) + R"(
     %top = @top_init : Top<16x4>
     %u = @top_push %top, %t ids(%c0) rows(%c0) symbols() {row_map = affine_map<(r) -> (r)>, forced = [affine_set<(t, c) : (t floordiv 2000000000 - c >= 0)>]} : Top<16x4>, T<16x64xf32>)",
-          "forced sets whose row positions or divisors exceed 2^30");
+      "forced sets whose row positions or divisors exceed 2^30, or with divisors that are not positive constants: use "
+      "smaller divisors, or run the pattern with the reference (--oracle)");
   refuses("%n: index", R"(
     %b = arith.cmpi eq, %n, %n : index
     %top = @top_init : Top<16x4>

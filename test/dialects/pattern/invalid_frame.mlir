@@ -17,7 +17,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // C1
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{[SA0101] unknown feature axis 'D9': no role has it}}
+  // expected-error@below {{[SA0101] unknown feature axis 'D9': no role has it, use a feature axis of a role}}
   %z = sattn.score dot %q, %k scale(rsqrt(D9))
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -63,7 +63,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{[SA0101] function 'max' was given 1 arguments but takes 2}}
+  // expected-error@below {{[SA0101] function 'max' was given 1 arguments: it takes 2}}
   %y = sattn.map %z : max(z)
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -75,7 +75,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{[SA0101] function 'exp' was given 2 arguments but takes 1}}
+  // expected-error@below {{[SA0101] function 'exp' was given 2 arguments: it takes 1}}
   %y = sattn.map %z : exp(z, 1)
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -108,7 +108,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // C2
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{[SA0102] 'z' stands for a score: it is known in sattn.map only}}
+  // expected-error@below {{[SA0102] 'z' stands for a score: use it in sattn.map only}}
   %keys = sattn.set (t, s) : z <= t
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -151,7 +151,7 @@ sattn.pattern @p<mod: int = 4>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> 
 // -----
 
 // C3
-// expected-error@below {{[SA0103] param 'n' is declared twice}}
+// expected-error@below {{[SA0103] param 'n' is declared twice: rename one}}
 sattn.pattern @p<n: int, n: int>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -173,7 +173,7 @@ sattn.pattern @p<n: i32>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
 // -----
 
 // C3
-// expected-error@below {{[SA0103] role 'x' is declared twice}}
+// expected-error@below {{[SA0103] role 'x' is declared twice: rename one}}
 "sattn.pattern"() <{outputs = ["y"], params = [], roles = [#sattn.role<x: [t]>, #sattn.role<x: [t]>], sym_name = "p"}> ({
 ^bb0(%a: !sattn.tensor, %b: !sattn.tensor):
   "sattn.yield"(%a) : (!sattn.tensor) -> ()
@@ -182,7 +182,7 @@ sattn.pattern @p<n: i32>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
 // -----
 
 // C3
-// expected-error@below {{[SA0103] result 'o' is declared twice}}
+// expected-error@below {{[SA0103] result 'o' is declared twice: rename one}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o, o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -193,7 +193,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // -----
 
 // C3
-// expected-error@below {{[SA0103] param 'n' is an int but its default '0.5' is not}}
+// expected-error@below {{[SA0103] param 'n' is an int but its default '0.5' is not: write a whole number}}
 sattn.pattern @p<n: int = 0.5, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -204,7 +204,7 @@ sattn.pattern @p<n: int = 0.5, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g
 // -----
 
 // C3
-// expected-error@below {{[SA0103] param 'n' is an int but its default 'scale' is not}}
+// expected-error@below {{[SA0103] param 'n' is an int but its default 'scale' is not: write a whole number}}
 sattn.pattern @p<scale: float = rsqrt(D), n: int = scale>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
@@ -308,7 +308,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
-  // expected-error@below {{[SA0106] yields 1 values but @p declares 2 results}}
+  // expected-error@below {{[SA0106] yields 1 values but @p declares 2 results: yield one value for each}}
   sattn.yield %o
 }
 

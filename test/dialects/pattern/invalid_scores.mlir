@@ -7,7 +7,7 @@
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %n: int[h]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{[SA0114] a value cannot appear here: only params and integers can}}
+  // expected-error@below {{[SA0114] a value cannot appear here: write params and integers}}
   %sel = sattn.select top(%n) %z where %keys
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -43,7 +43,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{[SA0114] param 'scale' is a float but 'top' takes an integer}}
+  // expected-error@below {{[SA0114] param 'scale' is a float but 'top' takes an integer: declare it as int}}
   %sel = sattn.select top(scale) %z where %keys
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -67,7 +67,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{[SA0114] a value cannot appear here: only params and integers can}}
+  // expected-error@below {{[SA0114] a value cannot appear here: write params and integers}}
   %sel = "sattn.select"(%z, %keys) <{top = #sattn.expr<table(0)>}> : (!sattn.score, !sattn.set) -> !sattn.set
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -78,7 +78,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // C14
 sattn.pattern @p(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{[SA0114] a value cannot appear here: only params and integers can}}
+  // expected-error@below {{[SA0114] a value cannot appear here: write params and integers}}
   %z = "sattn.score"(%q, %k) <{how = #sattn.scorer<dot>, scale = #sattn.expr<table(0)>}> : (!sattn.tensor, !sattn.tensor) -> !sattn.score
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -89,7 +89,7 @@ sattn.pattern @p(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
 // C14
 sattn.pattern @p(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{[SA0114] '1 <= 2' is a condition: 'scale' takes a number}}
+  // expected-error@below {{[SA0114] '1 <= 2' is a condition: 'scale' takes a number, use max, min or relu}}
   %z = "sattn.score"(%q, %k) <{how = #sattn.scorer<dot>, scale = #sattn.expr<1 le 2>}> : (!sattn.tensor, !sattn.tensor) -> !sattn.score
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -137,7 +137,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // expected-note@below {{the operand is declared here}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{[SA0117] first operand has no row axis: queries are over t or u, keys over s or c}}
+  // expected-error@below {{[SA0117] first operand has no row axis: queries are over t or u, keys over s or c, swap the operands}}
   %z = sattn.score dot %k, %q scale(scale)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -392,7 +392,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %keys = sattn.set (t, s) : s <= t
   // expected-note@below {{the operand is made here}}
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{[SA0126] score has heads 'h', not 'h2'}}
+  // expected-error@below {{[SA0126] score has heads 'h', not 'h2': reduce over those it has}}
   %y = sattn.reduce sum %z over h2 to g
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -416,7 +416,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{[SA0126] heads are reduced to 'g3' but no role has that axis}}
+  // expected-error@below {{[SA0126] heads are reduced to 'g3' but no role has that axis: reduce to g of a role, or to one}}
   %y = sattn.reduce sum %z over h to g3
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
@@ -488,7 +488,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // expected-note@below {{the operand is declared here}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %x: [t, g, D], %y: [s, h, D]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{[SA0117] keys have query heads 'h' but queries have kv heads 'g': a key head serves a group of query heads}}
+  // expected-error@below {{[SA0117] keys have query heads 'h' but queries have kv heads 'g': a key head serves a group of query heads, swap the operands}}
   %z = sattn.score dot %x, %y scale(scale)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -515,7 +515,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %keys = sattn.set (t, s) : s <= t
   // expected-note@below {{the operand is made here}}
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{[SA0135] score has one column for each token: only scores of blocks can be rebinned}}
+  // expected-error@below {{[SA0135] score has one column for each token: only scores of blocks can be rebinned, score a summary}}
   %y = sattn.rebin sum %z to blocks(8)
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o

@@ -104,7 +104,7 @@ sattn.pattern @p<W: int = 4, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, 
 
 // C9
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{[SA0109] 't / 2' is not an integer: a set compares integers}}
+  // expected-error@below {{[SA0109] 't / 2' is not an integer: a set compares integers, use an int param or a whole number}}
   %keys = sattn.set (t, s) : t / 2 <= s
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -115,7 +115,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // C9
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{[SA0109] '0.5' is not an integer: a set compares integers}}
+  // expected-error@below {{[SA0109] '0.5' is not an integer: a set compares integers, use an int param or a whole number}}
   %keys = sattn.set (t, s) : t <= s + 0.5
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -260,7 +260,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // C12
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{[SA0112] 's <= t' is a condition: it cannot be part of a sum or comparison}}
+  // expected-error@below {{[SA0112] 's <= t' is a condition: it cannot be part of a sum or comparison, join conditions with and, or, not}}
   %keys = sattn.set (t, s) : (s <= t) + 1 <= t
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -271,7 +271,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // C12
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{[SA0112] 's <= t' is a condition: it cannot be part of a sum or comparison}}
+  // expected-error@below {{[SA0112] 's <= t' is a condition: it cannot be part of a sum or comparison, join conditions with and, or, not}}
   %keys = sattn.set (t, s) : %q[(s <= t)] == 1
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -282,7 +282,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // C9
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{[SA0109] 'all' is not an integer: a set compares integers}}
+  // expected-error@below {{[SA0109] 'all' is not an integer: a set compares integers, use an int param or a whole number}}
   %keys = sattn.set (t, s) : all + 1 <= t
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -293,7 +293,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // C13
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{[SA0113] set is empty: its conditions contradict each other}}
+  // expected-error@below {{[SA0113] set is empty: its conditions contradict each other, loosen one}}
   %keys = sattn.set (t, s) : 1 <= 0 and s <= t
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -304,7 +304,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // C13
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{[SA0113] set is empty: its conditions contradict each other}}
+  // expected-error@below {{[SA0113] set is empty: its conditions contradict each other, loosen one}}
   %keys = sattn.set (t, s) : t - s > 4 and s >= t
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v
@@ -315,7 +315,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // C13
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error@below {{[SA0113] set is empty: its conditions contradict each other}}
+  // expected-error@below {{[SA0113] set is empty: its conditions contradict each other, loosen one}}
   %keys = sattn.set (t, s) : 2 * t - 4 * s == 1
   %z = sattn.score dot %q, %k scale(scale)
   %o = sattn.attend %z over %keys, %v

@@ -28,7 +28,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // grammar
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
-  // expected-error@below {{[SA0136] number is too large for a 64-bit float}}
+  // expected-error@below {{[SA0136] number is too large for a 64-bit float: write a smaller one}}
   %z = sattn.score dot %q, %k scale(1.0e999)
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -49,7 +49,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // generic
 sattn.pattern @p(%x: [t]) -> (y) {
-  // expected-error@below {{[SA0136] table index is out of range: tables are numbered from 0}}
+  // expected-error@below {{[SA0136] table index is out of range: tables are numbered from 0, write a smaller one}}
   %y = "sattn.mix"(%x) <{formula = #sattn.expr<table(-1)>}> : (!sattn.tensor) -> !sattn.tensor
   sattn.yield %y
 }

@@ -103,7 +103,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %z = sattn.score dot %q, %k scale(scale)
   // expected-note@below {{the operand is made here}}
   %sel = sattn.select top(4) %z where %keys
-  // expected-error@below {{[SA0129] 'per block' needs a selection of blocks: the set selects tokens}}
+  // expected-error@below {{[SA0129] 'per block' needs a selection of blocks: the set selects tokens, select from c(l)}}
   %p = sattn.accumulate softmax %z over %sel, %v per block
   %o = sattn.finalize %p
   sattn.yield %o

@@ -135,7 +135,7 @@ static void describeIt(void) {
   expectText(sattn_compiler_describe("sattn.pattern", 0, "bad.mlir", NULL, &json, &text), SATTN_COMPILE_FAILED, text,
              "bad.mlir:1:");
   expectText(sattn_compiler_describe(NULL, 0, NULL, NULL, &json, &text), SATTN_BAD_ARGUMENT, text,
-             "[SA0300] a null pointer was given to sattn_compiler_describe");
+             "[SA0300] a null pointer was given to sattn_compiler_describe: every argument is needed");
   expectText(sattn_compiler_describe(pattern, 0, NULL, "no equals sign", &json, &text), SATTN_COMPILE_FAILED, text,
              "no equals");
 }
@@ -176,13 +176,14 @@ static void stages(void) {
              "[SA0254] stage in 'override_stage' cannot be overridden: 1-fused, 2-tile, 3-cpu.ll and 4-cpu.s can");
   options.override_stage = "2-tile";
   expectText(sattn_compiler_compile(&spec, &options, &bytes, &size, &text), SATTN_BAD_ARGUMENT, text,
-             "[SA0255] 'override_stage' is given without 'override_text'");
+             "[SA0255] 'override_stage' is given without 'override_text': give both or none");
   options.override_text = "sattn_tile.nonsense";
   expectText(sattn_compiler_compile(&spec, &options, &bytes, &size, &text), SATTN_COMPILE_FAILED, text,
              "2-tile override:1:1: error:");
   memset(&options, 0, sizeof options);
-  expectText(sattn_compiler_compile(&spec, &options, &bytes, &size, &text), SATTN_BAD_ARGUMENT, text,
-             "[SA0301] 'struct_size' of sattn_compile_options is not its size");
+  expectText(
+      sattn_compiler_compile(&spec, &options, &bytes, &size, &text), SATTN_BAD_ARGUMENT, text,
+      "[SA0301] 'struct_size' of sattn_compile_options is not its size: set it to sizeof(sattn_compile_options)");
   options.struct_size = sizeof options;
   options.dump_dir = "/nonexistent";
   expectText(sattn_compiler_compile(&spec, &options, &bytes, &size, &text), SATTN_COMPILE_FAILED, text, "[SA0252]");
@@ -190,9 +191,9 @@ static void stages(void) {
   expectText(sattn_compiler_compile(&spec, NULL, &bytes, &size, &text), SATTN_COMPILE_FAILED, text, "[SA0251]");
   spec.struct_size = 1;
   expectText(sattn_compiler_compile(&spec, NULL, &bytes, &size, &text), SATTN_BAD_ARGUMENT, text,
-             "[SA0301] 'struct_size' of sattn_spec is not its size");
+             "[SA0301] 'struct_size' of sattn_spec is not its size: set it to sizeof(sattn_spec)");
   expectText(sattn_compiler_compile(NULL, NULL, &bytes, &size, &text), SATTN_BAD_ARGUMENT, text,
-             "[SA0300] a null pointer was given to sattn_compiler_compile");
+             "[SA0300] a null pointer was given to sattn_compiler_compile: every argument is needed");
 }
 
 int main(void) {

@@ -24,9 +24,9 @@ TEST_CASE("fields that do not exist or fit are named") {
   TargetInfo info;
   std::string error;
   CHECK(failed(parseTargetText("lanes=4", info, error)));
-  CHECK(error == "[SA0202] target has no field 'lanes'");
+  CHECK(error == "[SA0202] target has no field 'lanes': remove it");
   CHECK(failed(parseTargetText("rowTile=-1", info, error)));
-  CHECK(error == "[SA0202] target field 'rowTile' cannot be '-1'");
+  CHECK(error == "[SA0202] target field 'rowTile' cannot be '-1': give a number above 0");
   CHECK(failed(parseTargetText("keyLayout=diagonal:4", info, error)));
-  CHECK(error == "[SA0202] target field 'keyLayout' cannot be 'diagonal:4'");
+  CHECK(error == "[SA0202] target field 'keyLayout' cannot be 'diagonal:4': give none, rows:N or cols:N");
 }

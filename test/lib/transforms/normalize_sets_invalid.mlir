@@ -55,7 +55,7 @@ sattn.pattern @select_from_union(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -
   %near = sattn.set (t, s) : 0 <= t - s < 4
   %keys = sattn.union %near, %sel
   %z = sattn.score dot %q, %k
-  // expected-error @below {{[SA0208] the union of a formula and a selection can be attended to, but not used here}}
+  // expected-error @below {{[SA0208] the union of a formula and a selection can be attended to, but not used here: give each part an op of its own}}
   %best = sattn.select top(2) %z where %keys
   %o = sattn.attend %z over %best, %v
   sattn.yield %o

@@ -22,7 +22,7 @@
 // RUN: not sparse-attn-opt p.mlir --sattn-specialize=bind=dtype=f32,D=64,Dv=64,group=1,b=0 2>&1 | FileCheck %s --check-prefix=EMPTY
 // EMPTY: [SA0207] blocks(0, 0) are empty: lengths and strides are at least 1
 // RUN: not sparse-attn-opt bound.mlir --sattn-specialize=bind=dtype=f32 2>&1 | FileCheck %s --check-prefix=AGAIN
-// AGAIN: [SA0205] @bound is already specialised
+// AGAIN: [SA0205] @bound is already specialised: run sattn-specialize once
 // RUN: not sparse-attn-opt needs.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8 2>&1 | FileCheck %s --check-prefix=NEEDS
 // NEEDS: [SA0204] static param 'b' has no default and is not bound: give b=...
 // RUN: not sparse-attn-opt needs.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8,b=2,x=y 2>&1 | FileCheck %s --check-prefix=NUMBER
@@ -38,7 +38,7 @@
 // RUN: not sparse-attn-opt overflow.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8 2>&1 | FileCheck %s --check-prefix=OVERFLOW
 // OVERFLOW: [SA0206] default of static param 'far' is
 // RUN: not sparse-attn-opt unknown.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8 2>&1 | FileCheck %s --check-prefix=FLOAT
-// FLOAT: [SA0206] default of static param 'x' is 'W', which is not known when compiling
+// FLOAT: [SA0206] default of static param 'x' is 'W', which is not known when compiling: write a number or bind it
 // RUN: not sparse-attn-opt huge.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8 2>&1 | FileCheck %s --check-prefix=HUGE
 // HUGE: ' cannot be specialised:
 // RUN: not sparse-attn-opt needs.mlir --sattn-choose-dataflow 2>&1 | FileCheck %s --check-prefix=UNBOUND
