@@ -1,13 +1,8 @@
-// Builder of one kernel's code: strips (16 float32 or int32 lanes), addresses, loops. It emits `arith` on scalars
-// and strips, `scf` loops and the `llvm` dialect for memory and shuffles, everything on i64, never on `index`, so that
-// the way down to LLVM needs no type conversion. The families of tile ops (Lowering.h) are written on top.
+// Builder of one kernel's code on the CPU: to the scalars, loops and branches of ScalarCode it adds strips (16 float32
+// or int32 lanes) and addresses. The families of tile ops (Lowering.h) are written on top.
 #pragma once
+#include "codegen/common/ScalarCode.h"
 #include "codegen/cpu/Atom.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "llvm/ADT/STLFunctionalExtras.h"
-#include <optional>
 
 namespace sattn::cpu {
 
@@ -18,69 +13,30 @@ struct Ptr {
   Ptr plus(int64_t bytes) const { return {base, offset + bytes}; }
 };
 
-using Values = SmallVector<Value, 4>;
+using codegen::Values;
 
-class Code {
+class Code : public codegen::ScalarCode {
 public:
   Code(mlir::LLVM::LLVMFuncOp function, const Atom &atom);
 
   const Atom &atom;
-  mlir::ImplicitLocOpBuilder b;
 
   //===-- Types -----------------------------------------------------------------------------------------===//
-  mlir::IntegerType i1, i16, i32, i64;
-  mlir::FloatType f32;
   mlir::VectorType v1, v16, vi, vf; ///< strips of i1, i16, i32, f32
   Type ptr;
 
-  //===-- Constants (at the head of the function, one of each) ------------------------------------------===//
-  Value int64(int64_t value);
-  Value int32(int64_t value);
-  Value boolean(bool value);
-  Value float32(float value);
+  //===-- Constants -------------------------------------------------------------------------------------===//
   Value strip(float value);
   Value stripI(int64_t value);
   Value stripI(ArrayRef<int32_t> lanes);
   Value zero() { return strip(0.0f); }
   Value minusInf();
-  /// The integer that `value` is known to be.
-  static std::optional<int64_t> known(Value value);
-
-  //===-- i64 arithmetic, folded where both sides are known ---------------------------------------------===//
-  Value add(Value a, Value c);
-  Value add(Value a, int64_t c) { return c == 0 ? a : add(a, int64(c)); }
-  Value sub(Value a, Value c);
-  Value mul(Value a, Value c);
-  Value mul(Value a, int64_t c) { return mul(a, int64(c)); }
-  Value floorDiv(Value a, int64_t positive);
-  Value mod(Value a, int64_t positive);
-  Value floorDiv(Value a, Value c);
-  Value ceilDiv(Value a, Value c);
-  Value min(Value a, Value c);
-  Value max(Value a, Value c);
-  Value less(Value a, Value c);
-  Value lessUnsigned(Value a, Value c);
-  Value equal(Value a, Value c);
-  Value differs(Value pointer, Value other);           ///< two pointers
-  Value clampTo32(Value a, int64_t low, int64_t high); ///< i32 of a held within [low, high]
 
   //===-- Strips ----------------------------------------------------------------------------------------===//
   Value broadcast(Value scalar);
   Value fma(Value a, Value c, Value addend); ///< a*c + addend, fused where the atom fuses
-  Value addf(Value a, Value c);
-  Value subf(Value a, Value c);
-  Value mulf(Value a, Value c);
-  Value divf(Value a, Value c);
-  Value andi(Value a, Value c);
-  Value ori(Value a, Value c);
-  Value addi(Value a, Value c);
-  Value subi(Value a, Value c);
-  Value muli(Value a, Value c);
   Value shl(Value a, int64_t bits);
   Value shrLogical(Value a, int64_t bits);
-  Value compare(mlir::arith::CmpFPredicate predicate, Value a, Value c);
-  Value compareI(mlir::arith::CmpIPredicate predicate, Value a, Value c);
-  Value select(Value condition, Value a, Value c);
   /// The greater; `c` where the two do not compare, so a NaN in `a` is passed over and one in `c` stays.
   Value maxKeep(Value a, Value c);
   Value minKeep(Value a, Value c);
@@ -88,8 +44,7 @@ public:
   Value asInt(Value a);
   Value asFloat(Value a);
   Value shuffle(Value a, Value c, ArrayRef<int32_t> mask);
-  Value anyLane(Value mask); ///< i1: some lane of an i1 strip is set
-  Value intrinsic(StringRef name, Type result, ValueRange arguments);
+  Value anyLane(Value mask);               ///< i1: some lane of an i1 strip is set
   Value widen(Value raw, Type element);    ///< i16 strip of float16 or bfloat16 bits to float32
   Value narrow(Value value, Type element); ///< float32 to such bits, rounded to nearest even
   Value exp2(Value x);                     ///< see Math.cpp
@@ -100,6 +55,7 @@ public:
   Value lanesBelow(int64_t count); ///< i1 strip of the first `count` lanes
 
   //===-- Memory ----------------------------------------------------------------------------------------===//
+  Value differs(Value pointer, Value other); ///< two pointers
   Value at(Value pointer, Value bytes);
   Ptr at(Ptr pointer, Value bytes) { return {at(pointer.base, bytes), pointer.offset}; }
   Ptr atScaled(Ptr pointer, Value count, int64_t bytes);
@@ -112,26 +68,7 @@ public:
   /// Memory of the object that holds zeros.
   Ptr zeros(int64_t bytes);
 
-  //===-- Control ---------------------------------------------------------------------------------------===//
-  using Body = llvm::function_ref<void(Value)>;
-  using CarryBody = llvm::function_ref<Values(Value, ValueRange)>;
-  void loop(Value low, Value high, int64_t step, Body body);
-  void loop(int64_t low, int64_t high, int64_t step, Body body) { loop(int64(low), int64(high), step, body); }
-  Values loop(Value low, Value high, int64_t step, ValueRange inits, CarryBody body);
-  Values loop(int64_t low, int64_t high, int64_t step, ValueRange inits, CarryBody body) {
-    return loop(int64(low), int64(high), step, inits, body);
-  }
-  /// Repeats `body` on the value that `next` gives beside the condition, as long as that holds.
-  void whileLoop(llvm::function_ref<std::pair<Value, Value>()> next, Body body);
-  void when(Value condition, llvm::function_ref<void()> body, llvm::function_ref<void()> otherwise = nullptr);
-  Values when(Value condition, mlir::TypeRange types, llvm::function_ref<Values()> body,
-              llvm::function_ref<Values()> otherwise);
-
 private:
-  Value constant(mlir::TypedAttr attribute);
-
-  mlir::LLVM::LLVMFuncOp function;
-  llvm::DenseMap<Attribute, Value> constants;
   int64_t zeroBytes = 0;
 };
 

@@ -34,8 +34,6 @@ static FailureOr<LlvmModule> lowerKernel(tile::KernelOp kernel, const Atom &atom
     return failure();
 #endif
   result = {kernel.getSymName().str(), kernel.getSymName().str(), lowering.scratchBytes()};
-  if (failed(convertToLlvmDialect(*module)))
-    return failure();
   return translate(*module, atom);
 }
 
@@ -81,7 +79,7 @@ static FailureOr<std::vector<Object>> emitObjects(std::vector<LlvmModule> module
 
 FailureOr<CompiledCode> sattn::cpu::compileProgram(tile::ProgramOp program, Isa isa, const CodegenOptions &options) {
   const Atom &atom = atomFor(isa);
-  prepareContext(*program.getContext());
+  codegen::prepareContext(*program.getContext());
   CompiledCode code;
   std::vector<LlvmModule> modules;
   for (auto kernel : program.getBody().getOps<tile::KernelOp>()) {

@@ -1,5 +1,4 @@
-// The upstream structure that kernels may hold beside streams: scf.for and scf.if with tiles, and affine index
-// expressions.
+// The upstream structure that kernels may hold beside streams: scf.for and scf.if with tiles.
 #include "codegen/cpu/Lowering.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -114,43 +113,4 @@ LogicalResult Lowering::lower(scf::IfOp op) {
       scalars[result] = numbers[nextNumber++];
   }
   return success();
-}
-
-// An affine expression of i64 operands; null where a divisor is not a positive constant.
-static Value evaluate(Code &c, AffineExpr expr, unsigned dims, ArrayRef<Value> operands) {
-  switch (expr.getKind()) {
-  case AffineExprKind::Constant:
-    return c.int64(cast<AffineConstantExpr>(expr).getValue());
-  case AffineExprKind::DimId:
-    return operands[cast<AffineDimExpr>(expr).getPosition()];
-  case AffineExprKind::SymbolId:
-    return operands[dims + cast<AffineSymbolExpr>(expr).getPosition()];
-  default:
-    break;
-  }
-  auto binary = cast<AffineBinaryOpExpr>(expr);
-  Value a = evaluate(c, binary.getLHS(), dims, operands), d = evaluate(c, binary.getRHS(), dims, operands);
-  if (!a || !d)
-    return {};
-  if (expr.getKind() == AffineExprKind::Add)
-    return c.add(a, d);
-  if (expr.getKind() == AffineExprKind::Mul)
-    return c.mul(a, d);
-  auto divisor = Code::known(d);
-  if (!divisor || *divisor <= 0)
-    return {};
-  return expr.getKind() == AffineExprKind::FloorDiv  ? c.floorDiv(a, *divisor)
-         : expr.getKind() == AffineExprKind::CeilDiv ? c.ceilDiv(a, d)
-                                                     : c.mod(a, *divisor);
-}
-
-Value Lowering::affineValue(AffineMap map, ArrayRef<Value> operands, Value (Code::*combine)(Value, Value)) {
-  Value result;
-  for (AffineExpr expr : map.getResults()) {
-    Value value = evaluate(c, expr, map.getNumDims(), operands);
-    if (!value)
-      return {};
-    result = result ? (c.*combine)(result, value) : value;
-  }
-  return result;
 }

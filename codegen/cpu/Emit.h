@@ -1,33 +1,20 @@
 // From a kernel's emitted function to an object file, in the two steps that differ in cost and threading: MLIR passes
 // (the caller's context, one at a time), then LLVM (a context of its own each, in parallel).
 #pragma once
+#include "codegen/common/LlvmModule.h"
 #include "codegen/cpu/Atom.h"
-#include "mlir/IR/BuiltinOps.h"
-#include <memory>
 #include <string>
 #include <vector>
 
 namespace llvm {
-class LLVMContext;
-class Module;
 class TargetMachine;
 } // namespace llvm
 
 namespace sattn::cpu {
 
-/// Makes the dialects and translations of the way down available in `context`.
-void prepareContext(MLIRContext &context);
+using codegen::LlvmModule;
 
-/// scf, arith and llvm ops of a module to the llvm dialect alone.
-LogicalResult convertToLlvmDialect(mlir::ModuleOp module);
-
-struct LlvmModule {
-  std::unique_ptr<llvm::LLVMContext> context;
-  std::unique_ptr<llvm::Module> module;
-  LlvmModule();
-  LlvmModule(LlvmModule &&);
-  ~LlvmModule();
-};
+/// The module of a kernel's function for a level.
 FailureOr<LlvmModule> translate(mlir::ModuleOp module, const Atom &atom);
 
 struct Object {

@@ -167,12 +167,14 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
     rows = cast<tile::TileType>(member.getType()).getRows();
 
   c.whileLoop(
-      [&] {
+      {},
+      [&](ValueRange) {
         Value unit = nextUnit(c, inverse);
-        return std::pair(arith::CmpIOp::create(c.b, CmpIPredicate::ne, unit, c.int32(kNoUnit)).getResult(), unit);
+        return std::pair(arith::CmpIOp::create(c.b, CmpIPredicate::ne, unit, c.int32(kNoUnit)).getResult(),
+                         Values{unit});
       },
-      [&](Value unit) {
-        Value count = collectMembers(c, inverse, unit, found);
+      [&](ValueRange next) -> Values {
+        Value unit = next[0], count = collectMembers(c, inverse, unit, found);
         advanceMembers(c, inverse, found, slots, count);
         for (int64_t i = 0; i < members; i += kLanes)
           for (Ptr list : {found, slots})
@@ -201,6 +203,7 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
           };
           smaller(smaller, rows);
         });
+        return {};
       });
   fullTile = outerFull;
   memberTiles.clear();

@@ -134,7 +134,6 @@ private:
   LogicalResult finishCarry(Operation *yield, ArrayRef<Value> values, ArrayRef<TileValue> carried);
   LogicalResult lower(mlir::scf::ForOp op);
   LogicalResult lower(mlir::scf::IfOp op);
-  Value affineValue(mlir::AffineMap map, ArrayRef<Value> operands, Value (Code::*combine)(Value, Value));
 
   //===-- Selections (Select.cpp, Inverse.cpp) ----------------------------------------------------------===//
   LogicalResult lower(tile::PoolOp op);

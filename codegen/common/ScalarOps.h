@@ -1,0 +1,17 @@
+// Scalar ops of a kernel's body (index arithmetic, conditions, numbers) to i64 arithmetic and scalar `arith`: the same
+// on every target.
+#pragma once
+#include "codegen/common/ScalarCode.h"
+
+namespace sattn::codegen {
+
+/// What became of a scalar op.
+struct ScalarResult {
+  Value value;         ///< null: not supported
+  std::string problem; ///< what is not supported, to follow "does not support "
+};
+
+/// `operands` are those of `op`, with index made i64.
+ScalarResult emitScalarOp(ScalarCode &c, Operation *op, ArrayRef<Value> operands);
+
+} // namespace sattn::codegen

@@ -1,0 +1,34 @@
+// Integer sets over (t, s) as conditions on many rows at once. A position is a scalar (i64, exact for any position)
+// plus a small int32 part that differs from row to row and whose range is known; floordiv and mod by constants keep
+// that shape. A constraint is then one int32 comparison with the scalar, held within the part's range. The part is a
+// vector of rows on the CPU and a number of the thread's own on the GPU.
+#pragma once
+#include "codegen/common/ScalarCode.h"
+
+namespace mlir {
+class IntegerSet;
+} // namespace mlir
+
+namespace sattn::codegen {
+
+/// scalar + lanes, each lane within [low, high]; no lanes means 0.
+struct Position {
+  Value scalar, lanes;
+  int64_t low = 0, high = 0;
+};
+
+/// Lanes are int32; sums below this bound cannot overflow.
+inline constexpr int64_t kMostLane = int64_t(1) << 30;
+
+/// How a target writes the int32 part: i32 or a vector of it.
+struct LaneType {
+  Type type;
+  llvm::function_ref<Value(Value)> spread; ///< an i32 to all lanes
+};
+
+/// i1 for each lane: positions `t` (rows) and `s` (keys) lie in one of `sets`; null where every lane does; failure
+/// where a lane part does not fit int32 or a divisor is not a positive constant.
+FailureOr<Value> inUnion(ScalarCode &c, const LaneType &lane, mlir::ArrayAttr sets, const Position &t,
+                         const Position &s, ArrayRef<Value> symbols);
+
+} // namespace sattn::codegen
