@@ -1,0 +1,215 @@
+// Checks of shared memory; see SharedMemory.h.
+#include "lib/ptx/SharedMemory.h"
+#include "lib/ptx/Warp.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace sattn::ptx {
+
+bool SharedMemory::accessible(const Accessor &by, uint64_t address, uint32_t count, uint32_t align) {
+  if (address > bytes.size() || count > bytes.size() - address) {
+    by.warp.fault(FaultKind::OutOfBounds, by.lane, [&] {
+      return fmt::format("{} bytes at shared address {}, but the block has {} bytes", count, address, bytes.size());
+    });
+    return false;
+  }
+  if (address % align) {
+    by.warp.fault(FaultKind::Misaligned, by.lane,
+                  [&] { return fmt::format("shared address {} is not a multiple of {}", address, align); });
+    return false;
+  }
+  return true;
+}
+
+bool SharedMemory::knowsReader(const Accessor &by, const Reader &reader) const {
+  if (by.view.knowsWarp(reader.warp, reader.clock))
+    return true;
+  uint32_t others = reader.lanes;
+  if (reader.warp == by.warp.index)
+    others &= ~(uint32_t(1) << by.lane);
+  for (; others; others &= others - 1)
+    if (!by.view.knows(32u * reader.warp + unsigned(std::countr_zero(others)), reader.clock))
+      return false;
+  return true;
+}
+
+void SharedMemory::noteReader(const Accessor &by, Cell &cell) {
+  Reader now{by.lanes, by.clock, uint16_t(by.warp.index)};
+  auto replaces = [&](const Reader &old) { return old.warp == now.warp && !(old.lanes & ~now.lanes); };
+  cell.readLine = by.warp.line();
+  cell.strongRead = by.strong;
+  if (!cell.reader.lanes || replaces(cell.reader)) {
+    cell.reader = now;
+    return;
+  }
+  if (cell.reader.warp == now.warp && cell.reader.clock == now.clock) {
+    cell.reader.lanes |= now.lanes;
+    return;
+  }
+  if (!cell.moreReaders) {
+    cell.moreReaders = uint32_t(readers.size());
+    readers.emplace_back();
+  }
+  for (Reader &old : readers[cell.moreReaders]) {
+    if (replaces(old)) {
+      old = now;
+      return;
+    }
+    if (old.warp == now.warp && old.clock == now.clock) {
+      old.lanes |= now.lanes;
+      return;
+    }
+  }
+  readers[cell.moreReaders].push_back(now);
+}
+
+void SharedMemory::checkRead(const Accessor &by, uint32_t address) {
+  Cell &cell = cells[address];
+  if (cell.isBarrier) {
+    by.warp.fault(FaultKind::MbarrierMisuse, by.lane,
+                  [&] { return fmt::format("shared address {} belongs to an mbarrier object", address); });
+  } else if (cell.copies) {
+    by.warp.fault(FaultKind::MissingWait, by.lane, [&] {
+      return fmt::format("shared address {} is read while the asynchronous copy of line {} is under way", address,
+                         cell.writeLine);
+    });
+  } else if (!cell.defined) {
+    by.warp.fault(FaultKind::UninitialisedMemory, by.lane,
+                  [&] { return fmt::format("shared address {} was never written", address); });
+    cell.defined = true;
+  } else if (cell.writer != by.warp.threadOf(by.lane) || by.lanes & (by.lanes - 1)) {
+    // A collective load reads for lanes that did not write.
+    bool known = by.view.knows(cell.writer, cell.writeClock);
+    if (!known && !(cell.strongWrite && by.strong))
+      by.warp.fault(FaultKind::Race, by.lane, [&] {
+        return fmt::format("shared address {} is read, but nothing orders this after the write by {} in line {}",
+                           address, by.warp.describeThread(cell.writer), cell.writeLine);
+      });
+  }
+  if (by.async && cell.defined && !cell.copies && !cell.asyncWrite && cell.writeClock > fenced[cell.writer] &&
+      !by.warp.asyncViewKnows(by.lane, cell.writer, cell.writeClock))
+    by.warp.fault(FaultKind::MissingFence, by.lane, [&] {
+      return fmt::format("shared address {} is read by the asynchronous proxy, but no 'fence.proxy.async' follows the "
+                         "write by {} in line {}",
+                         address, by.warp.describeThread(cell.writer), cell.writeLine);
+    });
+  noteReader(by, cell);
+}
+
+void SharedMemory::checkWrite(const Accessor &by, uint32_t address) {
+  Cell &cell = cells[address];
+  if (cell.isBarrier)
+    by.warp.fault(FaultKind::MbarrierMisuse, by.lane,
+                  [&] { return fmt::format("shared address {} belongs to an mbarrier object", address); });
+  if (cell.copies)
+    by.warp.fault(FaultKind::MissingWait, by.lane, [&] {
+      return fmt::format("shared address {} is written while the asynchronous copy of line {} is under way", address,
+                         cell.writeLine);
+    });
+  if (cell.asyncReads)
+    by.warp.fault(FaultKind::MissingWait, by.lane, [&] {
+      return fmt::format("shared address {} is written while the asynchronous operation of line {} may still read it",
+                         address, cell.readLine);
+    });
+}
+
+/// Against the reads and writes before; a write of the value that is there already races with no one.
+void SharedMemory::checkWriteOrder(const Accessor &by, uint32_t address, bool sameValue) {
+  Cell &cell = cells[address];
+  if (sameValue)
+    return;
+  bool ordered = !cell.defined || (cell.writer == by.warp.threadOf(by.lane) && !by.async) ||
+                 by.view.knows(cell.writer, cell.writeClock) || (cell.strongWrite && by.strong);
+  if (!ordered)
+    by.warp.fault(FaultKind::Race, by.lane, [&] {
+      return fmt::format("shared address {} is written, but nothing orders this after the write by {} in line {}",
+                         address, by.warp.describeThread(cell.writer), cell.writeLine);
+    });
+  const Reader *late = nullptr;
+  if (cell.reader.lanes && !knowsReader(by, cell.reader))
+    late = &cell.reader;
+  if (cell.moreReaders)
+    for (const Reader &reader : readers[cell.moreReaders])
+      if (!late && !knowsReader(by, reader))
+        late = &reader;
+  if (late && !(by.strong && cell.strongRead))
+    by.warp.fault(FaultKind::Race, by.lane, [&] {
+      return fmt::format("shared address {} is written, but nothing orders this after the read by warp {} in line {}",
+                         address, late->warp, cell.readLine);
+    });
+}
+
+void SharedMemory::read(const Accessor &by, uint32_t address, uint32_t count, std::byte *out) {
+  for (uint32_t i = 0; i < count; ++i)
+    checkRead(by, address + i);
+  std::copy_n(bytes.begin() + address, count, out);
+}
+
+void SharedMemory::write(const Accessor &by, uint32_t address, uint32_t count, const std::byte *in) {
+  for (uint32_t i = 0; i < count; ++i) {
+    Cell &cell = cells[address + i];
+    checkWrite(by, address + i);
+    checkWriteOrder(by, address + i, cell.defined && bytes[address + i] == in[i]);
+    cell.writer = uint16_t(by.warp.threadOf(by.lane));
+    cell.writeClock = by.clock;
+    cell.writeLine = by.warp.line();
+    cell.defined = true;
+    cell.strongWrite = by.strong;
+    cell.asyncWrite = false;
+    cell.reader.lanes = 0;
+    if (cell.moreReaders)
+      readers[cell.moreReaders].clear();
+    bytes[address + i] = in[i];
+  }
+}
+
+void SharedMemory::beginCopy(const Accessor &by, uint32_t address, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) {
+    Cell &cell = cells[address + i];
+    checkWrite(by, address + i);
+    checkWriteOrder(by, address + i, false);
+    ++cell.copies;
+    cell.writeLine = by.warp.line();
+  }
+}
+
+void SharedMemory::land(uint32_t address, uint32_t count, const std::byte *in, const Origin &origin) {
+  for (uint32_t i = 0; i < count; ++i) {
+    Cell &cell = cells[address + i];
+    cell.copies -= cell.copies > 0;
+    cell.writer = uint16_t(origin.thread);
+    cell.writeClock = origin.clock;
+    cell.writeLine = origin.line;
+    cell.defined = true;
+    cell.strongWrite = false;
+    cell.asyncWrite = origin.async;
+    cell.reader.lanes = 0;
+    if (cell.moreReaders)
+      readers[cell.moreReaders].clear();
+    bytes[address + i] = in[i];
+  }
+}
+
+void SharedMemory::beginRead(const Accessor &by, uint32_t address, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) {
+    checkRead(by, address + i);
+    ++cells[address + i].asyncReads;
+  }
+}
+
+void SharedMemory::endRead(uint32_t address, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i)
+    cells[address + i].asyncReads -= cells[address + i].asyncReads > 0;
+}
+
+void SharedMemory::protect(uint32_t address, uint32_t count, bool isBarrier) {
+  for (uint32_t i = 0; i < count; ++i) {
+    cells[address + i].isBarrier = isBarrier;
+    cells[address + i].defined = false;
+  }
+}
+
+} // namespace sattn::ptx

@@ -1,0 +1,268 @@
+// The instruction loop of a warp; see Warp.h.
+#include "lib/ptx/Warp.h"
+#include "lib/ptx/Cta.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace sattn::ptx {
+namespace {
+constexpr uint32_t All = ~uint32_t(0), None = ~uint32_t(0);
+unsigned firstLane(uint32_t lanes) { return unsigned(std::countr_zero(lanes)); }
+} // namespace
+
+Warp::Warp(Cta &cta, const Program &program, uint32_t index, uint32_t lanes)
+    : cta(cta), program(program), index(index), live(lanes), registers(size_t(program.rowCount) * 32),
+      definedLanes(program.rowCount, 0) {
+  for (const Constant &constant : program.constants)
+    for (unsigned lane = 0; lane < 32; ++lane)
+      constant.bytes == 8 ? void(wide(constant.row)[lane] = constant.value)
+                          : void(row(constant.row)[lane] = uint32_t(constant.value));
+  for (auto [specialRow, special] : program.specials)
+    for (unsigned lane = 0; lane < 32; ++lane)
+      row(specialRow)[lane] = cta.special(special, threadOf(lane));
+  auto initial = std::make_shared<const View>(cta.clockCount());
+  std::fill(std::begin(views), std::end(views), initial);
+  regroup();
+}
+
+void Warp::wake(uint32_t lanes) {
+  blocked &= ~lanes;
+  nextOther = 0; // forces a new choice
+}
+
+/// Chooses the lanes to run next and where the others stand.
+void Warp::regroup() {
+  for (uint32_t lanes = group; lanes; lanes &= lanes - 1)
+    counters[firstLane(lanes)] = counter;
+  uint32_t runnable = live & ~blocked & ~parked;
+  if (!(runnable & ~yielded))
+    yielded = 0;
+  group = 0;
+  counter = nextOther = None;
+  for (uint32_t lanes = runnable & ~yielded; lanes; lanes &= lanes - 1)
+    counter = std::min(counter, counters[firstLane(lanes)]);
+  if (counter == None)
+    return;
+  // Lanes parked here joined first; whether all are here now is decided by the instruction.
+  for (uint32_t lanes = (runnable | parked) & live; lanes; lanes &= lanes - 1) {
+    unsigned lane = firstLane(lanes);
+    if (counters[lane] == counter)
+      group |= uint32_t(1) << lane;
+    else if (!(parked >> lane & 1) && counters[lane] > counter)
+      nextOther = std::min(nextOther, counters[lane]);
+  }
+  parked &= ~group;
+  yielded &= ~group;
+}
+
+void Warp::park(uint32_t lanes) {
+  for (uint32_t rest = group; rest; rest &= rest - 1)
+    counters[firstLane(rest)] = counter + !(lanes >> firstLane(rest) & 1);
+  parked |= lanes;
+  group = 0;
+  regroup();
+}
+
+void Warp::run(uint32_t steps) {
+  pause = false;
+  regroup();
+  while (steps-- && group && !pause && !cta.stopped())
+    step();
+}
+
+void Warp::step() {
+  const Inst &inst = program.code[counter];
+  instruction = &inst;
+  uint32_t lanes = group;
+  if (inst.guarded) {
+    if (uint32_t undefined = lanes & ~definedLanes[inst.guard])
+      checkReads(inst, undefined);
+    lanes &= inst.guardNegated ? ~predicate(inst.guard) : predicate(inst.guard);
+  }
+  active = lanes;
+  cta.count(inst.opcode);
+  if (lanes) {
+    if (inst.converge != Converge::None && !gathered(inst, lanes))
+      return;
+    checkReads(inst, lanes);
+  }
+  switch (inst.flow) {
+  case Flow::Branch:
+    return branch(inst, lanes);
+  case Flow::Exit:
+    live &= ~lanes;
+    cta.exited(*this, lanes);
+    return leave(group & ~lanes);
+  case Flow::Next:
+    if (lanes) {
+      inst.execute(*this, inst, lanes);
+      markWrites(inst, lanes);
+    }
+    if (++counter >= nextOther)
+      regroup();
+    return;
+  case Flow::Barrier:
+  case Flow::Wait:
+    repeated = 0;
+    if (lanes) {
+      inst.execute(*this, inst, lanes);
+      markWrites(inst, lanes & ~repeated);
+    }
+    return leave(group);
+  }
+}
+
+/// Ends the present group: `staying` goes on after the instruction, except lanes that repeat it.
+void Warp::leave(uint32_t staying) {
+  for (uint32_t rest = staying; rest; rest &= rest - 1) {
+    unsigned lane = firstLane(rest);
+    counters[lane] = counter + !(repeated >> lane & 1);
+  }
+  if (repeated & ~blocked) {
+    yielded |= repeated;
+    pause = true;
+  }
+  repeated = 0;
+  group = 0;
+  regroup();
+}
+
+void Warp::branch(const Inst &inst, uint32_t taken) {
+  if (taken == group)
+    counter = inst.target;
+  else if (!taken)
+    ++counter;
+  else {
+    for (uint32_t rest = group; rest; rest &= rest - 1)
+      counters[firstLane(rest)] = taken >> firstLane(rest) & 1 ? inst.target : counter + 1;
+    group = 0;
+    return regroup();
+  }
+  // A jump back may pass others that wait before this point; they have the smaller counter only if they were passed.
+  if (counter >= nextOther)
+    regroup();
+}
+
+/// True if every lane that the instruction needs is here; parks `lanes` otherwise.
+bool Warp::gathered(const Inst &inst, uint32_t lanes) {
+  uint32_t needed = live;
+  if (inst.converge == Converge::Members) {
+    uint32_t *mask = row(inst.s[0]), members = mask[firstLane(lanes)];
+    for (uint32_t rest = lanes; rest; rest &= rest - 1) {
+      unsigned lane = firstLane(rest);
+      if (mask[lane] != members || !(members >> lane & 1)) {
+        fault(FaultKind::BarrierDivergence, lane, [&] {
+          return fmt::format("lane {} executes with member mask {:#x}, but lane {} with {:#x}; every lane has to be a "
+                             "member of the one mask",
+                             lane, mask[lane], firstLane(lanes), members);
+        });
+        return true;
+      }
+    }
+    needed = members & live;
+  } else if (inst.converge == Converge::Warp && live != All) {
+    fault(FaultKind::BarrierDivergence, firstLane(lanes),
+          [&] { return fmt::format("needs all 32 lanes, but only those of {:#x} exist or have not exited", live); });
+    return true;
+  }
+  if (!(needed & ~lanes))
+    return true;
+  park(lanes);
+  return false;
+}
+
+void Warp::checkReads(const Inst &inst, uint32_t lanes) {
+  auto check = [&](Row row) {
+    uint32_t missing = lanes & ~definedLanes[row];
+    if (!missing)
+      return;
+    fault(FaultKind::UninitialisedRegister, firstLane(missing), [&] {
+      auto name = program.registerNames.find(row);
+      return fmt::format("register '{}' was never written", name == program.registerNames.end() ? "?" : name->second) +
+             cta.whyUndefined(*this, row);
+    });
+    definedLanes[row] |= missing;
+  };
+  if (inst.guarded)
+    check(inst.guard);
+  for (Row row : program.list(inst.reads))
+    check(row);
+}
+
+void Warp::markWrites(const Inst &inst, uint32_t lanes) {
+  if (inst.ownsWrites)
+    return;
+  for (Row row : program.list(inst.writes))
+    definedLanes[row] |= lanes;
+}
+
+bool Warp::isNewFault(FaultKind kind, unsigned lane) { return cta.isNewFault(kind, line()); }
+
+void Warp::addFault(FaultKind kind, unsigned lane, std::string message) {
+  cta.addFault(kind, line(), threadOf(lane), std::move(message));
+}
+
+std::string Warp::describeThread(uint32_t thread) const {
+  return thread < cta.threadCount() ? fmt::format("thread {}", thread) : std::string("an asynchronous copy");
+}
+
+std::string Warp::describeLanes(uint32_t lanes) const {
+  std::map<uint32_t, uint32_t> byLine;
+  for (uint32_t rest = lanes; rest; rest &= rest - 1)
+    byLine[program.code[counters[firstLane(rest)]].line] |= uint32_t(1) << firstLane(rest);
+  std::string text;
+  for (auto [line, mask] : byLine)
+    text += fmt::format("{}lanes {:#x} of warp {} in line {} ('{}')", text.empty() ? "" : ", ", mask, index, line,
+                        cta.lineText(line));
+  return text;
+}
+
+void Warp::acquire(uint32_t lanes, const ViewPointer &released) {
+  while (lanes) {
+    // Lanes that share a view go on sharing one.
+    ViewPointer old = views[firstLane(lanes)];
+    auto joined = std::make_shared<View>(*old);
+    joined->join(*released);
+    ViewPointer shared = std::move(joined);
+    for (uint32_t rest = lanes; rest; rest &= rest - 1) {
+      unsigned lane = firstLane(rest);
+      if (views[lane] == old) {
+        views[lane] = shared;
+        lanes &= ~(uint32_t(1) << lane);
+      }
+    }
+  }
+}
+
+void Warp::release(uint32_t lanes, View &into) {
+  const View *last = nullptr;
+  for (uint32_t rest = lanes; rest; rest &= rest - 1) {
+    const View *view = views[firstLane(rest)].get();
+    if (view != last)
+      into.join(*view);
+    last = view;
+  }
+  into.set(index, lanes, clock++);
+}
+
+void Warp::synchronise(uint32_t lanes) {
+  auto joined = std::make_shared<View>(cta.clockCount());
+  release(lanes, *joined);
+  ViewPointer shared = std::move(joined);
+  for (uint32_t rest = lanes; rest; rest &= rest - 1)
+    views[firstLane(rest)] = shared;
+}
+
+void Warp::proxyFence(uint32_t lanes) {
+  for (uint32_t rest = lanes; rest; rest &= rest - 1) {
+    unsigned lane = firstLane(rest);
+    cta.shared().fence(threadOf(lane), clock);
+    asyncViews[lane] = views[lane];
+  }
+  ++clock;
+}
+
+} // namespace sattn::ptx

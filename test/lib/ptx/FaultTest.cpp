@@ -1,0 +1,182 @@
+// Every fault that plain code can have, with the line and thread that the report names; and correct code that must not
+// be blamed.
+#include "test/lib/ptx/Support.h"
+
+#include <doctest/doctest.h>
+
+using namespace sattn::ptx;
+using namespace sattn::ptx::test;
+
+#define CHECK_FAULT(report, ...)                                                                                       \
+  do {                                                                                                                 \
+    Report r = (report);                                                                                               \
+    CHECK_MESSAGE(has(r, __VA_ARGS__), "got: " << r.format());                                                         \
+  } while (false)
+#define CHECK_CLEAN(report)                                                                                            \
+  do {                                                                                                                 \
+    Report r = (report);                                                                                               \
+    CHECK_MESSAGE(r.ok(), r.format());                                                                                 \
+  } while (false)
+
+TEST_CASE("global memory: bounds, alignment, permission, definedness") {
+  CHECK_FAULT(faultsOf("mul.wide.u32 %l0, %tid, 4; add.u64 %l0, %in, %l0; ld.global.b32 %d, [%l0+3972]; ret;"),
+              FaultKind::OutOfBounds, "4 bytes at global address");
+  CHECK_FAULT(faultsOf("ld.global.b32 %d, [%in+4096]; ret;"), FaultKind::OutOfBounds,
+              "0 bytes past the end of 'in' (4096 bytes)");
+  CHECK_FAULT(faultsOf("ld.global.b32 %d, [%in+-4]; ret;"), FaultKind::OutOfBounds, "before every allocation");
+  CHECK_FAULT(faultsOf("ld.global.b32 %d, [%out+-4]; ret;"), FaultKind::OutOfBounds, "4 bytes before 'out'");
+  CHECK_FAULT(faultsOf("ld.global.b64 %xd, [%in+4092]; ret;"), FaultKind::OutOfBounds,
+              "at byte 4092 of 'in' (4096 bytes)");
+  CHECK_FAULT(faultsOf("ld.global.b32 %d, [%in+2]; ret;"), FaultKind::Misaligned, "is not a multiple of 4");
+  CHECK_FAULT(faultsOf("ld.global.v4.b32 {%r0,%r1,%r2,%r3}, [%in+8]; ret;"), FaultKind::Misaligned,
+              "is not a multiple of 16");
+  CHECK_FAULT(faultsOf("ld.global.b32 %d, [%out+8]; ret;"), FaultKind::UninitialisedMemory,
+              "byte 8 of 'out' was never written");
+  CHECK_CLEAN(faultsOf("st.global.b32 [%out+8], %tid; ld.global.b32 %d, [%out+8]; ret;"));
+  CHECK_FAULT(faultsOf("st.const.b32 [c], %tid; ret;", 32, ".const .b32 c = 5;"), FaultKind::ReadOnly,
+              "'c' must not be written");
+  CHECK_FAULT(faultsOf("mov.u64 %l0, in; cvta.param.u64 %l0, %l0; st.b32 [%l0], %tid; ret;"), FaultKind::ReadOnly,
+              "parameters of the entry must not be written");
+}
+
+TEST_CASE("local and parameter memory have bounds, too") {
+  std::string depot = ".local .align 4 .b8 depot[8]; mov.u64 %l0, depot; ";
+  CHECK_FAULT(faultsOf(depot + "st.local.b32 [%l0+8], %tid; ret;"), FaultKind::OutOfBounds,
+              "local address 8, but there are 8");
+  CHECK_FAULT(faultsOf(depot + "st.local.b32 [%l0+2], %tid; ret;"), FaultKind::Misaligned, "local address 0x2");
+  CHECK_FAULT(faultsOf(depot + "ld.local.b32 %d, [%l0]; ret;"), FaultKind::UninitialisedMemory,
+              "local address 0 was never");
+  CHECK_FAULT(faultsOf("ld.param.b64 %xd, [out+8]; ret;"), FaultKind::OutOfBounds,
+              "param address 16, but there are 16");
+}
+
+TEST_CASE("registers must be written before they are read") {
+  Report report = faultsOf("setp.lt.u32 %p, %tid, 5;\n@%p mov.u32 %r1, 3;\nadd.u32 %d, %r1, 1;\nret;");
+  CHECK_FAULT(report, FaultKind::UninitialisedRegister, "register '%r1' was never written");
+  CHECK(report.faults[0].thread == 5);
+  CHECK(report.faults[0].text == "add.u32 %d, %r1, 1;");
+  CHECK_FAULT(faultsOf("@%q mov.u32 %d, 1; ret;"), FaultKind::UninitialisedRegister, "'%q'");
+  // A copy of an undefined value is no fault, a use of the copy is.
+  CHECK_CLEAN(faultsOf("mov.u32 %r1, %r2; ret;"));
+  CHECK_FAULT(faultsOf("mov.u32 %r1, %r2; st.global.b32 [%out], %r1; ret;"), FaultKind::UninitialisedRegister, "'%r1'");
+  // What a lane that takes no part would have sent.
+  CHECK_FAULT(faultsOf("setp.lt.u32 %p, %tid, 16; @!%p bra E; shfl.sync.idx.b32 %d, %tid, 20, 31, 0xffff; add.u32 %d, "
+                       "%d, 1; E: ret;"),
+              FaultKind::UninitialisedRegister, "'%d'");
+}
+
+namespace {
+constexpr std::string_view Shared = ".shared .align 16 .b8 buffer[1024];";
+/// %r0: the thread's word; %r1: the word of the thread 33 further, of another warp and lane.
+std::string withWords(std::string_view rest) {
+  return R"(
+    mov.u32 %r2, buffer;
+    shl.b32 %r0, %tid, 2;
+    add.u32 %r0, %r0, %r2;
+    add.u32 %r1, %tid, 33;
+    and.b32 %r1, %r1, 63;
+    shl.b32 %r1, %r1, 2;
+    add.u32 %r1, %r1, %r2;
+)" + std::string(rest) +
+         "\nret;";
+}
+} // namespace
+
+TEST_CASE("shared memory: bounds, alignment, definedness") {
+  CHECK_FAULT(faultsOf("mov.u32 %r0, buffer; st.shared.b32 [%r0+1024], %tid; ret;", 32, Shared), FaultKind::OutOfBounds,
+              "4 bytes at shared address 1024, but the block has 1024 bytes");
+  CHECK_FAULT(faultsOf("mov.u32 %r0, buffer; st.shared.b32 [%r0+-4], %tid; ret;", 32, Shared), FaultKind::OutOfBounds);
+  CHECK_FAULT(faultsOf("st.shared.b64 [buffer+4], %in; ret;", 32, Shared), FaultKind::Misaligned,
+              "is not a multiple of 8");
+  CHECK_FAULT(faultsOf("ld.shared.b32 %d, [buffer+4]; ret;", 32, Shared), FaultKind::UninitialisedMemory,
+              "shared address 4 was never written");
+}
+
+TEST_CASE("shared memory: races between and inside warps") {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    CHECK_CLEAN(faultsOf(withWords("st.shared.b32 [%r0], %tid; bar.sync 0; ld.shared.b32 %d, [%r1]; bar.sync 0;"
+                                   "st.shared.b32 [%r1], %tid;"),
+                         64, Shared, seed));
+    // The second barrier dropped: reads race with the writes of others.
+    CHECK_FAULT(faultsOf(withWords("st.shared.b32 [%r0], %tid; bar.sync 0; ld.shared.b32 %d, [%r1];"
+                                   "mov.u32 %r3, 77; st.shared.b32 [%r0], %r3;"),
+                         64, Shared, seed),
+                FaultKind::Race);
+  }
+  CHECK_FAULT(
+      faultsOf(
+          withWords("mov.u32 %r3, 9; st.shared.b32 [%r0], %r3; ld.shared.b32 %d, [%r0]; ld.shared.b32 %d, [buffer];"),
+          32, Shared),
+      FaultKind::Race, "nothing orders this after the write by thread 0");
+  CHECK_FAULT(faultsOf("st.shared.b32 [buffer], %tid; ret;", 32, Shared), FaultKind::Race,
+              "is written, but nothing orders this after the write");
+  CHECK_CLEAN(faultsOf("mov.u32 %r0, 5; st.shared.b32 [buffer], %r0; ret;", 64, Shared)); // all write the same
+  CHECK_CLEAN(
+      faultsOf(withWords("st.shared.b32 [%r0], %tid; bar.warp.sync -1; ld.shared.b32 %d, [buffer];"), 32, Shared));
+  Report atomics = faultsOf("setp.eq.u32 %p, %tid, 0; mov.u32 %r0, 0; @%p st.shared.b32 [buffer], %r0; bar.sync 0; "
+                            "red.shared.add.u32 [buffer], 1; ret;",
+                            128, Shared);
+  CHECK_MESSAGE(atomics.ok(), atomics.format());
+  CHECK_FAULT(faultsOf("setp.eq.u32 %p, %tid, 0; mov.u32 %r0, 0; @%p st.shared.b32 [buffer], %r0; bar.sync 0; "
+                       "red.shared.add.u32 [buffer], 1; ld.shared.b32 %d, [buffer]; ret;",
+                       128, Shared),
+              FaultKind::Race);
+}
+
+TEST_CASE("barriers of a part of the block order only that part") {
+  // Warps 0 and 1 meet at barrier 1; warp 2 reads without having met them.
+  std::string body = withWords(R"(
+    setp.ge.u32 %p, %tid, 64;
+    @%p bra THIRD;
+    st.shared.b32 [%r0], %tid;
+    bar.sync 1, 64;
+    bra END;
+  THIRD:
+    ld.shared.b32 %d, [buffer];
+  END:)");
+  bool raced = false;
+  for (uint64_t seed = 1; seed <= 16; ++seed) {
+    Report report = faultsOf(body, 96, Shared, seed);
+    CHECK(!report.ok());
+    raced |= has(report, FaultKind::Race);
+  }
+  CHECK(raced);
+}
+
+TEST_CASE("barrier divergence, misuse and deadlock") {
+  CHECK_FAULT(faultsOf("setp.lt.u32 %p, %tid, 7; @%p bra A;\nbar.sync 0; bra E;\nA: bar.sync 1; E: ret;"),
+              FaultKind::BarrierDivergence, "stand apart: lanes 0xffffff80 of warp 0 in line");
+  CHECK_FAULT(faultsOf("setp.lt.u32 %p, %tid, 7; @%p bra E; vote.sync.ballot.b32 %d, %p, -1; E: bar.sync 0; ret;"),
+              FaultKind::BarrierDivergence);
+  CHECK_CLEAN(faultsOf("setp.lt.u32 %p, %tid, 7; @%p ret; bar.sync 0; ret;"));
+  CHECK_CLEAN(faultsOf("setp.lt.u32 %p, %tid, 32; @%p ret; bar.sync 0; ret;", 96));
+  CHECK_FAULT(faultsOf("shfl.sync.idx.b32 %d, %tid, 0, 31, 0xff; ret;"), FaultKind::BarrierDivergence,
+              "every lane has to be a member");
+  CHECK_FAULT(faultsOf("mov.u32 %r0, 17; bar.sync %r0; ret;"), FaultKind::BarrierMisuse,
+              "barrier 17 does not exist: there are 16");
+  CHECK_FAULT(faultsOf("bar.sync 1, 40; ret;"), FaultKind::BarrierMisuse,
+              "barrier 1 expects 40 threads, which is no multiple of 32");
+  CHECK_FAULT(faultsOf("shr.u32 %r0, %tid, 5; shl.b32 %r0, %r0, 5; add.u32 %r0, %r0, 64; bar.sync 1, %r0; ret;", 64),
+              FaultKind::BarrierMisuse, "with another number of threads or another operation");
+  CHECK_FAULT(faultsOf("setp.lt.u32 %p, %tid, 16; setp.ge.or.u32 %p, %tid, 32, %p; @%p barrier.sync 1, 32; ret;", 64),
+              FaultKind::BarrierMisuse, "barrier 1 expects 32 threads, but 48 arrived");
+  CHECK_FAULT(faultsOf("setp.lt.u32 %p, %tid, 32; @%p bra E; bar.sync 2, 64; E: bar.sync 0; ret;", 64),
+              FaultKind::Deadlock, "warp 1 waits at barrier 2");
+  CHECK_FAULT(faultsOf("setp.eq.u32 %p, %tid, 40; @%p trap; ret;", 64), FaultKind::Trap, "the kernel trapped");
+}
+
+TEST_CASE("endless loops end with a fault") {
+  Result<Module> module = Module::parse(".entry k() { LOOP: bra LOOP; }");
+  REQUIRE(module);
+  Device device;
+  Result<Report> report = run(*module->entry("k"), device, Launch(), {.maxInstructions = 5000});
+  REQUIRE(report);
+  CHECK_FAULT(*report, FaultKind::InstructionLimit, "did not end within 5000 warp instructions");
+}
+
+TEST_CASE("one fault for each kind and line, with its count") {
+  Report report = faultsOf("ld.global.b32 %d, [%in+2];\nld.global.b32 %d, [%in+2];\nret;", 64);
+  CHECK(report.faults.size() == 2);
+  CHECK(report.faults[0].count == 64);
+  CHECK(report.format().find("misaligned: global address") == 0);
+}
