@@ -104,6 +104,8 @@ LogicalResult Lowering::lower(tile::TopPushOp op) {
       Value score = c.loadStrip(stripAt(*scores, panel, col, 0));
       Value place = c.add(scalar(op.getFirst()), col);
       Value id = c.broadcast(mlir::arith::TruncIOp::create(c.b, c.i32, place));
+      // -inf and NaN do not enter, except NaN by force: then it ranks as -inf.
+      Value offered = c.compare(CmpFPredicate::OGT, score, c.minusInf());
       if (hasForced) {
         FailureOr<Value> forced =
             inSets(op.getForced(), op.getRowMap(), scores->rows, panel, scalar(op.getRow()), place, symbols);
@@ -111,9 +113,10 @@ LogicalResult Lowering::lower(tile::TopPushOp op) {
         if (!ok)
           return;
         id = c.select(*forced, c.ori(id, c.stripI(kForced)), id);
+        Value noNumber = c.andi(*forced, c.compare(CmpFPredicate::UNO, score, score));
+        offered = c.ori(offered, noNumber);
+        score = c.select(noNumber, c.minusInf(), score);
       }
-      // -inf and NaN never enter, not even by force: they lose against every rank.
-      Value offered = c.compare(CmpFPredicate::OGT, score, c.minusInf());
       Ptr lastScore = top->scores.at(panel, ranks - 1), lastId = top->ids.at(panel, ranks - 1);
       Value enters = c.andi(offered, better(score, id, c.loadStrip(lastScore), c.asInt(c.loadStrip(lastId))));
       c.when(c.anyLane(enters), [&] {

@@ -24,7 +24,8 @@ def TopInitOp : Tile_Op<"top_init", [Pure]> {
 def TopPushOp : Tile_Op<"top_push", [Pure, AllTypesMatch<["top", "result"]>]> {
   let summary = "offers the columns of a score tile; column c has id `first` + c";
   let description = [{
-    Keeps the k best of the total order (forced, score descending, id ascending). A score of -inf or NaN never enters.
+    Keeps the k best of the total order (forced, score descending, id ascending). A score of -inf never enters; NaN enters
+    by force only, and ranks as -inf.
     `forced` are integer sets over dims (t, c) and the symbols, row r standing at t = `row` + rowMap(r): a visible column in
     one of them ranks above all others and counts inside k.
   }];

@@ -20,9 +20,11 @@ std::vector<int64_t> chooseTop(ArrayRef<int64_t> ids, ArrayRef<double> scores, s
   std::vector<Candidate> candidates;
   for (auto [id, score] : llvm::zip_equal(ids, scores)) {
     bool isForced = forced(id);
-    if (std::isnan(score) || score == negativeInfinity || !(isForced || score > above))
-      continue;
-    candidates.push_back({isForced, score, id});
+    // A forced column stays whatever its score: what makes the score a NaN may be a key that the row does not see.
+    if (isForced)
+      candidates.push_back({true, std::isnan(score) ? negativeInfinity : score, id});
+    else if (score > negativeInfinity && score > above)
+      candidates.push_back({false, score, id});
   }
   llvm::sort(candidates);
   if (n && static_cast<int64_t>(candidates.size()) > *n)

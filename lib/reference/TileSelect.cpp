@@ -49,8 +49,9 @@ void TileTask::run(TopPushOp op) {
     for (int64_t c = 0; c < scores.cols; ++c) {
       int64_t id = values.index(op.getFirst()) + c;
       double score = scores.at(r, c);
-      if (!std::isnan(score) && score != negativeInfinity)
-        best.push_back({isInSets(op.getForced(), t, id, bound), score, id});
+      bool forced = isInSets(op.getForced(), t, id, bound);
+      if (std::isnan(score) ? forced : score != negativeInfinity)
+        best.push_back({forced, std::isnan(score) ? negativeInfinity : score, id});
     }
     llvm::sort(best);
     if (static_cast<int64_t>(best.size()) > top.k)

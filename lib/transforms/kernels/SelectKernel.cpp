@@ -309,11 +309,26 @@ private:
         z = pool(task, z, before, next);
       }
       Value first = k.mul(j, columns);
+      if (!force.sets.empty() && !chain.normalize)
+        z = keepForced(k, z);
       z = maskTile(task, z, range.first, rowMap, first, open);
       next[0] = tile::TopPushOp::create(k.b, k.loc, topType, carried[0], z, first, range.first, force.symbols,
                                         force.sets, AffineMapAttr::get(rowMap));
       return next;
     })[0];
+  }
+
+  // The mask makes -inf of what is no candidate. A forced candidate is selected even where its own score is -inf, which
+  // NaN stands for: sattn_tile.top_push takes it by force only. Probabilities are never -inf.
+  static Value keepForced(KernelBuilder &k, Value z) {
+    return k.map({z}, cast<tile::TileType>(z.getType()), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+      auto constant = [&](float value) -> Value {
+        return arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(value));
+      };
+      Value lowest = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[0],
+                                           constant(static_cast<float>(kMinusInfinity)));
+      return arith::SelectOp::create(b, k.loc, lowest, constant(std::numeric_limits<float>::quiet_NaN()), args[0]);
+    });
   }
 
   static AxisAttr raggedBlocks(AxisAttr axis) {

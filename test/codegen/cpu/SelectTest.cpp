@@ -362,6 +362,8 @@ TEST_CASE("top-k is exact: forced first, then scores, then lower ids; ascending 
             bool forced = hasForced && (id == 0 || (id <= block && id >= block - w));
             if (score > -INFINITY)
               all.push_back({forced, score, id});
+            else if (forced && std::isnan(score)) // by force only, as the lowest
+              all.push_back({true, -INFINITY, id});
           }
           std::sort(all.begin(), all.end(), [](const Candidate &a, const Candidate &b) {
             if (a.forced != b.forced)

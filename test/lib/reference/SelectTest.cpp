@@ -22,10 +22,13 @@ TEST_CASE("higher scores, then lower ids, ascending") {
   CHECK(choose({}, 3) == Ids{});
 }
 
-TEST_CASE("NaN and -inf are never chosen, +inf is") {
+TEST_CASE("NaN and -inf are chosen by force only, +inf is") {
   CHECK(choose({notANumber, -infinite, 1}, 3) == Ids{2});
   CHECK(choose({notANumber, 0, infinite}, 1) == Ids{2});
-  CHECK(choose({notANumber, 0, 1}, 1, -infinite, {0}) == Ids{2});
+  CHECK(choose({notANumber, 0, 1}, 1, -infinite, {0}) == Ids{0});
+  CHECK(choose({2, -infinite, 1}, 2, -infinite, {1}) == Ids{0, 1});
+  CHECK(choose({notANumber, 0, 1}, 1, -infinite, {0, 1}) == Ids{1}); // a number is better
+  CHECK(choose({notANumber, -infinite, 1}, 1, -infinite, {0, 1}) == Ids{0});
 }
 
 TEST_CASE("forced ones rank above all and count inside n") {

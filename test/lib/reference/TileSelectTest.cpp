@@ -57,6 +57,11 @@ TEST_CASE("forced columns rank above all and count inside k") {
   REQUIRE(r.error == "");
   CHECK(r["i"].data == Data{0, 5, 1, 5});
   CHECK(r["s"].data == Data{1, 3, 5, 3});
+  // Row 0 is forced to take its NaN, which ranks as -inf; a forced -inf is what a mask made and does not enter.
+  r = best({notANumber, 5, 3, -infinite, 5, 3}, "[affine_set<(t, c)[w] : (t - c - w == 0)>]", "%c4");
+  REQUIRE(r.error == "");
+  CHECK(r["i"].data == Data{0, 1, 1, 2});
+  CHECK(r["s"].data == Data{-infinite, 5, 5, 3});
 }
 
 TEST_CASE("inverted lists: units ascend, members come in groups, with their slots") {

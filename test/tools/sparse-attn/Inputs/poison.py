@@ -1,7 +1,9 @@
-"""poison.py PATTERN FOLDER TARGET OPTION...: NaN and infinities in keys and values, hidden and seen.
+"""poison.py PATTERN FOLDER TARGET [--keys N] OPTION...: NaN and infinities in operands, hidden and seen.
 
-Runs the pattern on operands where keys 40 to 63 hold NaN or an infinity: rows before 40 see none of them and must give the
-bits that they give without; all rows must agree with the oracle about which numbers are NaN."""
+Runs the pattern on operands where some keys in the middle, or the queries beside them, hold NaN or an infinity. Rows
+before the first of these keys see none of them and must give the bits that they give without, even where they share a
+block with one; all rows must agree with the oracle, also about which numbers are NaN: a block whose score is NaN is not
+selected, so that a row may well be finite behind it. Landmarks of blocks are poisoned like the keys of a block."""
 
 import subprocess
 import sys
@@ -10,10 +12,21 @@ from pathlib import Path
 import numpy as np
 
 pattern, folder, target, options = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4:]
+keys = 64
+if options[:1] == ["--keys"]:
+    keys, options = int(options[1]), options[2:]
+params = dict(word.split("=") for word in options if "=" in word)
+first, last = 21 * keys // 32, 3 * keys // 4  # begins inside a block of keys, ends with one
+rowBlock = int(params.get("qblock", 1))
+shapes = dict(q=(1, keys, 4, 16), k=(1, keys, 2, 16), v=(1, keys, 2, 16))
+if pattern == "nsa":
+    shapes |= dict(g=(1, keys, 4, 3))
+if pattern == "hsa":
+    length = int(params["l"])
+    shapes |= dict(r=(1, keys, 2, 8), m=(1, keys // length, 2, 8))
 folder.mkdir(parents=True, exist_ok=True)
 r = np.random.default_rng(7)
-shapes = dict(q=(1, 64, 4, 16), k=(1, 64, 2, 16), v=(1, 64, 2, 16))
-clean = {name: (r.integers(-16, 17, shape) / 8).astype(np.float32) for name, shape in shapes.items()}
+clean = {name: r.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
 
 
 def run(arrays, *judge):
@@ -25,13 +38,28 @@ def run(arrays, *judge):
     return np.load(folder / "o.npy")
 
 
+def positions(operand):
+    """The poisoned positions, and the number of rows from the start that see none of them."""
+    if operand == "m":
+        return slice(last // length - 1, last // length), last
+    return slice(first, last), first // rowBlock * rowBlock if operand == "q" else first
+
+
 expected = run(clean)
 assert np.isfinite(expected).all()
-for operand in ("k", "v"):
+seen = 0
+for operand in [name for name in "qkvm" if name in shapes]:
     for value in (np.nan, np.inf, -np.inf):
+        what = f"{value} in {operand}"
         poisoned = {name: array.copy() for name, array in clean.items()}
-        poisoned[operand][:, 40:] = value
+        where, apart = positions(operand)
+        poisoned[operand][:, where] = value
         got, oracle = run(poisoned), run(poisoned, "--oracle")
-        assert (got[:, :40] == expected[:, :40]).all(), f"{value} in {operand} leaks into rows that do not see it"
-        assert (np.isnan(got) == np.isnan(oracle)).all(), f"{value} in {operand}: NaN in other places than the oracle's"
-print("no leak")
+        assert (got[:, :apart] == expected[:, :apart]).all(), f"{what} leaks into rows that do not see it"
+        assert (np.isnan(got) == np.isnan(oracle)).all(), f"{what}: NaN in other places than the oracle's"
+        finite = np.isfinite(oracle)
+        assert (got[~finite & ~np.isnan(oracle)] == oracle[~finite & ~np.isnan(oracle)]).all(), f"{what}: infinities"
+        assert np.allclose(got[finite], oracle[finite], rtol=1e-4, atol=1e-4), f"{what}: other numbers than the oracle's"
+        seen += (~finite).any()
+assert seen, "no poison is seen by any row: nothing was tested"
+print(f"no leak, {seen} poisons seen")
