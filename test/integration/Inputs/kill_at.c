@@ -1,5 +1,6 @@
-// Preloaded into a process that writes a cache: the N-th of its system calls on a temporary file of the cache ends it by
-// SIGKILL, before the call or, for a write, after half of the bytes. N is $SATTN_KILL_AT; the C library does the rest.
+// Preloaded into a process that writes a cache: the N-th of its system calls on a temporary file of the cache ends it
+// by SIGKILL, before the call or, for a write, after half of the bytes. N is $SATTN_KILL_AT; the C library does the
+// rest.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
