@@ -27,6 +27,8 @@ const FormTable &forms() {
     addAtomicForms(forms);
     addControlForms(forms);
     addCollectiveForms(forms);
+    addMatrixForms(forms);
+    addAsyncForms(forms);
     return forms;
   }();
   return table;

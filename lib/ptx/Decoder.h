@@ -89,6 +89,8 @@ void addLoadStoreForms(FormTable &table);
 void addAtomicForms(FormTable &table);
 void addControlForms(FormTable &table);
 void addCollectiveForms(FormTable &table);
+void addMatrixForms(FormTable &table);
+void addAsyncForms(FormTable &table);
 
 /// Decodes one entry of the module.
 Result<std::shared_ptr<const Program>> decode(std::shared_ptr<const Syntax> syntax, std::string_view entry);

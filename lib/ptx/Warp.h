@@ -8,6 +8,7 @@
 // together (.sync, .aligned) parks those that came first, and a lane that cannot come is a fault.
 #pragma once
 
+#include "lib/ptx/AsyncCopy.h"
 #include "lib/ptx/Program.h"
 #include "lib/ptx/SharedMemory.h"
 
@@ -26,6 +27,8 @@ public:
   uint32_t live, blocked = 0;
   /// Counts releases; see Clocks.h.
   uint32_t clock = 1;
+
+  AsyncCopies copies;
 
   // Registers.
   uint32_t *row(Row r) { return registers.data() + size_t(r) * 32; }
