@@ -11,11 +11,12 @@ extern const std::string_view AttentionSm80;
 
 /// Runs the attention text on random data. `error` is the largest deviation from float64, infinite if an output is
 /// missing or the text is refused.
+/// Twice the error of the correct kernel (0.00075: probabilities rounded to bf16) counts as wrong.
 struct Verdict {
   Report report;
   double error = 0;
   std::string refused;
-  bool caught() const { return !refused.empty() || !report.ok() || !(error < 0.02); }
+  bool caught() const { return !refused.empty() || !report.ok() || !(error < 0.0015); }
 };
 Verdict runAttention(std::string_view text, uint64_t seed);
 

@@ -43,12 +43,7 @@ const Mutation attentionMutations[] = {
     {"the wrong half of the values", "{%b2, %b3}, {%o10", "{%b0, %b1}, {%o10", 1},
     {"copies always into the first stage", "add.u32 %t, %dst, %stage;", "mov.u32 %t, %dst;", 1},
     {"reads always the first stage", "add.u32 %t, %kaddr, %stage;", "mov.u32 %t, %kaddr;", 1},
-    {"mask off by one",
-     "add.u32 %key, %key, 1;
-         setp.lt ", " add.u32 %
-         key,
-     % key, 1;
-setp.le ", 2},
+    {"mask off by one", "add.u32 %key, %key, 1;\n  setp.lt", "add.u32 %key, %key, 1;\n  setp.le", 2},
     {"mask dropped", "selp.f32 %s5, %s5, 0fFF800000, %in;", "", 1},
     {"copies one row too many", "add.u32 %row, %row, 16;\n  setp.lt.u32", "add.u32 %row, %row, 16;\n  setp.le.u32", 1,
      FaultKind::OutOfBounds},
