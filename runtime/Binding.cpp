@@ -429,7 +429,7 @@ Status Binder::bindPositions() {
   int64_t rows = value(m.queryAxis), keys = value(m.keyAxis);
   if (m.queryAxis >= 0 && m.keyAxis >= 0 && rows != keys && rows > 0 && keys > 0 && call.q_offset.count == 0 &&
       call.kv_len.count == 0)
-    return fail<Err::NoPositions>(rows, keys, std::max<int64_t>(keys - rows, 0));
+    return fail<Err::NoPositions>(rows, keys, std::max<int64_t>(keys - rows, 0), rows <= keys ? "end" : "start");
   SATTN_TRY(bindPerBatch(PerBatch::QOffset, call.q_offset, 0));
   SATTN_TRY(bindPerBatch(PerBatch::KvOffset, call.kv_offset, 0));
   SATTN_TRY(bindPerBatch(PerBatch::KvLen, call.kv_len, keys));

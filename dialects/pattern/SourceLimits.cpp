@@ -91,6 +91,10 @@ private:
     size_t size =
         text.substr(at + 1).find_if_not([](char c) { return llvm::isAlnum(c) || StringRef("_.$").contains(c); });
     StringRef name = text.substr(at, std::min(size, text.size() - at - 1) + 1);
+    // A message that quotes a name stays one that can be read.
+    if (name.size() > maxSourceName)
+      return refuse("[SA0137] name has " + Twine(name.size()) + " characters, more than " + Twine(maxSourceName) +
+                    ": shorten it");
     StringRef rest = text.substr(at + name.size());
     bool alias = first && (name[0] == '#' || name[0] == '!') && rest.ltrim(" \t").starts_with("=");
     if (alias && ++aliases > maxSourceAliases)

@@ -5,12 +5,14 @@
 
 namespace sattn {
 
-/// Bytes of a text, levels of brackets, operators of one expression, type and attribute aliases, digits of a number.
+/// Bytes of a text, levels of brackets, operators of one expression, type and attribute aliases, digits of a number,
+/// characters of a name.
 inline constexpr size_t maxSourceBytes = size_t(16) << 20;
 inline constexpr size_t maxSourceNesting = 256;
 inline constexpr size_t maxSourceOperators = 4096;
 inline constexpr size_t maxSourceAliases = 4096;
 inline constexpr size_t maxSourceDigits = 1000;
+inline constexpr size_t maxSourceName = 1000;
 
 /// Takes the place (from 1) and text of a message.
 using SourceReport = llvm::function_ref<void(unsigned line, unsigned column, const Twine &message)>;

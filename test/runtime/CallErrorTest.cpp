@@ -141,6 +141,11 @@ TEST_CASE("positions") {
   g.call.inputs[1].tensor = &k.dl;
   g.expect("[SA0321] t=3 query rows and s=5 keys differ, and neither 'q_offset' nor 'kv_len' is given; say where the "
            "queries stand (q_offset = 2 puts them at the end)");
+  Tensor shortK({2, 1, 2, 4}, 1);
+  g.call.inputs[1].tensor = &shortK.dl;
+  g.expect("[SA0321] t=3 query rows and s=1 keys differ, and neither 'q_offset' nor 'kv_len' is given; say where the "
+           "queries stand (q_offset = 0 puts them at the start)");
+  g.call.inputs[1].tensor = &k.dl;
   PerBatchValues two({1, 2}), three({1, 2, 3}), negative({0, -1}), far({(int64_t(1) << 40) - 2}), longer({5, 6}),
       farKeys({(int64_t(1) << 40) - 4});
   g.call.call.q_offset = three;

@@ -297,7 +297,7 @@ static void checkPositions(const Invocation &call) {
     if (s >= 0 && call.kvLen[i] > s)
       fail(Err::LengthRange, i, call.kvLen[i], s);
   if (t > 0 && s > 0 && t != s && call.qOffset.empty() && call.kvLen.empty())
-    fail(Err::NoPositions, t, s, s - t);
+    fail(Err::NoPositions, t, s, std::max<int64_t>(s - t, 0), t <= s ? "end" : "start");
 }
 
 static void takePositions(Invocation &call, const CallOptions &options) {

@@ -39,6 +39,8 @@ CASES = {
     "roles": "sattn.pattern @p(" + ", ".join(f"%a{i}: [t]" for i in range(N // 10)) + ") -> (o) {\n"
     "  sattn.yield %a0\n}\n",
     "digits": formula("t < " + "9" * N),
+    "name": formula("a" * N),
+    "value": formula("%" + "a" * N),
     "bytes": " " * (17 << 20),
     "NUL": "module {}\0",
     "quote": '"' * N,
