@@ -49,6 +49,18 @@ Value Code::anyLane(Value mask) {
   Value none = arith::ConstantOp::create(b, b.getIntegerAttr(i16, 0));
   return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bits, none);
 }
+Value Code::shl64(Value a, int64_t bits) { return bits == 0 ? a : arith::ShLIOp::create(b, a, int64(bits)); }
+Value Code::countTrailingZeros(Value a) { return LLVM::CountTrailingZerosOp::create(b, a, /*is_zero_poison=*/false); }
+Value Code::countLeadingZeros(Value a) { return LLVM::CountLeadingZerosOp::create(b, a, /*is_zero_poison=*/false); }
+Value Code::loadLanes(Ptr pointer) { return LLVM::BitcastOp::create(b, v1, load(i16, pointer, 2)); }
+void Code::storeLanes(Value mask, Ptr pointer) { store(LLVM::BitcastOp::create(b, i16, mask), pointer, 2); }
+Value Code::nonEmptyLanes(Ptr pointer, int64_t count) {
+  Value none = constant(DenseElementsAttr::get(v16, b.getI16IntegerAttr(0).getValue()));
+  Value some = compareI(arith::CmpIPredicate::ne, load(v16, pointer, 2), none);
+  if (count < kLanes)
+    some = andi(some, lanesBelow(count));
+  return arith::ExtUIOp::create(b, i64, LLVM::BitcastOp::create(b, i16, some));
+}
 Value Code::lanesBelow(int64_t count) {
   SmallVector<bool> lanes(kLanes);
   for (int64_t lane = 0; lane < kLanes; ++lane)
@@ -87,6 +99,10 @@ Value Code::load(Type type, Ptr pointer, int64_t alignment) {
 }
 void Code::store(Value value, Ptr pointer, int64_t alignment) {
   LLVM::StoreOp::create(b, value, address(pointer), static_cast<unsigned>(alignment));
+}
+void Code::prefetch(Ptr pointer) {
+  constexpr unsigned read = 0, keep = 3, data = 1;
+  LLVM::Prefetch::create(b, address(pointer), read, keep, data);
 }
 Ptr Code::zeros(int64_t bytes) {
   auto module = function->getParentOfType<ModuleOp>();

@@ -53,6 +53,13 @@ public:
   Value floor(Value x);
   Value roundEven(Value x);
   Value lanesBelow(int64_t count); ///< i1 strip of the first `count` lanes
+  /// An i1 strip as 16 bits in memory; of the first `count` of 16 such strips those that are not empty, as i64 bits.
+  Value loadLanes(Ptr pointer);
+  void storeLanes(Value mask, Ptr pointer);
+  Value nonEmptyLanes(Ptr pointer, int64_t count);
+  Value shl64(Value a, int64_t bits);
+  Value countTrailingZeros(Value a); ///< of i64; 64 for 0
+  Value countLeadingZeros(Value a);
 
   //===-- Memory ----------------------------------------------------------------------------------------===//
   Value differs(Value pointer, Value other); ///< two pointers
@@ -64,6 +71,7 @@ public:
   void store(Value value, Ptr pointer, int64_t alignment);
   Value loadStrip(Ptr pointer) { return load(vf, pointer, 64); }
   void storeStrip(Value value, Ptr pointer) { store(value, pointer, 64); }
+  void prefetch(Ptr pointer); ///< for a read; the address need not exist
   Value loadBroadcast(Ptr pointer) { return broadcast(load(f32, pointer, 4)); }
   /// Memory of the object that holds zeros.
   Ptr zeros(int64_t bytes);

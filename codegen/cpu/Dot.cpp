@@ -45,9 +45,9 @@ void Lowering::forColumns(int64_t cols, int64_t step, llvm::function_ref<void(Va
 
 // sums[i][p] += sum over k in [from, to) of a[panel p](., k) * b(k, first + i). `inner` and `column` are the axes of b.
 // With `skipZeros` a term whose left factor is 0 leaves the sum alone, whatever b holds.
-std::vector<Values> Lowering::multiply(const Panels &a, int64_t panel, int64_t panels, const RightOperand &b,
+std::vector<Values> Lowering::multiply(const Panels &a, Value panel, int64_t panels, const RightOperand &b,
                                        const Axis &inner, const Axis &column, Value first, int64_t columns,
-                                       int64_t from, int64_t to, std::vector<Values> sums, bool skipZeros) {
+                                       const InnerSteps &steps, std::vector<Values> sums, bool skipZeros) {
   SmallVector<Ptr> right = alongAxis(c, b.base, column, first, columnsAtOnce(panels, column), columns);
 
   auto step = [&](Ptr left, ArrayRef<Ptr> factors, std::vector<Values> &state) {
@@ -77,39 +77,49 @@ std::vector<Values> Lowering::multiply(const Panels &a, int64_t panel, int64_t p
       state.emplace_back(flat.slice(i * panels, panels));
     return state;
   };
-  // Steps k in [low, high) of one block of the inner axis; `left` and `places` point to its first step.
-  auto run = [&](Ptr left, ArrayRef<Ptr> places, int64_t count, Values flat) {
-    auto some = [&](Value k, int64_t steps, ValueRange carried) {
-      std::vector<Values> state = unflatten(Values(carried));
-      Ptr leftHere = c.atScaled(left, k, kLanes * 4);
-      llvm::DenseMap<Value, Value> moved; // one moving pointer for all columns that share a base
-      auto advance = [&](Ptr place) {
-        if (auto known = Code::known(k))
-          return place.plus(*known * inner.bytes);
-        Value &base = moved[place.base];
-        if (!base)
-          base = c.at(place.base, c.mul(k, inner.bytes));
-        return Ptr{base, place.offset};
-      };
-      SmallVector<Ptr> here = llvm::map_to_vector(places, advance);
-      for (int64_t u = 0; u < steps; ++u) {
-        SmallVector<Ptr> factors;
-        for (Ptr place : here)
-          factors.push_back(place.plus(u * inner.bytes));
-        step(leftHere.plus(u * kLanes * 4), factors, state);
-      }
-      return flatten(state);
+  // `count` steps from k on of one block of the inner axis; `left` and `places` point to its first step.
+  auto some = [&](Ptr left, ArrayRef<Ptr> places, Value k, int64_t count, ValueRange carried) {
+    std::vector<Values> state = unflatten(Values(carried));
+    Ptr leftHere = c.atScaled(left, k, kLanes * 4);
+    llvm::DenseMap<Value, Value> moved; // one moving pointer for all columns that share a base
+    auto advance = [&](Ptr place) {
+      if (auto known = Code::known(k))
+        return place.plus(*known * inner.bytes);
+      Value &base = moved[place.base];
+      if (!base)
+        base = c.at(place.base, c.mul(k, inner.bytes));
+      return Ptr{base, place.offset};
     };
+    SmallVector<Ptr> here = llvm::map_to_vector(places, advance);
+    for (int64_t u = 0; u < count; ++u) {
+      SmallVector<Ptr> factors;
+      for (Ptr place : here)
+        factors.push_back(place.plus(u * inner.bytes));
+      step(leftHere.plus(u * kLanes * 4), factors, state);
+    }
+    return flatten(state);
+  };
+  // The first `count` steps of such a block.
+  auto run = [&](Ptr left, ArrayRef<Ptr> places, int64_t count, Values flat) {
     int64_t whole = count / kUnroll * kUnroll;
-    flat = c.loop(0, whole, kUnroll, flat, [&](Value k, ValueRange carried) { return some(k, kUnroll, carried); });
-    return whole == count ? flat : some(c.int64(whole), count - whole, flat);
+    flat = c.loop(0, whole, kUnroll, flat,
+                  [&](Value k, ValueRange carried) { return some(left, places, k, kUnroll, carried); });
+    return whole == count ? flat : some(left, places, c.int64(whole), count - whole, flat);
   };
 
   Values flat = flatten(sums);
-  int64_t k = from;
-  while (k < to) {
+  Ptr panelAt = c.atScaled(a.base, panel, a.panelBytes());
+  auto leftAt = [&](int64_t k) { return panelAt.plus(k * kLanes * 4); };
+  if (steps.low) {
+    assert(steps.to <= inner.block && "run-time steps lie in the first block");
+    return unflatten(c.loop(steps.low, steps.high, steps.multiple, flat, [&](Value k, ValueRange carried) {
+      return some(panelAt, right, k, steps.multiple, carried);
+    }));
+  }
+  int64_t k = steps.from;
+  while (k < steps.to) {
     // Up to the end of the block that k lies in, or many whole blocks in one loop.
-    int64_t blockEnd = std::min(to, (k / inner.block + 1) * inner.block), blocks = (to - k) / inner.block;
+    int64_t blockEnd = std::min(steps.to, (k / inner.block + 1) * inner.block), blocks = (steps.to - k) / inner.block;
     auto starting = [&](int64_t start) {
       SmallVector<Ptr> places;
       for (Ptr place : right)
@@ -122,23 +132,27 @@ std::vector<Values> Lowering::multiply(const Panels &a, int64_t panel, int64_t p
         SmallVector<Ptr> here;
         for (Ptr place : places)
           here.push_back(c.atScaled(place, block, inner.blockBytes));
-        return run(c.atScaled(a.at(panel, k), block, inner.block * kLanes * 4), here, inner.block, Values(carried));
+        return run(c.atScaled(leftAt(k), block, inner.block * kLanes * 4), here, inner.block, Values(carried));
       });
       k += blocks * inner.block;
     } else {
-      flat = run(a.at(panel, k), starting(k), blockEnd - k, flat);
+      flat = run(leftAt(k), starting(k), blockEnd - k, flat);
       k = blockEnd;
     }
   }
   return unflatten(flat);
 }
 
-LogicalResult Lowering::forPanelGroups(int64_t panels, llvm::function_ref<LogicalResult(int64_t, int64_t)> body) {
+LogicalResult Lowering::forPanelGroups(int64_t panels, const Visible *visible,
+                                       llvm::function_ref<LogicalResult(Value, int64_t)> body) {
+  LogicalResult status = success();
   int64_t most = c.atom.maxPanels();
-  for (int64_t panel = 0; panel < panels; panel += most)
-    if (failed(body(panel, std::min(most, panels - panel))))
-      return failure();
-  return success();
+  if (visible)
+    c.loop(0, panels, visible->group, [&](Value panel) { status = body(panel, visible->group); });
+  else
+    for (int64_t panel = 0; panel < panels && succeeded(status); panel += most)
+      status = body(c.int64(panel), std::min(most, panels - panel));
+  return status;
 }
 
 // Whether some elements of a left operand can be zeros that a mask made, so that they must not touch the right one.
@@ -191,19 +205,25 @@ LogicalResult Lowering::lower(tile::DotOp op) {
       return failure();
   }
   bool skipZeros = !nt && maskedOperand(op.getA());
+  std::shared_ptr<const Visible> visible = tile(op.getA()).visible;
   for (int64_t from = 0; from < depth; from += nt ? kInnerPart : depth) {
     int64_t end = nt ? std::min(depth, from + kInnerPart) : depth;
     bool load = started || from != 0;
-    (void)forPanelGroups(to.count(), [&](int64_t panel, int64_t panels) {
+    (void)forPanelGroups(to.count(), visible.get(), [&](Value panel, int64_t panels) {
+      InnerSteps steps{from, end};
+      if (visible) {
+        std::tie(steps.low, steps.high) = visibleColumns(*visible, panel);
+        steps.multiple = visible->multiple;
+      }
       forColumns(to.cols, columnsAtOnce(panels, column), [&](Value first, int64_t columns) {
         std::vector<Values> sums(columns);
         for (int64_t i = 0; i < columns; ++i)
           for (int64_t p = 0; p < panels; ++p)
-            sums[i].push_back(load ? c.loadStrip(stripAt(to, panel + p, first, i)) : c.zero());
-        sums = multiply(*a, panel, panels, *b, inner, column, first, columns, from, end, sums, skipZeros);
+            sums[i].push_back(load ? c.loadStrip(stripAt(to, panel, p, first, i)) : c.zero());
+        sums = multiply(*a, panel, panels, *b, inner, column, first, columns, steps, sums, skipZeros);
         for (int64_t i = 0; i < columns; ++i)
           for (int64_t p = 0; p < panels; ++p)
-            c.storeStrip(sums[i][p], stripAt(to, panel + p, first, i));
+            c.storeStrip(sums[i][p], stripAt(to, panel, p, first, i));
       });
       return success();
     });

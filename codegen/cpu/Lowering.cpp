@@ -147,6 +147,10 @@ Ptr Lowering::stripAt(const Panels &panels, int64_t panel, Value column, int64_t
   return c.atScaled(panels.at(panel, i), column, kLanes * 4);
 }
 
+Ptr Lowering::stripAt(const Panels &panels, Value panel, int64_t p, Value column, int64_t i) {
+  return c.atScaled(c.atScaled(panels.at(p, i), panel, panels.panelBytes()), column, kLanes * 4);
+}
+
 void Lowering::fill(const Panels &panels, Value strip) {
   c.loop(0, panels.count() * panels.cols, 1,
          [&](Value i) { c.storeStrip(strip, c.atScaled(panels.base, i, kLanes * 4)); });

@@ -1,7 +1,7 @@
 // One tile kernel to one function of the kernel ABI (docs/artefact.md, section 2), emitted in program order with
 // Code.h. The ops are lowered by family: KernelFrame.cpp (arguments, scalars), Memory.cpp and Pack.cpp (loads, stores),
-// Dot.cpp, Mask.cpp, Map.cpp, Softmax.cpp, Stream.cpp, Reduce.cpp, Select.cpp, Inverse.cpp. Where each value lives:
-// Residency.h.
+// Dot.cpp, Mask.cpp, Visible.cpp, Map.cpp, Softmax.cpp, Stream.cpp, Reduce.cpp, Select.cpp, Inverse.cpp. Where each
+// value lives: Residency.h.
 #pragma once
 #include "codegen/cpu/Residency.h"
 
@@ -20,9 +20,17 @@ struct Unsupported {
 
 /// A block of strips in registers: columns `column` .. by panels `panel` .. of a value.
 struct Strips {
-  int64_t panel;          ///< first panel
+  Value panel;            ///< first panel, i64
   Value column;           ///< first column, i64
   std::vector<Values> at; ///< [column][panel]
+};
+
+/// Steps [from, to) of the inner extent of a product.
+struct InnerSteps {
+  int64_t from, to;
+  /// Those of them that count, known at run time, multiples of `multiple`; null: all.
+  Value low = {}, high = {};
+  int64_t multiple = 1;
 };
 
 /// Products of more inner steps than this are summed in parts, so that the strips of the left operand and the part of
@@ -62,6 +70,8 @@ private:
   /// Memory for `result`: that of an operand of the same op if it may be overwritten, else fresh.
   Panels takeOrNew(Value operand, mlir::OpResult result);
   Ptr stripAt(const Panels &panels, int64_t panel, Value column, int64_t i);
+  /// The strip of column `column` + `i` and panel `panel` + `p`.
+  Ptr stripAt(const Panels &panels, Value panel, int64_t p, Value column, int64_t i);
   void fill(const Panels &panels, Value strip);
   void copy(const Panels &from, const Panels &to);
 
@@ -105,24 +115,39 @@ private:
   using Consumer = llvm::function_ref<FailureOr<Values>(Strips &, ValueRange)>;
   /// Hands panels `panel` .. `panel + panels - 1` of a value to `consume`, block of columns by block of columns,
   /// together with the carried values, whose last state is returned.
-  FailureOr<Values> forStrips(const TileValue &value, int64_t cols, int64_t panel, int64_t panels, ValueRange inits,
+  FailureOr<Values> forStrips(const TileValue &value, int64_t cols, Value panel, int64_t panels, ValueRange inits,
                               Consumer consume);
   LogicalResult materialise(TileValue &value, const Panels &to);
-  /// Runs `body` for groups of panels that one micro-kernel takes.
-  LogicalResult forPanelGroups(int64_t panels, llvm::function_ref<LogicalResult(int64_t, int64_t)> body);
+  /// Runs `body` for groups of panels that one micro-kernel takes: the largest, or in a loop over one copy of the code
+  /// those of `visible`.
+  LogicalResult forPanelGroups(int64_t panels, const Visible *visible,
+                               llvm::function_ref<LogicalResult(Value, int64_t)> body);
   FailureOr<TileValue> defer(Operation *step, Value input);
   Operation *consumerOf(Operation *op);
   LogicalResult deferOrCompute(Operation *op, Value input);
-  std::vector<Values> multiply(const Panels &a, int64_t panel, int64_t panels, const RightOperand &b, const Axis &inner,
-                               const Axis &column, Value first, int64_t columns, int64_t from, int64_t to,
+  std::vector<Values> multiply(const Panels &a, Value panel, int64_t panels, const RightOperand &b, const Axis &inner,
+                               const Axis &column, Value first, int64_t columns, const InnerSteps &steps,
                                std::vector<Values> sums, bool skipZeros);
   int64_t columnsAtOnce(int64_t panels, const Axis &column) const;
+  /// Columns that forStrips hands out at once.
+  int64_t stripColumns(const TileValue &value, int64_t cols, int64_t panels) const;
   void forColumns(int64_t cols, int64_t step, llvm::function_ref<void(Value, int64_t)> body);
   bool maskedOperand(Value value);
   LogicalResult scaleRows(const Panels &panels, Value scale);
-  LogicalResult applySteps(const Pending &pending, Strips &strips);
+  LogicalResult applySteps(const TileValue &value, Strips &strips);
   LogicalResult applyMap(tile::MapOp op, Value input, Strips &strips);
-  LogicalResult applyMask(tile::MaskOp op, Strips &strips);
+  LogicalResult applyMask(tile::MaskOp op, Strips &strips, const Visible *visible);
+  Unsupported unsupportedMask(tile::MaskOp op);
+  /// Emits the bits of `visible`.
+  LogicalResult storeMasks(tile::MaskOp op, const Visible &visible, int64_t panels);
+
+  //===-- Partial tiles (Visible.cpp) -------------------------------------------------------------------===//
+  /// Whether scores and weights of `op` may leave out what its mask hides, and what that leaves.
+  bool skipsHidden(tile::SoftmaxStepOp op);
+  FailureOr<std::shared_ptr<const Visible>> visibleScores(tile::SoftmaxStepOp op, int64_t panels);
+  /// Bounds of the columns that the group of panels at `panel` sees.
+  std::pair<Value, Value> visibleColumns(const Visible &visible, Value panel);
+  void prefetch(const RightOperand &operand, int64_t floats);
   /// i1 strip: rows of a panel that lie, with key `s`, in one of the sets.
   FailureOr<Value> inSets(mlir::ArrayAttr sets, mlir::AffineMap rowMap, int64_t rows, int64_t panel, Value row, Value s,
                           ArrayRef<Value> symbols);

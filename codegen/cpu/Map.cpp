@@ -103,9 +103,9 @@ LogicalResult Lowering::applyMap(tile::MapOp op, Value head, Strips &strips) {
         else if (tile(input).splat)
           inputs[n] = c.strip(*tile(input).splat);
         else if (tileType.isVector() && !type.isVector())
-          inputs[n] = c.loadStrip(tile(input).panels->at(strips.panel + static_cast<int64_t>(p)));
+          inputs[n] = c.loadStrip(stripAt(*tile(input).panels, strips.panel, static_cast<int64_t>(p), c.int64(0), 0));
         else
-          inputs[n] = c.loadStrip(stripAt(*tile(input).panels, strips.panel + static_cast<int64_t>(p), strips.column,
+          inputs[n] = c.loadStrip(stripAt(*tile(input).panels, strips.panel, static_cast<int64_t>(p), strips.column,
                                           static_cast<int64_t>(i)));
         if (tileType && tileType.getElementType().isInteger(32))
           inputs[n] = c.asInt(inputs[n]);

@@ -63,35 +63,75 @@ FailureOr<Value> Lowering::inSets(ArrayAttr sets, AffineMap rowMap, int64_t rows
   return inUnion(c, sets, *t, s, symbols);
 }
 
-LogicalResult Lowering::applyMask(tile::MaskOp op, Strips &strips) {
+namespace {
+/// What a mask leaves visible of a few panels.
+class PanelMasks {
+public:
+  /// `ids` are the positions of the rows where the mask lists them.
+  PanelMasks(Code &c, tile::MaskOp op, llvm::function_ref<Value(Value)> scalar, const Panels *ids, int64_t panel,
+             int64_t panels)
+      : c(c), op(op), firstKey(scalar(op.getCol())) {
+    for (Value symbol : op.getSymbols())
+      symbols.push_back(scalar(symbol));
+    int64_t rows = op.getTile().getType().getRows();
+    for (int64_t p = panel; p < panel + panels; ++p)
+      positions.push_back(ids ? listedPositions(c, *ids, greatestId(op.getIds()),
+                                                rows / op.getIds().getType().getRows(), scalar(op.getRow()), p)
+                              : rowPositions(c, op.getRowMap(), rows, scalar(op.getRow()), p));
+  }
+
+  /// i1 strip of the rows of panel number `p` of these that see column `column`.
+  Value rows(size_t p, Value column) {
+    FailureOr<Value> inside = failure();
+    if (succeeded(positions[p]))
+      inside = inUnion(c, op.getSets(), *positions[p], c.add(firstKey, column), symbols);
+    isKnown &= succeeded(inside);
+    return succeeded(inside) ? *inside : c.lanesBelow(0);
+  }
+  /// False once the sets had no such strip.
+  bool isKnown = true;
+
+private:
+  Code &c;
+  tile::MaskOp op;
+  Value firstKey;
+  Values symbols;
+  SmallVector<FailureOr<Position>, 4> positions;
+};
+} // namespace
+
+Unsupported Lowering::unsupportedMask(tile::MaskOp op) {
+  return unsupported(op,
+                     "sets whose row positions or divisors exceed 2^30, or with divisors that are not positive "
+                     "constants",
+                     "use smaller divisors, or run the pattern with the reference (--oracle)");
+}
+
+LogicalResult Lowering::applyMask(tile::MaskOp op, Strips &strips, const Visible *visible) {
   if (fullTile && !op.getWhen())
     return success();
-  Values symbols;
-  for (Value symbol : op.getSymbols())
-    symbols.push_back(scalar(symbol));
+  if (visible && visible->mask == op) {
+    for (auto [i, column] : llvm::enumerate(strips.at))
+      for (auto [p, strip] : llvm::enumerate(column)) {
+        int64_t first = static_cast<int64_t>(p) * visible->panelBytes + static_cast<int64_t>(i) * Visible::kWordBytes;
+        Ptr words = c.atScaled(visible->panels.plus(Visible::kWords + first), strips.panel, visible->panelBytes);
+        strip = c.select(c.loadLanes(c.atScaled(words, strips.column, Visible::kWordBytes)), strip, c.minusInf());
+      }
+    return success();
+  }
   size_t panels = strips.at.front().size();
-  int64_t rows = op.getTile().getType().getRows();
   bool ok = true;
   auto masked = [&]() -> Values {
     Values result;
-    SmallVector<Position> positions;
-    for (size_t p = 0; p < panels; ++p) {
-      int64_t panel = strips.panel + static_cast<int64_t>(p);
-      FailureOr<Position> t = op.getIds()
-                                  ? listedPositions(c, *tile(op.getIds()).panels, greatestId(op.getIds()),
-                                                    rows / op.getIds().getType().getRows(), scalar(op.getRow()), panel)
-                                  : rowPositions(c, op.getRowMap(), rows, scalar(op.getRow()), panel);
-      ok &= succeeded(t);
-      positions.push_back(succeeded(t) ? *t : Position{});
-    }
+    PanelMasks masks(
+        c, op, [&](Value value) { return scalar(value); }, op.getIds() ? &*tile(op.getIds()).panels : nullptr,
+        *Code::known(strips.panel), static_cast<int64_t>(panels));
     for (auto [i, column] : llvm::enumerate(strips.at)) {
-      Value key = c.add(scalar(op.getCol()), c.add(strips.column, static_cast<int64_t>(i)));
-      for (auto [p, strip] : llvm::enumerate(column)) {
-        FailureOr<Value> inside = ok ? inUnion(c, op.getSets(), positions[p], key, symbols) : FailureOr<Value>();
-        ok &= succeeded(inside);
-        result.push_back(ok ? c.select(*inside, strip, c.minusInf()) : strip);
-      }
+      Value at = c.add(strips.column, static_cast<int64_t>(i));
+      for (auto [p, strip] : llvm::enumerate(column))
+        result.push_back(c.select(masks.rows(p, at), strip, c.minusInf()));
     }
+    ok &= masks.isKnown;
     return result;
   };
   auto unchanged = [&] {
@@ -108,15 +148,24 @@ LogicalResult Lowering::applyMask(tile::MaskOp op, Strips &strips) {
     result = masked();
   }
   if (!ok)
-    return unsupported(op,
-                       "sets whose row positions or divisors exceed 2^30, or with divisors that are not positive "
-                       "constants",
-                       "use smaller divisors, or run the pattern with the reference (--oracle)");
+    return unsupportedMask(op);
   size_t next = 0;
   for (Values &column : strips.at)
     for (Value &strip : column)
       strip = result[next++];
   return success();
+}
+
+LogicalResult Lowering::storeMasks(tile::MaskOp op, const Visible &visible, int64_t panels) {
+  PanelMasks masks(
+      c, op, [&](Value value) { return scalar(value); }, op.getIds() ? &*tile(op.getIds()).panels : nullptr, 0, panels);
+  c.loop(0, op.getTile().getType().getCols(), 1, [&](Value column) {
+    for (int64_t panel = 0; panel < panels; ++panel)
+      c.storeLanes(
+          masks.rows(static_cast<size_t>(panel), column),
+          c.atScaled(visible.panels.plus(panel * visible.panelBytes + Visible::kWords), column, Visible::kWordBytes));
+  });
+  return masks.isKnown ? success() : LogicalResult(unsupportedMask(op));
 }
 
 LogicalResult Lowering::lower(tile::MaskOp op) {

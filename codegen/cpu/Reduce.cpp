@@ -19,22 +19,23 @@ LogicalResult Lowering::lower(tile::ReduceOp op) {
 FailureOr<Panels> Lowering::reduceColumns(tile::ReduceOp op, bool isMax) {
   TileValue source = tile(op.getTile());
   Panels to = newPanels(op.getResult());
-  LogicalResult status = forPanelGroups(to.count(), [&](int64_t panel, int64_t panels) -> LogicalResult {
-    Values start(panels, isMax ? c.minusInf() : c.zero());
-    auto total = forStrips(source, op.getTile().getType().getCols(), panel, panels, start,
-                           [&](Strips &strips, ValueRange carried) {
-                             Values sums(carried);
-                             for (const Values &column : strips.at)
-                               for (auto [q, strip] : llvm::enumerate(column))
-                                 sums[q] = combine(c, isMax, strip, sums[q]);
-                             return FailureOr<Values>(sums);
-                           });
-    if (failed(total))
-      return failure();
-    for (auto [q, strip] : llvm::enumerate(*total))
-      c.storeStrip(strip, to.at(panel + static_cast<int64_t>(q)));
-    return success();
-  });
+  LogicalResult status =
+      forPanelGroups(to.count(), /*visible=*/nullptr, [&](Value panel, int64_t panels) -> LogicalResult {
+        Values start(panels, isMax ? c.minusInf() : c.zero());
+        auto total = forStrips(source, op.getTile().getType().getCols(), panel, panels, start,
+                               [&](Strips &strips, ValueRange carried) {
+                                 Values sums(carried);
+                                 for (const Values &column : strips.at)
+                                   for (auto [q, strip] : llvm::enumerate(column))
+                                     sums[q] = combine(c, isMax, strip, sums[q]);
+                                 return FailureOr<Values>(sums);
+                               });
+        if (failed(total))
+          return failure();
+        for (auto [q, strip] : llvm::enumerate(*total))
+          c.storeStrip(strip, stripAt(to, panel, static_cast<int64_t>(q), c.int64(0), 0));
+        return success();
+      });
   if (failed(status))
     return failure();
   return to;

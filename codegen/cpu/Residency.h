@@ -105,6 +105,20 @@ struct Pending {
   SmallVector<Step> steps;
 };
 
+/// What the mask of a partial tile leaves visible, known before the scores are: columns that no row of a panel sees are
+/// neither computed nor read.
+struct Visible {
+  tile::MaskOp mask;
+  /// For each panel two i64, from and to, its visible elements lie in these columns (from >= to: it has none), and then
+  /// for each column one bit a lane.
+  Ptr panels;
+  int64_t panelBytes = 0;
+  int64_t multiple = 1; ///< divides the bounds
+  int64_t group = 1;    ///< panels that have the same bounds
+  Owner owner;
+  static constexpr int64_t kBoundBytes = 8, kWordBytes = 2, kWords = 2 * kBoundBytes;
+};
+
 /// Running top-k: the columns of both panels are the ranks, best first.
 struct TopState {
   Panels scores, ids;
@@ -128,6 +142,8 @@ struct TileValue {
   std::optional<float> splat;
   std::shared_ptr<Pending> pending;
   std::optional<TopState> top;
+  /// Of scores: what is visible. Of weights: memory holds these columns alone, the others are 0.
+  std::shared_ptr<const Visible> visible;
   Value changed; ///< i1; where it does not hold, all elements are 1 and memory need not say so
 };
 

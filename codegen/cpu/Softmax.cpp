@@ -28,24 +28,33 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
     return dot && dot.getScale() == use.get();
   });
 
-  // Scores to memory, and the maximum of each row.
-  Values maxima;
-  LogicalResult status = forPanelGroups(p.count(), [&](int64_t panel, int64_t panels) -> LogicalResult {
-    Values none(panels, c.minusInf());
-    auto found = forStrips(scores, p.cols, panel, panels, none, [&](Strips &strips, ValueRange carried) {
-      Values best(carried);
-      for (auto [i, column] : llvm::enumerate(strips.at))
-        for (auto [q, strip] : llvm::enumerate(column)) {
-          c.storeStrip(strip, stripAt(p, panel + q, strips.column, i));
-          best[q] = c.maxKeep(strip, best[q]);
-        }
-      return FailureOr<Values>(best);
-    });
-    if (failed(found))
+  if (skipsHidden(op)) {
+    auto visible = visibleScores(op, p.count());
+    if (failed(visible))
       return failure();
-    maxima.append(*found);
-    return success();
-  });
+    scores.visible = *visible;
+  }
+
+  // Scores to memory, and the maximum of each row.
+  Panels maxima = newPanels(p.rows, 1);
+  LogicalResult status =
+      forPanelGroups(p.count(), scores.visible.get(), [&](Value panel, int64_t panels) -> LogicalResult {
+        Values none(panels, c.minusInf());
+        auto found = forStrips(scores, p.cols, panel, panels, none, [&](Strips &strips, ValueRange carried) {
+          Values best(carried);
+          for (auto [i, column] : llvm::enumerate(strips.at))
+            for (auto [q, strip] : llvm::enumerate(column)) {
+              c.storeStrip(strip, stripAt(p, panel, static_cast<int64_t>(q), strips.column, static_cast<int64_t>(i)));
+              best[q] = c.maxKeep(strip, best[q]);
+            }
+          return FailureOr<Values>(best);
+        });
+        if (failed(found))
+          return failure();
+        for (auto [q, best] : llvm::enumerate(*found))
+          c.storeStrip(best, stripAt(maxima, panel, static_cast<int64_t>(q), c.int64(0), 0));
+        return success();
+      });
   if (failed(status))
     return failure();
 
@@ -53,9 +62,9 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
   Values grew, newM, factors;
   Value anyGrew;
   for (int64_t panel = 0; panel < p.count(); ++panel) {
-    Value old = c.loadStrip(oldM->at(panel));
-    grew.push_back(c.compare(CmpFPredicate::OGT, maxima[panel], c.addf(old, c.strip(kSlack))));
-    newM.push_back(c.select(grew.back(), maxima[panel], old));
+    Value old = c.loadStrip(oldM->at(panel)), best = c.loadStrip(maxima.at(panel));
+    grew.push_back(c.compare(CmpFPredicate::OGT, best, c.addf(old, c.strip(kSlack))));
+    newM.push_back(c.select(grew.back(), best, old));
     c.storeStrip(newM.back(), m.at(panel));
     factors.push_back(old);
     newM.back() = finiteOrZero(c, newM.back());
@@ -80,24 +89,27 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
   c.when(changed, rescale, keep);
 
   // p = exp2(s - m) in place, and its sum.
-  TileValue stored;
-  stored.panels = p;
-  status = forPanelGroups(p.count(), [&](int64_t panel, int64_t panels) -> LogicalResult {
-    Values sums;
-    for (int64_t q = 0; q < panels; ++q)
-      sums.push_back(c.loadStrip(l.at(panel + q)));
-    sums = c.loop(0, p.cols, 1, sums, [&](Value column, ValueRange carried) {
+  status = forPanelGroups(p.count(), scores.visible.get(), [&](Value panel, int64_t panels) -> LogicalResult {
+    Values sums, bases;
+    for (int64_t q = 0; q < panels; ++q) {
+      sums.push_back(c.loadStrip(stripAt(l, panel, q, c.int64(0), 0)));
+      bases.push_back(finiteOrZero(c, c.loadStrip(stripAt(m, panel, q, c.int64(0), 0))));
+    }
+    Value from = c.int64(0), to = c.int64(p.cols);
+    if (scores.visible)
+      std::tie(from, to) = visibleColumns(*scores.visible, panel);
+    sums = c.loop(from, to, 1, sums, [&](Value column, ValueRange carried) {
       Values next;
       for (int64_t q = 0; q < panels; ++q) {
-        Ptr place = stripAt(p, panel + q, column, 0);
-        Value power = c.exp2(c.subf(c.loadStrip(place), newM[panel + q]));
+        Ptr place = stripAt(p, panel, q, column, 0);
+        Value power = c.exp2(c.subf(c.loadStrip(place), bases[q]));
         c.storeStrip(power, place);
         next.push_back(c.addf(carried[q], power));
       }
       return next;
     });
     for (int64_t q = 0; q < panels; ++q)
-      c.storeStrip(sums[q], l.at(panel + q));
+      c.storeStrip(sums[q], stripAt(l, panel, q, c.int64(0), 0));
     return success();
   });
 
@@ -106,6 +118,7 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
     tile(result) = {};
     tile(result).panels = panels;
   }
+  tile(op.getP()).visible = scores.visible;
   if (onlyScales)
     tile(op.getAlpha()).changed = changed;
   return status;

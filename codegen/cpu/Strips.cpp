@@ -5,7 +5,12 @@
 using namespace sattn;
 using namespace sattn::cpu;
 
-FailureOr<Values> Lowering::forStrips(const TileValue &value, int64_t cols, int64_t panel, int64_t panels,
+int64_t Lowering::stripColumns(const TileValue &value, int64_t cols, int64_t panels) const {
+  const Pending *pending = value.pending.get();
+  return pending && pending->dot ? columnsAtOnce(panels, pending->b.row) : std::min(c.atom.columnsFor(panels), cols);
+}
+
+FailureOr<Values> Lowering::forStrips(const TileValue &value, int64_t cols, Value panel, int64_t panels,
                                       ValueRange inits, Consumer consume) {
   const Pending *pending = value.pending.get();
   bool isDot = pending && pending->dot;
@@ -16,7 +21,7 @@ FailureOr<Values> Lowering::forStrips(const TileValue &value, int64_t cols, int6
   }
   // Memory that already holds the value wins over computing it.
   const Panels *source = value.panels ? &*value.panels : pending ? &pending->source : nullptr;
-  int64_t step = isDot ? columnsAtOnce(panels, column) : std::min(c.atom.columnsFor(panels), cols);
+  int64_t step = stripColumns(value, cols, panels);
 
   bool ok = true;
   auto block = [&](Value first, int64_t columns, ValueRange carried) {
@@ -25,33 +30,43 @@ FailureOr<Values> Lowering::forStrips(const TileValue &value, int64_t cols, int6
       for (int64_t p = 0; p < panels; ++p)
         strips.at[i].push_back(isDot         ? c.zero()
                                : value.splat ? c.strip(*value.splat)
-                                             : c.loadStrip(stripAt(*source, panel + p, first, i)));
+                                             : c.loadStrip(stripAt(*source, panel, p, first, i)));
     if (isDot)
-      strips.at = multiply(pending->a, panel, panels, pending->b, inner, column, first, columns, 0, pending->a.cols,
+      strips.at = multiply(pending->a, panel, panels, pending->b, inner, column, first, columns, {0, pending->a.cols},
                            strips.at, /*skipZeros=*/false);
-    if (pending && failed(applySteps(*pending, strips)))
+    if (pending && failed(applySteps(value, strips)))
       ok = false;
     FailureOr<Values> next = consume(strips, carried);
     ok &= succeeded(next);
     return succeeded(next) ? *next : Values(carried);
   };
   int64_t whole = cols / step * step;
+  Value low = c.int64(0), high = c.int64(whole);
+  Value last;
+  if (value.visible) {
+    std::tie(low, last) = visibleColumns(*value.visible, panel);
+    low = c.mul(c.floorDiv(low, step), step);
+    high = c.min(last, high);
+  }
   Values state =
-      c.loop(0, whole, step, inits, [&](Value first, ValueRange carried) { return block(first, step, carried); });
-  if (whole != cols)
-    state = block(c.int64(whole), cols - whole, state);
+      c.loop(low, high, step, inits, [&](Value first, ValueRange carried) { return block(first, step, carried); });
+  if (whole != cols) {
+    auto rest = [&] { return block(c.int64(whole), cols - whole, state); };
+    state =
+        value.visible ? c.when(c.less(c.int64(whole), last), inits.getTypes(), rest, [&] { return state; }) : rest();
+  }
   if (!ok)
     return failure();
   return state;
 }
 
 LogicalResult Lowering::materialise(TileValue &value, const Panels &to) {
-  return forPanelGroups(to.count(), [&](int64_t panel, int64_t panels) {
+  return forPanelGroups(to.count(), /*visible=*/nullptr, [&](Value panel, int64_t panels) {
     return LogicalResult(
         forStrips(value, to.cols, panel, panels, {}, [&](Strips &strips, ValueRange) -> FailureOr<Values> {
           for (auto [i, column] : llvm::enumerate(strips.at))
             for (auto [p, strip] : llvm::enumerate(column))
-              c.storeStrip(strip, stripAt(to, panel + p, strips.column, i));
+              c.storeStrip(strip, stripAt(to, panel, static_cast<int64_t>(p), strips.column, static_cast<int64_t>(i)));
           return Values();
         }));
   });
@@ -81,12 +96,12 @@ FailureOr<TileValue> Lowering::defer(Operation *step, Value input) {
   return value;
 }
 
-LogicalResult Lowering::applySteps(const Pending &pending, Strips &strips) {
-  for (auto [op, operand] : pending.steps) {
+LogicalResult Lowering::applySteps(const TileValue &value, Strips &strips) {
+  for (auto [op, operand] : value.pending->steps) {
     if (auto map = dyn_cast<tile::MapOp>(op)) {
       if (failed(applyMap(map, operand, strips)))
         return failure();
-    } else if (failed(applyMask(cast<tile::MaskOp>(op), strips))) {
+    } else if (failed(applyMask(cast<tile::MaskOp>(op), strips, value.visible.get()))) {
       return failure();
     }
   }

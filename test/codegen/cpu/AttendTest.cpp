@@ -101,6 +101,31 @@ TEST_CASE("masked NaN and infinity never leak, a live NaN stays in its row") {
   }
 }
 
+TEST_CASE("a few visible keys anywhere in partial tiles, poison beside them") {
+  for (Isa isa : levels())
+    for (int64_t rows : {16, 48, 64}) {
+      AttendSpec spec;
+      spec.rows = rows;
+      auto program = compiled(spec, isa);
+      for (int64_t offset : {0, 5, 33, 63})
+        for (int64_t window : {1, 3, 17, 40}) {
+          AttendCall call(spec, 1, 70, 200, 1);
+          call.window = window;
+          call.qOffset = {offset};
+          // No row sees the keys after the last row, nor the one before the window of the first.
+          for (int64_t key : {offset + 70, offset + 71, offset - window})
+            if (key >= 0)
+              for (int64_t i = 0; i < spec.d; ++i) {
+                call.k.set(0, key, 0, i, NAN);
+                call.v.set(0, key, 0, i, i % 2 ? NAN : INFINITY);
+              }
+          call.run(*program, 1);
+          INFO(targetName(isa).str(), " rows ", rows, " offset ", offset, " window ", window);
+          CHECK(call.error() < 2e-6);
+        }
+    }
+}
+
 TEST_CASE("results are the same bits for any number of threads, and compiling again gives the same object") {
   for (Isa isa : levels()) {
     AttendSpec spec;
