@@ -1,7 +1,6 @@
 // Helpers of the oracle's tests, and doctest's main.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "OracleTest.h"
-#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include <doctest/doctest.h>
@@ -13,10 +12,9 @@ const Array &Result::operator[](const std::string &name) const {
   return outputs.find(name)->second;
 }
 
-Result run(const std::string &text, const Call &call) {
+Result interpretText(const std::string &text, const mlir::DialectRegistry &registry,
+                     llvm::function_ref<FailureOr<std::vector<Output>>(mlir::ModuleOp)> interpret) {
   Result result;
-  mlir::DialectRegistry registry;
-  registerPatternDialect(registry);
   MLIRContext context(registry);
   mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
     if (result.error.empty())
@@ -26,12 +24,20 @@ Result run(const std::string &text, const Call &call) {
   OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
   if (!module)
     return result;
-  PatternOp pattern = *module->getOps<PatternOp>().begin();
-  FailureOr<std::vector<Output>> outputs = interpret(pattern, call, [&] { return mlir::emitError(pattern.getLoc()); });
+  FailureOr<std::vector<Output>> outputs = interpret(*module);
   if (succeeded(outputs))
     for (Output &output : *outputs)
       result.outputs[output.name] = std::move(output.value);
   return result;
+}
+
+Result run(const std::string &text, const Call &call) {
+  mlir::DialectRegistry registry;
+  registerPatternDialect(registry);
+  return interpretText(text, registry, [&](mlir::ModuleOp module) {
+    PatternOp pattern = *module.getOps<PatternOp>().begin();
+    return interpret(pattern, call, [&] { return mlir::emitError(pattern.getLoc()); });
+  });
 }
 
 Array array(ArrayRef<int64_t> shape, std::vector<double> data) {

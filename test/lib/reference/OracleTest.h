@@ -1,6 +1,7 @@
 // Helpers of the oracle's tests: run a pattern text on small arrays, and read off what it did.
 #pragma once
 #include "lib/reference/Interpreter.h"
+#include "mlir/IR/BuiltinOps.h"
 #include <map>
 
 namespace sattn::ref {
@@ -14,7 +15,12 @@ struct Result {
   const Array &operator[](const std::string &name) const;
 };
 
-/// Parses `text`, which holds one pattern, and interprets it. Parser messages also end in `error`.
+/// Parses `text` with the dialects of `registry` and gives it to `interpret`. The first message of the parser or of
+/// `interpret` is the error.
+Result interpretText(const std::string &text, const mlir::DialectRegistry &registry,
+                     llvm::function_ref<FailureOr<std::vector<Output>>(mlir::ModuleOp)> interpret);
+
+/// Interprets `text`, which holds one pattern.
 Result run(const std::string &text, const Call &call);
 
 /// An array of `shape` with the given elements, row-major.

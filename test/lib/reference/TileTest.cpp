@@ -3,9 +3,6 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/Parser/Parser.h"
 
 namespace sattn::ref {
 
@@ -19,27 +16,14 @@ Result runProgram(std::string text, const Call &call, TileOptions options) {
     replaceAll(text, std::string("$") + type, std::string("!sattn_tile.") + type);
   replaceAll(text, "= tile.", "= sattn_tile.");
   replaceAll(text, "\n tile.", "\n sattn_tile.");
-  Result result;
   mlir::DialectRegistry registry;
   registerTileDialect(registry);
   registry
       .insert<mlir::affine::AffineDialect, mlir::arith::ArithDialect, mlir::math::MathDialect, mlir::scf::SCFDialect>();
-  MLIRContext context(registry);
-  mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
-    if (result.error.empty())
-      result.error = diagnostic.str();
-    return success();
+  return interpretText(text, registry, [&](mlir::ModuleOp module) {
+    tile::ProgramOp program = *module.getOps<tile::ProgramOp>().begin();
+    return interpretProgram(program, call, [&] { return mlir::emitError(program.getLoc()); }, options);
   });
-  OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
-  if (!module)
-    return result;
-  tile::ProgramOp program = *module->getOps<tile::ProgramOp>().begin();
-  FailureOr<std::vector<Output>> outputs =
-      interpretProgram(program, call, [&] { return mlir::emitError(program.getLoc()); }, options);
-  if (succeeded(outputs))
-    for (Output &output : *outputs)
-      result.outputs[output.name] = std::move(output.value);
-  return result;
 }
 
 Result runKernel(const std::vector<TestOperand> &operands, const std::string &body, TileOptions options) {
