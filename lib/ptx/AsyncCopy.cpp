@@ -1,5 +1,6 @@
 // cp.async with commit_group, wait_group and wait_all; see AsyncCopy.h.
 #include "lib/ptx/AsyncCopy.h"
+#include "lib/ptx/Bulk.h"
 #include "lib/ptx/Cta.h"
 #include "lib/ptx/Decoder.h"
 #include "lib/ptx/Lanes.h"
@@ -96,7 +97,12 @@ void decodeCopy(Build &build) {
 
 void decodeAsync(Build &build) {
   Inst &inst = build.inst;
-  build.take("async");
+  if (!build.take("async"))
+    return build.reject(fmt::format("'{}' is not supported", build.source.opcode));
+  if (build.take("bulk"))
+    return decodeBulk(build);
+  if (build.take("mbarrier"))
+    return decodeCopyArrive(build);
   if (build.take("commit_group")) {
     build.expectCount(0, 0);
     inst.execute = [](Warp &warp, const Inst &, uint32_t lanes) { warp.copies.commit(lanes); };

@@ -20,6 +20,7 @@ Build::Build(Decoder &decoder, const Instruction &source) : source(source), deco
 }
 
 void Build::reject(std::string message) { decoder.reject(std::move(message), source.line); }
+void Build::usesWgmma() { decoder.result().usesWgmma = true; }
 bool Build::failed() const { return decoder.failed(); }
 
 bool Build::take(std::string_view modifier) {
@@ -88,7 +89,8 @@ void Build::takeCacheHints() {
 }
 
 Space Build::takeSpace() {
-  for (std::string_view name : {"shared", "shared::cta"})
+  // A cluster is one block, so its shared memory is the block's.
+  for (std::string_view name : {"shared", "shared::cta", "shared::cluster"})
     if (take(name))
       return Space::Shared;
   if (take("global") || take("const"))

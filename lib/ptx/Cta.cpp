@@ -19,7 +19,8 @@ Cta::Cta(LaunchState &state, Dim3 block)
       clocks((threads + 31) / 32 * 32 + MbarrierClocks),
       sharedMemory(state.program.dynamicShared + state.launch.sharedBytes, clocks),
       locals(threads, std::vector<std::byte>(state.program.localBytes)),
-      localsDefined(threads, std::vector<uint8_t>(state.program.localBytes)), namedBarriers(*this) {
+      localsDefined(threads, std::vector<uint8_t>(state.program.localBytes)), namedBarriers(*this),
+      asyncBarriers(*this) {
   for (uint32_t first = 0; first < threads; first += 32) {
     uint32_t count = std::min<uint32_t>(32, threads - first);
     uint32_t lanes = count == 32 ? ~uint32_t(0) : (uint32_t(1) << count) - 1;
@@ -100,9 +101,14 @@ void Cta::run() {
         ready.push_back(warp.get());
     }
     if (!anyLive)
-      return;
+      return checkEnd();
     if (reportDivergence())
       return;
+    // Asynchronous work completes at any time, and when nothing else can happen.
+    if (asyncBarriers.hasWork() && (ready.empty() || !random().below(3))) {
+      asyncBarriers.completeOne();
+      continue;
+    }
     if (ready.empty() || idleSpins > MaxIdleSpins)
       return reportDeadlock();
     // Mostly long turns, sometimes single steps: both kinds of order find mistakes.
@@ -114,6 +120,30 @@ void Cta::run() {
       state.stopped = true;
     }
   }
+}
+
+uint32_t Cta::mbarrierClock(uint32_t n) const { return clocks - MbarrierClocks + std::min(n, MbarrierClocks - 1); }
+
+/// Asynchronous work that outlives the block, and products that not all warps of a group took part in.
+void Cta::checkEnd() {
+  for (size_t i = 0; i < warps.size() / 4 * 4; ++i) {
+    std::map<uint32_t, int64_t> difference;
+    for (auto [line, count] : warps[i]->wgmma.counts())
+      difference[line] += int64_t(count);
+    for (auto [line, count] : warps[i / 4 * 4]->wgmma.counts())
+      difference[line] -= int64_t(count);
+    for (auto [line, count] : difference)
+      if (count && isNewFault(FaultKind::BarrierDivergence, line))
+        addFault(FaultKind::BarrierDivergence, line, warps[i]->threadOf(0),
+                 "the four warps of a warpgroup did not execute this product equally often");
+  }
+  uint32_t line = asyncBarriers.unfinishedLine();
+  for (auto &warp : warps) {
+    line = line ? line : warp->bulkStores.unfinishedLine();
+    warp->bulkStores.wait(*warp, ~uint32_t(0), 0, false);
+  }
+  if (line && isNewFault(FaultKind::MissingWait, line))
+    addFault(FaultKind::MissingWait, line, 0, "the block ends while this copy may still use its shared memory");
 }
 
 /// Lanes that wait for lanes of their own warp which cannot come any more.
@@ -133,7 +163,8 @@ bool Cta::reportDivergence() {
 }
 
 void Cta::reportDeadlock() {
-  std::string text = namedBarriers.describeWaiting();
+  std::string text = namedBarriers.describeWaiting(), waiting = asyncBarriers.describeWaiting();
+  text += (text.empty() || waiting.empty() ? "" : "; ") + waiting;
   uint32_t thread = 0, line = 0;
   for (auto &warp : warps) {
     if (!warp->live)
@@ -167,6 +198,10 @@ std::string Cta::lineText(uint32_t line) const {
   return line ? ptx::lineText(state.program.syntax->source, line) : std::string();
 }
 
-std::string Cta::whyUndefined(const Warp &, Row) const { return {}; }
+std::string Cta::whyUndefined(const Warp &warp, Row row) const {
+  uint32_t line = warp.wgmma.inUse() ? warp.wgmma.lineOf(state.program, row) : 0;
+  return line ? fmt::format(": the 'wgmma.mma_async' of line {} gives its result at 'wgmma.wait_group'", line)
+              : std::string();
+}
 
 } // namespace sattn::ptx

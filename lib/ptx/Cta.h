@@ -4,6 +4,7 @@
 
 #include "lib/ptx/Barrier.h"
 #include "lib/ptx/DeviceMemory.h"
+#include "lib/ptx/Mbarrier.h"
 #include "lib/ptx/Random.h"
 #include "lib/ptx/SharedMemory.h"
 #include "lib/ptx/Warp.h"
@@ -45,6 +46,9 @@ public:
 
   /// bar.sync, bar.red, bar.arrive and their barrier.* forms.
   Barriers &barriers() { return namedBarriers; }
+  Mbarriers &mbarriers() { return asyncBarriers; }
+  /// The pseudo thread of the n-th mbarrier of the block; those beyond the room for them share one.
+  uint32_t mbarrierClock(uint32_t n) const;
   void exited(Warp &warp, uint32_t lanes);
 
   uint64_t instructionCount() const { return instructions; }
@@ -61,6 +65,7 @@ public:
 
 private:
   bool reportDivergence();
+  void checkEnd();
   void reportDeadlock();
 
   LaunchState &state;
@@ -71,6 +76,7 @@ private:
   std::vector<std::vector<uint8_t>> localsDefined;
   std::vector<std::unique_ptr<Warp>> warps;
   Barriers namedBarriers;
+  Mbarriers asyncBarriers;
   uint64_t instructions = 0, idleSpins = 0;
 };
 

@@ -29,6 +29,8 @@ const FormTable &forms() {
     addCollectiveForms(forms);
     addMatrixForms(forms);
     addAsyncForms(forms);
+    addMbarrierForms(forms);
+    addWgmmaForms(forms);
     return forms;
   }();
   return table;
@@ -44,7 +46,7 @@ std::optional<Error> Decoder::run(const Function &entry) {
   program->name = entry.name;
   program->requiredThreads = entry.requiredThreads;
   program->maxThreads = entry.maxThreads;
-  program->rowCount = 1; // row 0: scratch, the destination '_'
+  program->rowCount = 4; // rows 0 to 3: scratch, the destination '_' of any width
   Scope module;
   layoutModule(module, *program->syntax);
   Scope scope{.parent = &module};

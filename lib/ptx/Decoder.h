@@ -61,6 +61,11 @@ public:
   /// A row that holds a value in all lanes.
   Row constant(uint64_t value, unsigned bytes);
 
+  /// Destinations that execute() marks as written by its own rules.
+  void dropWrites() { writes.clear(); }
+  /// All remaining modifiers are of no meaning here.
+  void skipModifiers() { modifiers.clear(); }
+  void usesWgmma();
   void reject(std::string message);
   bool failed() const;
   Decoder &owner() { return decoder; }
@@ -91,6 +96,8 @@ void addControlForms(FormTable &table);
 void addCollectiveForms(FormTable &table);
 void addMatrixForms(FormTable &table);
 void addAsyncForms(FormTable &table);
+void addMbarrierForms(FormTable &table);
+void addWgmmaForms(FormTable &table);
 
 /// Decodes one entry of the module.
 Result<std::shared_ptr<const Program>> decode(std::shared_ptr<const Syntax> syntax, std::string_view entry);

@@ -68,7 +68,7 @@ struct Inst {
   /// Meaning depends on the family; immediates, modes.
   uint32_t option = 0;
   uint64_t immediate = 0;
-  AddressForm address[2];
+  AddressForm address[3];
   /// Vector operands.
   Range list[4];
   /// Rows that must be defined before, and are after.

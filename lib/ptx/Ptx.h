@@ -115,6 +115,25 @@ private:
   std::unique_ptr<Memory> state;
 };
 
+/// How TMA places the 16-byte units of a box's rows in shared memory, and how wide a row may be.
+enum class Swizzle : uint8_t { None, Bytes32, Bytes64, Bytes128 };
+
+/// A tensor in global memory of which cp.async.bulk.tensor copies boxes. Dimension 0 is contiguous; strides[i] is the
+/// distance in bytes between neighbours of dimension i + 1. What lies outside reads as zero.
+struct TensorMap {
+  uint64_t address = 0;
+  uint32_t rank = 2, elementBytes = 2;
+  std::array<uint32_t, 5> dims = {};
+  std::array<uint64_t, 4> strides = {};
+  std::array<uint32_t, 5> box = {};
+  Swizzle swizzle = Swizzle::None;
+};
+constexpr size_t TensorMapBytes = 128;
+
+/// The 128 bytes that a kernel takes as its tensor map, in this interpreter's own format. An Error tells which rule of
+/// the hardware the map breaks.
+Result<std::array<std::byte, TensorMapBytes>> encode(const TensorMap &map);
+
 struct Dim3 {
   uint32_t x = 1, y = 1, z = 1;
   uint64_t count() const { return uint64_t(x) * y * z; }

@@ -121,7 +121,8 @@ void SharedMemory::checkWriteOrder(const Accessor &by, uint32_t address, bool sa
   Cell &cell = cells[address];
   if (sameValue)
     return;
-  bool ordered = !cell.defined || (cell.writer == by.warp.threadOf(by.lane) && !by.async) ||
+  bool ordered = !cell.defined ||
+                 (cell.writer == by.warp.threadOf(by.lane) && (!by.async || fenced[cell.writer] >= cell.writeClock)) ||
                  by.view.knows(cell.writer, cell.writeClock) || (cell.strongWrite && by.strong);
   if (!ordered)
     by.warp.fault(FaultKind::Race, by.lane, [&] {

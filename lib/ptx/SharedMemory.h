@@ -50,6 +50,7 @@ public:
   void protect(uint32_t address, uint32_t count, bool isBarrier);
   /// The thread made its writes up to the clock visible to the asynchronous proxy.
   void fence(uint32_t thread, uint32_t clock) { fenced[thread] = clock; }
+  uint32_t fencedClock(uint32_t thread) const { return fenced[thread]; }
   std::byte *data() { return bytes.data(); }
 
 private:

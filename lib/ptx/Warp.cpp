@@ -14,7 +14,7 @@ unsigned firstLane(uint32_t lanes) { return unsigned(std::countr_zero(lanes)); }
 } // namespace
 
 Warp::Warp(Cta &cta, const Program &program, uint32_t index, uint32_t lanes)
-    : cta(cta), program(program), index(index), live(lanes), registers(size_t(program.rowCount) * 32),
+    : cta(cta), program(program), index(index), live(lanes), wgmma(program), registers(size_t(program.rowCount) * 32),
       definedLanes(program.rowCount, 0) {
   for (const Constant &constant : program.constants)
     for (unsigned lane = 0; lane < 32; ++lane)
@@ -193,6 +193,9 @@ void Warp::checkReads(const Inst &inst, uint32_t lanes) {
 }
 
 void Warp::markWrites(const Inst &inst, uint32_t lanes) {
+  if (wgmma.inUse() && lanes)
+    for (Row row : program.list(inst.writes))
+      wgmma.noteWrite(*this, row, lanes);
   if (inst.ownsWrites)
     return;
   for (Row row : program.list(inst.writes))

@@ -9,8 +9,10 @@
 #pragma once
 
 #include "lib/ptx/AsyncCopy.h"
+#include "lib/ptx/Bulk.h"
 #include "lib/ptx/Program.h"
 #include "lib/ptx/SharedMemory.h"
+#include "lib/ptx/Wgmma.h"
 
 namespace sattn::ptx {
 
@@ -29,6 +31,8 @@ public:
   uint32_t clock = 1;
 
   AsyncCopies copies;
+  BulkStores bulkStores;
+  WgmmaState wgmma;
 
   // Registers.
   uint32_t *row(Row r) { return registers.data() + size_t(r) * 32; }
