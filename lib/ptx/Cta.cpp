@@ -195,7 +195,10 @@ void Cta::addFault(FaultKind kind, uint32_t line, uint32_t thread, std::string m
 }
 
 std::string Cta::lineText(uint32_t line) const {
-  return line ? ptx::lineText(state.program.syntax->source, line) : std::string();
+  // A wgmma names up to 128 registers.
+  constexpr size_t MaxText = 160;
+  std::string text = line ? ptx::lineText(state.program.syntax->source, line) : std::string();
+  return text.size() <= MaxText ? text : text.substr(0, MaxText) + "...";
 }
 
 std::string Cta::whyUndefined(const Warp &warp, Row row) const {

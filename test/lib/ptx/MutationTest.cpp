@@ -67,6 +67,91 @@ const Mutation attentionMutations[] = {
     {"a lane leaves early", "LOOP:\n", "setp.eq.u32 %first, %tid, 9;\n@%first ret;\nLOOP:\n", 1,
      FaultKind::BarrierDivergence},
 };
+
+constexpr std::string_view Commit = "  wgmma.commit_group.sync.aligned;\n",
+                           Wait = "  wgmma.wait_group.sync.aligned 0;\n",
+                           Arrive = "  mbarrier.arrive.shared::cta.b64 _, [%ebar];\n";
+
+const Mutation gemmMutations[] = {
+    {"expects too few bytes", "[%fbar], 12288", "[%fbar], 8192", 1, FaultKind::Deadlock},
+    {"expects too many bytes", "[%fbar], 12288", "[%fbar], 12304", 1, FaultKind::Deadlock},
+    {"arrives without expecting bytes", "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%fbar], 12288;",
+     "mbarrier.arrive.shared::cta.b64 _, [%fbar];"},
+    {"dropped wait for the tiles",
+     "ARRIVED:\n  mbarrier.try_wait.parity.shared::cta.b64 %q, [%fbar], %phase;\n  @!%q bra ARRIVED;", "", 1},
+    {"dropped wait for a free stage",
+     "FREE:\n  mbarrier.try_wait.parity.shared::cta.b64 %q, [%ebar], %phase;\n  @!%q bra FREE;", "", 1},
+    {"does not try the wait again", "@!%q bra ARRIVED;", ""},
+    {"does not try the producer's wait again", "@!%q bra FREE;", ""},
+    {"wrong parity of the consumer", "and.b32 %phase, %phase, 1;\n  shl.b32 %t, %stage, 3;",
+     "xor.b32 %phase, %phase, 1;\n  and.b32 %phase, %phase, 1;\n  shl.b32 %t, %stage, 3;"},
+    {"wrong parity of the producer", "xor.b32 %phase, %phase, 1;", "", 1, FaultKind::Deadlock},
+    {"phase changes with every tile", "shr.u32 %phase, %i, 1;", "mov.u32 %phase, %i;", 2},
+    {"dropped wgmma.wait_group", Wait, "", 1, FaultKind::UninitialisedRegister},
+    {"wgmma.wait_group one group too few", "wait_group.sync.aligned 0", "wait_group.sync.aligned 1", 1,
+     FaultKind::UninitialisedRegister},
+    {"dropped wgmma.commit_group", Commit, "", 1, FaultKind::UninitialisedRegister},
+    {"dropped wgmma.fence", "  wgmma.fence.sync.aligned;\n", "", 1, FaultKind::MissingFence},
+    {"stage freed before its last use", "  wgmma.commit_group.sync.aligned;\n",
+     "  wgmma.commit_group.sync.aligned;\n  mbarrier.arrive.shared::cta.b64 _, [%ebar];\n"},
+    {"stage never freed", Arrive, "", 1, FaultKind::Deadlock},
+    {"stage freed by one lane only", "  mbarrier.arrive.shared::cta.b64 _, [%ebar];",
+     "  elect.sync %t|%p, -1;\n  @%p mbarrier.arrive.shared::cta.b64 _, [%ebar];", 1, FaultKind::Deadlock},
+    {"frees the other stage", "[%ebar];\n  add.u32 %i", "[%fbar];\n  add.u32 %i", 1},
+    {"empty barrier counts too few", "[%empty], 128", "[%empty], 127", 1},
+    {"empty barrier counts half", "[%empty+8], 128", "[%empty+8], 64", 1},
+    {"barrier not initialised", "  mbarrier.init.shared::cta.b64 [%full+8], 1;\n", "", 1, FaultKind::MbarrierMisuse},
+    {"initialisation not fenced", "  fence.mbarrier_init.release.cluster;\n", "", 1, FaultKind::MissingFence},
+    {"initialisation not ordered", "READY:\n  bar.sync 0;", "READY:\n", 1},
+    {"wrong stride in the descriptor", "0x4000004000010000", "0x4000002000010000", 1},
+    {"wrong swizzle in the descriptor", "0x4000004000010000", "0x8000004000010000", 1},
+    {"no swizzle in the descriptor", "0x4000004000010000", "0x0000004000010000", 1},
+    {"wrong step along the depth", "add.u64 %adesc, %adesc, 2;", "add.u64 %adesc, %adesc, 4;", 1},
+    {"dropped step along the depth", "add.u64 %bdesc, %bdesc, 2;", "", 2},
+    {"B where A is", "add.u64 %bdesc, %adesc, 512;", "mov.b64 %bdesc, %adesc;", 1},
+    {"B transposed", "1, 1, 1, 0, 0;", "1, 1, 1, 0, 1;", 3},
+    {"sign of A", "1, 1, 1, 0, 0;", "1, -1, 1, 0, 0;", 4},
+    {"sums begin anew", "1, 1, 1, 0, 0;", "0, 1, 1, 0, 0;", 1},
+    {"coordinates exchanged", "[%bmap, {%k, %zero}]", "[%bmap, {%zero, %k}]", 1},
+    {"map of the other operand", "mov.b64 %bmap, bmap;", "mov.b64 %bmap, amap;", 1},
+    {"the same tile again", "shl.b32 %k, %i, 6;", "mov.u32 %k, 0;", 1},
+    {"tile off by one column", "shl.b32 %k, %i, 6;", "shl.b32 %k, %i, 6;\n  add.u32 %k, %k, 1;", 1},
+    {"B lands on A", "add.u32 %dst, %dst, 8192;", "add.u32 %dst, %dst, 7168;", 1, FaultKind::MissingWait},
+    {"misaligned destination", "add.u32 %dst, %dst, 8192;", "add.u32 %dst, %dst, 8256;", 1, FaultKind::Misaligned},
+    {"copies always into the first stage", "mad.lo.u32 %dst, %stage, 12288, %smem;", "mov.u32 %dst, %smem;", 1},
+    {"B of the first stage", "add.u64 %bdesc, %adesc, 512;", "add.u64 %bdesc, %high, 512;", 1},
+    {"one tile too few produced", "add.u32 %i, %i, 1;\n  setp.lt.u32 %more, %i, %tiles;\n  @%more bra PRODUCE;",
+     "add.u32 %i, %i, 1;\n  add.u32 %t, %i, 1;\n  setp.lt.u32 %more, %t, %tiles;\n  @%more bra PRODUCE;", 1,
+     FaultKind::Deadlock},
+    {"one tile too many produced", "setp.lt.u32 %more, %i, %tiles;\n  @%more bra PRODUCE;",
+     "setp.le.u32 %more, %i, %tiles;\n  @%more bra PRODUCE;", 1, FaultKind::MissingWait},
+    {"one tile too many consumed", "setp.lt.u32 %more, %i, %tiles;\n  @%more bra CONSUME;",
+     "setp.le.u32 %more, %i, %tiles;\n  @%more bra CONSUME;", 1, FaultKind::Deadlock},
+    {"all lanes produce", "@!%p bra END;", "", 1},
+    {"accumulator not initialised", "  mov.f32 %d9, 0f00000000;\n", "", 1, FaultKind::UninitialisedRegister},
+    {"accumulators exchanged", "%d2, %d3, %d4, %d5", "%d4, %d5, %d2, %d3", 2},
+    {"a warp skips the products", "CONSUME:\n", "CONSUME:\n  setp.eq.u32 %p, %warp, 2;\n  @%p bra END;\n", 1},
+    {"output row of another warp", "shl.b32 %t, %warp, 4;", "shl.b32 %t, %warp, 3;", 1},
+    {"outputs past the end", "shl.b32 %t, %warp, 4;", "shl.b32 %t, %warp, 5;", 1, FaultKind::OutOfBounds},
+};
+
+void checkMutations(std::span<const Mutation> mutations, std::string_view original,
+                    Verdict (*judge)(std::string_view, uint64_t)) {
+  for (const Mutation &mutation : mutations) {
+    CAPTURE(std::string(mutation.name));
+    std::string text = replaced(original, mutation.from, mutation.to, mutation.occurrence);
+    bool caught = false, named = !mutation.fault;
+    std::string reports;
+    for (uint64_t seed = 1; seed <= 3; ++seed) {
+      Verdict verdict = judge(text, seed);
+      caught |= verdict.caught();
+      named |= mutation.fault && has(verdict.report, *mutation.fault);
+      reports += verdict.refused + verdict.report.format();
+    }
+    CHECK(caught);
+    CHECK_MESSAGE(named, reports);
+  }
+}
 } // namespace
 
 TEST_CASE("the attention kernel is right for every order of warps, and bit-equal") {
@@ -78,19 +163,16 @@ TEST_CASE("the attention kernel is right for every order of warps, and bit-equal
   }
 }
 
-TEST_CASE("mutations of the attention kernel are caught") {
-  for (const Mutation &mutation : attentionMutations) {
-    CAPTURE(std::string(mutation.name));
-    std::string text = replaced(AttentionSm80, mutation.from, mutation.to, mutation.occurrence);
-    bool caught = false, named = !mutation.fault;
-    std::string reports;
-    for (uint64_t seed = 1; seed <= 3; ++seed) {
-      Verdict verdict = runAttention(text, seed);
-      caught |= verdict.caught();
-      named |= mutation.fault && has(verdict.report, *mutation.fault);
-      reports += verdict.refused + verdict.report.format();
-    }
-    CHECK(caught);
-    CHECK_MESSAGE(named, reports);
+TEST_CASE("the matrix product with TMA and wgmma is right for every order of warps, and bit-equal") {
+  for (uint64_t seed = 0; seed < 12; ++seed) {
+    Verdict verdict = runGemm(GemmSm90, seed);
+    CHECK_MESSAGE(!verdict.caught(), verdict.refused << verdict.report.format() << verdict.error);
+    CHECK(verdict.error == runGemm(GemmSm90, 0).error);
   }
 }
+
+TEST_CASE("mutations of the attention kernel are caught") {
+  checkMutations(attentionMutations, AttentionSm80, runAttention);
+}
+
+TEST_CASE("mutations of the matrix product are caught") { checkMutations(gemmMutations, GemmSm90, runGemm); }
