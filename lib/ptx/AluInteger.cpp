@@ -126,10 +126,41 @@ template <typename Op> void decodeMinMax(Build &build) {
   }
 }
 
+/// Sums and differences with the condition code: option bit 0 subtracts, bit 1 reads the carry, bit 2 writes it. The
+/// code of a difference is its borrow.
+template <typename T> void withCarry(Warp &warp, const Inst &inst, uint32_t lanes) {
+  Source<T> a(warp, inst.s[0]), b(warp, inst.s[1]);
+  uint32_t in = inst.option & 2 ? warp.predicate(CarryRow) : 0, out = 0;
+  forLanes<T>(warp, inst.d[0], lanes, [&](unsigned i) {
+    unsigned __int128 carry = in >> i & 1, x = a[i], y = b[i];
+    unsigned __int128 result = inst.option & 1 ? x - y - carry : x + y + carry;
+    out |= uint32_t(result >> (8 * sizeof(T)) & 1) << i;
+    return T(result);
+  });
+  if (inst.option & 4)
+    warp.predicate(CarryRow) = (warp.predicate(CarryRow) & ~lanes) | (out & lanes);
+}
+
+void decodeCarry(Build &build, bool reads, bool writes) {
+  Scalar type = build.type();
+  bool subtract = build.base[0] == 's';
+  setBinary(build, type, bytesOf(type) == 8 ? withCarry<uint64_t> : bytesOf(type) == 4 ? withCarry<uint32_t> : nullptr);
+  build.inst.option = uint32_t(subtract) | uint32_t(reads) << 1 | uint32_t(writes) << 2;
+  if (reads)
+    build.noteRead(CarryRow);
+  if (writes)
+    build.noteWrite(CarryRow);
+}
+
+/// addc, subc.
+void decodeChained(Build &build) {
+  bool writes = build.take("cc");
+  decodeCarry(build, true, writes);
+}
+
 template <typename Op, typename Saturated> void decodeAddSub(Build &build) {
-  // add.cc: the carry is a register that no operand names.
   if (build.take("cc"))
-    return build.reject(fmt::format("'{}' is not supported: carries are not", build.source.opcode));
+    return decodeCarry(build, false, true);
   Scalar type = build.type();
   if (isFloat(type))
     return decodeFloat(build, type);
@@ -199,8 +230,8 @@ template <bool Accumulate> Execute wideOf(Scalar type) {
 
 void decodeMultiply(Build &build) {
   bool accumulate = build.base == "mad";
-  if (build.take("cc"))
-    return build.reject(fmt::format("'{}' is not supported: carries are not", build.source.opcode));
+  if (build.take("cc") || build.base == "madc")
+    return build.reject(fmt::format("'{}' is not supported: products have no carry here", build.source.opcode));
   bool wide = build.take("wide"), high = build.take("hi"), low = build.take("lo");
   Scalar type = build.type();
   if (isFloat(type))
@@ -297,7 +328,8 @@ void decodeDotBytes(Build &build) {
 void addIntegerForms(FormTable &table) {
   table["add"] = decodeAddSub<Add, AddSaturated>;
   table["sub"] = decodeAddSub<Sub, SubSaturated>;
-  table["mul"] = table["mad"] = decodeMultiply;
+  table["addc"] = table["subc"] = decodeChained;
+  table["mul"] = table["mad"] = table["madc"] = decodeMultiply;
   table["div"] = decodeDivision<Divide>;
   table["rem"] = decodeDivision<Remainder>;
   table["min"] = decodeMinMax<Min>;

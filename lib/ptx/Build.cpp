@@ -151,7 +151,7 @@ Row Build::read(const Operand &operand, Scalar type, bool anyWidth) {
     return *special;
   }
   const Binding *binding = decoder.lookUp(operand.name);
-  if (!binding || binding->kind == Binding::Label || binding->kind == Binding::Registers) {
+  if (!binding || binding->kind > Binding::Memory || binding->kind == Binding::Registers) {
     reject(fmt::format("unknown name '{}'", operand.name));
     return 0;
   }
@@ -236,7 +236,7 @@ void Build::address(unsigned slot, const Operand &operand, Space space) {
     return;
   }
   const Binding *binding = decoder.lookUp(base.name);
-  if (!binding || binding->kind == Binding::Label || binding->kind == Binding::Registers) {
+  if (!binding || binding->kind > Binding::Memory || binding->kind == Binding::Registers) {
     reject(fmt::format("unknown name '{}'", base.name));
     return;
   }

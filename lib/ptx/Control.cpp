@@ -18,6 +18,26 @@ void decodeBranch(Build &build) {
   build.inst.target = binding->label;
 }
 
+/// brx.idx index, table.
+void decodeBranchTable(Build &build) {
+  build.take("uni");
+  build.expectCount(2, 2);
+  const Operand &name = build.operand(1);
+  const Binding *binding = name.kind == Operand::Name ? build.owner().lookUp(name.name) : nullptr;
+  if (!build.take("idx") || !binding || binding->kind != Binding::Table)
+    return build.reject(fmt::format("'{}' needs a list of '.branchtargets'", build.source.opcode));
+  std::vector<Row> targets;
+  for (std::string_view target : *binding->table) {
+    const Binding *label = build.owner().lookUp(target);
+    if (!label || label->kind != Binding::Label)
+      return build.reject(fmt::format("'{}' is not a label", target));
+    targets.push_back(label->label);
+  }
+  build.inst.list[0] = build.rowsOf(std::move(targets));
+  build.inst.s[0] = build.read(0, Scalar::U32);
+  build.inst.flow = Flow::Table;
+}
+
 void decodeExit(Build &build) {
   build.take("uni");
   build.expectCount(0, 0);
@@ -120,6 +140,7 @@ void decodeNothing(Build &build) {
 
 void addControlForms(FormTable &table) {
   table["bra"] = decodeBranch;
+  table["brx"] = decodeBranchTable;
   table["exit"] = table["ret"] = decodeExit;
   table["trap"] = decodeTrap;
   table["bar"] = table["barrier"] = decodeBarrier;

@@ -46,7 +46,8 @@ std::optional<Error> Decoder::run(const Function &entry) {
   program->name = entry.name;
   program->requiredThreads = entry.requiredThreads;
   program->maxThreads = entry.maxThreads;
-  program->rowCount = 4; // rows 0 to 3: scratch, the destination '_' of any width
+  program->rowCount = CarryRow + 1; // rows 0 to 3: scratch, the destination '_' of any width
+  program->registerNames[CarryRow] = "CC.CF";
   Scope module;
   layoutModule(module, *program->syntax);
   Scope scope{.parent = &module};
@@ -61,9 +62,17 @@ std::optional<Error> Decoder::run(const Function &entry) {
   emitExit(entry.line);
   placeDynamicShared();
   for (size_t i = 0; i < program->code.size() && !problem; ++i)
-    if (program->code[i].flow == Flow::Branch)
-      program->code[i].target = labels[program->code[i].target];
+    patchTargets(program->code[i]);
   return std::move(problem);
+}
+
+/// Labels to positions in the code.
+void Decoder::patchTargets(Inst &inst) {
+  if (inst.flow == Flow::Branch)
+    inst.target = labels[inst.target];
+  if (inst.flow == Flow::Table)
+    for (uint32_t i = 0; i < inst.list[0].size; ++i)
+      program->rows[inst.list[0].begin + i] = labels[program->rows[inst.list[0].begin + i]];
 }
 
 void Decoder::layoutModule(Scope &module, const Syntax &syntax) {
@@ -158,14 +167,17 @@ void Decoder::block(const Block &block, Scope &scope) {
   Scope *outer = std::exchange(current, &scope);
   for (const Variable &variable : block.variables)
     declare(variable, scope);
+  size_t firstLabel = labels.size();
   for (auto [name, statement] : block.labels) {
     scope.bindings[name] = {.kind = Binding::Label, .label = uint32_t(labels.size())};
     labels.push_back(0);
   }
+  for (const auto &[name, targets] : block.branchTables)
+    scope.bindings[name] = {.kind = Binding::Table, .table = &targets};
   size_t label = 0;
   for (size_t i = 0; i <= block.statements.size() && !problem; ++i) {
     for (; label < block.labels.size() && block.labels[label].second == i; ++label)
-      labels[scope.bindings[block.labels[label].first].label] = uint32_t(program->code.size());
+      labels[firstLabel + label] = uint32_t(program->code.size());
     if (i == block.statements.size())
       break;
     const Statement &statement = block.statements[i];
@@ -192,7 +204,7 @@ void Decoder::instruction(const Instruction &source) {
   form->second(build);
   if (!problem && !build.modifiers.empty())
     reject(fmt::format("modifier '.{}' of '{}' is not supported", build.modifiers.front(), base), source.line);
-  if (!problem && !build.inst.execute && build.inst.flow != Flow::Branch && build.inst.flow != Flow::Exit)
+  if (!problem && !build.inst.execute && build.inst.flow == Flow::Next)
     return; // nothing to do at run time
   emit(build);
 }

@@ -7,7 +7,7 @@
 namespace sattn::ptx {
 
 struct Binding {
-  enum Kind : uint8_t { Register, Registers, Memory, Label };
+  enum Kind : uint8_t { Register, Registers, Memory, Label, Table };
   Kind kind = Register;
   Scalar type = Scalar::B32; // registers
   Row row = 0;
@@ -16,6 +16,7 @@ struct Binding {
   uint64_t address = 0;
   bool dynamic = false; // the extern shared array: `address` is relative to its beginning
   uint32_t label = 0;
+  const std::vector<std::string_view> *table = nullptr; // names of labels
 };
 
 struct Scope {
@@ -41,6 +42,7 @@ public:
   Program &result() { return *program; }
 
 private:
+  void patchTargets(Inst &inst);
   void layoutModule(Scope &module, const Syntax &syntax);
   void bindShared(const Variable &variable, Scope &scope);
   void placeDynamicShared();

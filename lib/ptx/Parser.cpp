@@ -322,6 +322,13 @@ void Parser::localDirective(Block &block) {
     return skipLineOf(token.line);
   if (token.is(".pragma"))
     return skipUntilSemicolon();
+  if (token.is(".branchtargets") && !block.labels.empty()) {
+    auto &table = block.branchTables.emplace_back(block.labels.back().first, std::vector<std::string_view>());
+    do
+      table.second.push_back(expectName());
+    while (!problem && take(','));
+    return expect(';');
+  }
   auto space = memorySpace(token.text);
   if (!space)
     return reject(fmt::format("unknown directive '{}'", token.text), token.line);

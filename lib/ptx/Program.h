@@ -20,6 +20,7 @@ using Execute = void (*)(Warp &warp, const Inst &inst, uint32_t lanes);
 enum class Flow : uint8_t {
   Next,    // to the next instruction, after execute()
   Branch,  // to `target`
+  Table,   // to the instruction that the register s[0] picks from list[0]
   Exit,    // ends the lanes
   Barrier, // execute() may block the lanes; they go on at the next instruction
   Wait     // execute() may block lanes or make them repeat the instruction (Warp::repeat)
@@ -103,6 +104,9 @@ enum class Special : uint8_t {
   DynamicShared,
   TotalShared
 };
+
+/// The condition code of add.cc and its like, one bit for each lane.
+constexpr Row CarryRow = 4;
 
 struct Constant {
   Row row;

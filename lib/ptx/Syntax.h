@@ -62,6 +62,8 @@ struct Block {
   std::vector<Statement> statements;
   /// Label to the index of the statement it precedes.
   std::vector<std::pair<std::string_view, size_t>> labels;
+  /// .branchtargets by the label before them.
+  std::vector<std::pair<std::string_view, std::vector<std::string_view>>> branchTables;
 };
 
 struct Function {

@@ -92,6 +92,8 @@ void Warp::step() {
   switch (inst.flow) {
   case Flow::Branch:
     return branch(inst, lanes);
+  case Flow::Table:
+    return branchByTable(inst, lanes);
   case Flow::Exit:
     live &= ~lanes;
     cta.exited(*this, lanes);
@@ -144,6 +146,21 @@ void Warp::branch(const Inst &inst, uint32_t taken) {
   // A jump back may pass others that wait before this point; they have the smaller counter only if they were passed.
   if (counter >= nextOther)
     regroup();
+}
+
+void Warp::branchByTable(const Inst &inst, uint32_t taken) {
+  std::span<const uint32_t> targets = program.list(inst.list[0]);
+  for (uint32_t rest = group; rest; rest &= rest - 1) {
+    unsigned lane = firstLane(rest);
+    uint32_t choice = row(inst.s[0])[lane];
+    bool jumps = taken >> lane & 1;
+    if (jumps && choice >= targets.size())
+      fault(FaultKind::InvalidOperand, lane,
+            [&] { return fmt::format("index {} into a table of {} branch targets", choice, targets.size()); });
+    counters[lane] = jumps && choice < targets.size() ? targets[choice] : counter + 1;
+  }
+  group = 0;
+  regroup();
 }
 
 /// True if every lane that the instruction needs is here; parks `lanes` otherwise.

@@ -95,6 +95,7 @@ private:
   void checkReads(const Inst &inst, uint32_t lanes);
   void markWrites(const Inst &inst, uint32_t lanes);
   void branch(const Inst &inst, uint32_t taken);
+  void branchByTable(const Inst &inst, uint32_t taken);
   void park(uint32_t lanes);
   /// After an instruction that may have blocked or repeated some of the group.
   void leave(uint32_t staying);

@@ -35,6 +35,35 @@ TEST_CASE("lanes diverge in branches and loops and meet again") {
   CHECK(out.xd[5] == 0xffffffffaaaaaaaaull);
 }
 
+TEST_CASE("branch tables") {
+  std::string body = R"(
+    and.b32 %r0, %lane, 3;
+    setp.ne.u32 %p, %r0, 3;
+  TABLE: .branchtargets ZERO, ONE, TWO;
+    @%p brx.idx %r0, TABLE;
+    mov.u32 %d, 300;
+    bra JOIN;
+  ZERO:
+    mov.u32 %d, 400;
+    bra JOIN;
+  ONE:
+    mov.u32 %d, 500;
+    bra JOIN;
+  TWO:
+    mov.u32 %d, 600;
+  JOIN:
+    activemask.b32 %r1;
+    cvt.u64.u32 %xd, %r1;)";
+  Outcome out = evaluate(body);
+  const uint32_t expected[] = {400, 500, 600, 300};
+  for (unsigned lane = 0; lane < 32; ++lane)
+    CHECK(out.d[lane] == expected[lane % 4]);
+  CHECK(out.xd[0] == 0xffffffff);
+  CHECK(rejection("brx.idx %a, %b;").find("needs a list of '.branchtargets'") != std::string::npos);
+  CHECK(has(faultsOf("mov.u32 %r0, 2; T: .branchtargets A; brx.idx %r0, T; A: ret;"), FaultKind::InvalidOperand,
+            "index 2 into a table of 1 branch targets"));
+}
+
 TEST_CASE("lanes that wait for their own warp do not block it") {
   // Lane 0 spins on a flag that lane 1 sets after a join point: the smaller counter must not starve the larger one.
   std::string body = R"(

@@ -1,4 +1,5 @@
 // Programs that another compiler made: CUDA C++ through nvcc, checked against plain C++ here. Skipped without nvcc.
+#include "lib/ptx/Numbers.h"
 #include "test/lib/ptx/Support.h"
 
 #include <doctest/doctest.h>
@@ -70,6 +71,100 @@ extern "C" __global__ void scan(const unsigned *a, unsigned long long *o, int n)
   if (threadIdx.x < n) o[threadIdx.x] = v;
 }
 )";
+
+constexpr std::string_view Asynchronous = R"(
+#include <cuda/barrier>
+#include <cuda_bf16.h>
+#include <cuda_pipeline.h>
+using barrier = cuda::barrier<cuda::thread_scope_block>;
+namespace cde = cuda::device::experimental;
+#pragma nv_diag_suppress static_var_with_dynamic_init
+extern "C" __global__ void bulk(const int *a, int *o) {
+  __shared__ alignas(16) int s[256];
+  __shared__ barrier bar;
+  if (threadIdx.x == 0) { init(&bar, blockDim.x); cde::fence_proxy_async_shared_cta(); }
+  __syncthreads();
+  barrier::arrival_token token;
+  if (threadIdx.x == 0) {
+    cde::cp_async_bulk_global_to_shared(s, a + blockIdx.x * 256, 1024, bar);
+    token = cuda::device::barrier_arrive_tx(bar, 1, 1024);
+  } else {
+    token = bar.arrive();
+  }
+  bar.wait(std::move(token));
+  for (int i = threadIdx.x; i < 256; i += blockDim.x) s[i] = s[i] * 2 + 1;
+  cde::fence_proxy_async_shared_cta();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    cde::cp_async_bulk_shared_to_global(o + blockIdx.x * 256, s, 1024);
+    cde::cp_async_bulk_commit_group();
+    cde::cp_async_bulk_wait_group_read<0>();
+  }
+}
+extern "C" __global__ void pipeline(const float4 *a, float4 *o, int n) {
+  __shared__ float4 s[2][64];
+  int t = threadIdx.x;
+  float4 sum = {0, 0, 0, 0};
+  for (int i = 0; i <= n; ++i) {
+    if (i < n) __pipeline_memcpy_async(&s[i & 1][t], &a[i * 64 + t], 16);
+    __pipeline_commit();
+    if (i == 0) continue;
+    __pipeline_wait_prior(1);
+    __syncthreads();
+    float4 v = s[(i - 1) & 1][63 - t];
+    sum.x += v.x; sum.y += v.y; sum.z += v.z; sum.w += v.w;
+    __syncthreads();
+  }
+  o[t] = sum;
+}
+// C (16 x 8) = A (16 x 16) B (16 x 8), row-major, by one warp.
+extern "C" __global__ void product(const __nv_bfloat16 *a, const __nv_bfloat16 *b, float *c) {
+  __shared__ alignas(16) __nv_bfloat16 sa[16][24], sb[16][8];
+  int t = threadIdx.x;
+  for (int i = t; i < 256; i += 32) sa[i / 16][i % 16] = a[i];
+  for (int i = t; i < 128; i += 32) sb[i / 8][i % 8] = b[i];
+  __syncthreads();
+  unsigned fa[4], fb[2];
+  unsigned pa = __cvta_generic_to_shared(&sa[t % 16][t / 16 * 8]), pb = __cvta_generic_to_shared(&sb[t % 16][0]);
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(fa[0]), "=r"(fa[1]), "=r"(fa[2]), "=r"(fa[3]) : "r"(pa));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0,%1}, [%2];" : "=r"(fb[0]), "=r"(fb[1]) : "r"(pb));
+  float d[4] = {0, 0, 0, 0};
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(fa[0]), "r"(fa[1]), "r"(fa[2]), "r"(fa[3]), "r"(fb[0]), "r"(fb[1]));
+  int row = t / 4, column = t % 4 * 2;
+  c[row * 8 + column] = d[0]; c[row * 8 + column + 1] = d[1];
+  c[(row + 8) * 8 + column] = d[2]; c[(row + 8) * 8 + column + 1] = d[3];
+}
+extern "C" __global__ void choose(const int *a, float *o) {
+  int x = a[threadIdx.x];
+  float r;
+  switch (x) {
+  case 0: r = 1; break;
+  case 1: r = sqrtf(x + 2.f); break;
+  case 2: r = x * 3.f; break;
+  case 3: r = sinf(x * 1000.f); break;
+  case 4: r = x / 7.f; break;
+  case 5: r = powf(x, 1.5f); break;
+  case 6: r = fmodf(x, 4.f); break;
+  case 7: r = __bfloat162float(__float2bfloat16(x * 1.001f)); break;
+  default: r = -1;
+  }
+  o[threadIdx.x] = r;
+}
+extern "C" __global__ void wide(const unsigned long long *a, unsigned long long *o) {
+  unsigned long long x = a[threadIdx.x];
+  o[threadIdx.x] = __umul64hi(x, a[0]) + (unsigned long long)(((unsigned __int128)x * 12345 + a[1]) >> 40) + x / 1000003 % 77;
+}
+)";
+
+const std::optional<std::string> &asynchronous() {
+  static std::string why;
+  static const std::optional<std::string> text = compileCuda(Asynchronous, "sm_90a", why);
+  if (!text)
+    MESSAGE(why);
+  return text;
+}
 
 /// The PTX of Basics, compiled once; nothing without nvcc.
 const std::optional<std::string> &basics() {
@@ -190,5 +285,113 @@ TEST_CASE("nvcc: warp scan, switch, 64-bit division") {
       uint64_t expected = v % 5 == 0 ? v * 3 : v % 5 == 1 ? v / 7 : v % 5 == 2 ? v ^ 0x5555 : v + odd * 1000;
       CHECK(o[size_t(32 * warp + lane)] == expected);
     }
+  }
+}
+
+TEST_CASE("nvcc: cuda::barrier with bulk copies both ways") {
+  if (!asynchronous())
+    return;
+  std::vector<int> a(768), o(768);
+  for (size_t i = 0; i < a.size(); ++i)
+    a[i] = int(i * 7);
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    Device device;
+    Launch launch{.grid = {3}, .block = {96}};
+    launch.arguments.pointer(device.add("a", bytesOf(a), Contents::Defined))
+        .pointer(device.add("o", bytesOf(o), Contents::Undefined));
+    std::fill(o.begin(), o.end(), 0);
+    Report report = launchText(*asynchronous(), "bulk", device, launch, {.seed = seed});
+    CHECK_MESSAGE(report.ok(), report.format());
+    for (size_t i = 0; i < a.size(); ++i)
+      REQUIRE(o[i] == a[i] * 2 + 1);
+  }
+  // Without the second fence the bulk store may read what was there before.
+  std::string text = *asynchronous();
+  size_t last = text.rfind("fence.proxy.async");
+  text.erase(last, text.find(';', last) - last);
+  Device device;
+  Launch launch{.grid = {3}, .block = {96}};
+  launch.arguments.pointer(device.add("a", bytesOf(a), Contents::Defined))
+      .pointer(device.add("o", bytesOf(o), Contents::Undefined));
+  CHECK(has(launchText(text, "bulk", device, launch), FaultKind::MissingFence));
+}
+
+TEST_CASE("nvcc: a pipeline of asynchronous copies") {
+  if (!asynchronous())
+    return;
+  int n = 5;
+  std::vector<float> a = randomFloats(size_t(n) * 256, 8), o(256);
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    Device device;
+    Launch launch{.block = {64}};
+    launch.arguments.pointer(device.add("a", bytesOf(a), Contents::Defined))
+        .pointer(device.add("o", bytesOf(o), Contents::Undefined))
+        .value(n);
+    Report report = launchText(*asynchronous(), "pipeline", device, launch, {.seed = seed});
+    CHECK_MESSAGE(report.ok(), report.format());
+    for (size_t t = 0; t < 64; ++t)
+      for (size_t e = 0; e < 4; ++e) {
+        float sum = 0;
+        for (size_t i = 0; i < size_t(n); ++i)
+          sum += a[i * 256 + (63 - t) * 4 + e];
+        REQUIRE(o[t * 4 + e] == sum);
+      }
+  }
+}
+
+TEST_CASE("nvcc: ldmatrix and mma.sync") {
+  if (!asynchronous())
+    return;
+  std::vector<float> values = randomFloats(384, 9), c(128);
+  std::vector<uint16_t> a(256), b(128);
+  for (size_t i = 0; i < 384; ++i)
+    (i < 256 ? a[i] : b[i - 256]) = toBfloatNearest(values[i]);
+  Device device;
+  Launch launch{.block = {32}};
+  launch.arguments.pointer(device.add("a", bytesOf(a), Contents::Defined))
+      .pointer(device.add("b", bytesOf(b), Contents::Defined))
+      .pointer(device.add("c", bytesOf(c), Contents::Undefined));
+  Report report = launchText(*asynchronous(), "product", device, launch);
+  CHECK_MESSAGE(report.ok(), report.format());
+  for (size_t i = 0; i < 16; ++i)
+    for (size_t j = 0; j < 8; ++j) {
+      double sum = 0;
+      for (size_t k = 0; k < 16; ++k)
+        sum += double(bfloatToFloat(a[i * 16 + k])) * bfloatToFloat(b[k * 8 + j]);
+      REQUIRE(c[i * 8 + j] == doctest::Approx(sum).epsilon(1e-5));
+    }
+}
+
+TEST_CASE("nvcc: a switch over library functions; 128-bit integers") {
+  if (!asynchronous())
+    return;
+  std::vector<int> a(32);
+  std::vector<float> o(32);
+  for (size_t i = 0; i < 32; ++i)
+    a[i] = int(i % 9);
+  Device device;
+  Launch launch{.block = {32}};
+  launch.arguments.pointer(device.add("a", bytesOf(a), Contents::Defined))
+      .pointer(device.add("o", bytesOf(o), Contents::Undefined));
+  Report report = launchText(*asynchronous(), "choose", device, launch);
+  CHECK_MESSAGE(report.ok(), report.format());
+  const double expected[] = {1, std::sqrt(3.0), 6, std::sin(3000.0), 4.0 / 7, std::pow(5, 1.5), 2, 7, -1};
+  for (size_t i = 0; i < 32; ++i)
+    CHECK(o[i] == doctest::Approx(expected[i % 9]).epsilon(1e-5));
+
+  std::vector<uint64_t> x(32), y(32);
+  std::mt19937_64 random(3);
+  for (uint64_t &value : x)
+    value = random();
+  Device second;
+  Launch wide{.block = {32}};
+  wide.arguments.pointer(second.add("x", bytesOf(x), Contents::Defined))
+      .pointer(second.add("y", bytesOf(y), Contents::Undefined));
+  Report other = launchText(*asynchronous(), "wide", second, wide);
+  CHECK_MESSAGE(other.ok(), other.format());
+  for (size_t i = 0; i < 32; ++i) {
+    using Wide = unsigned __int128;
+    uint64_t high = uint64_t(Wide(x[i]) * x[0] >> 64), shifted = uint64_t((Wide(x[i]) * 12345 + x[1]) >> 40);
+    CHECK(y[i] == high + shifted + x[i] / 1000003 % 77);
   }
 }

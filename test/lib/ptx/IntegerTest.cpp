@@ -29,6 +29,12 @@ TEST_CASE("add, sub, mul, mad wrap and take the half they name") {
   CHECK(wide("mad.wide.u32 %xd, %a, %b, %xc;", 0xffffffff, 0xffffffff, 1) == 0xfffffffe00000002ull);
 }
 
+TEST_CASE("sums and differences with carries") {
+  CHECK(word("add.cc.u32 %r0, %a, %b; addc.u32 %d, %c, 0;", 0xffffffff, 1, 7) == 8);
+  CHECK(word("sub.cc.u32 %r0, %a, %b; subc.u32 %d, %c, 0;", 0, 1, 7) == 6);
+  CHECK(wide("add.cc.u64 %l2, %xa, %xb; addc.cc.u64 %xd, %xa, 0; addc.u64 %xd, %xd, 0;", ~0ull, 5) == 1);
+}
+
 TEST_CASE("div and rem truncate; min, max, abs, neg, sad follow the sign of the type") {
   CHECK(word("div.s32 %d, %a, %b;", minus(7), 2) == minus32(3));
   CHECK(word("rem.s32 %d, %a, %b;", minus(7), 2) == minus32(1));

@@ -71,7 +71,7 @@ TEST_CASE("what cannot be executed is refused when the entry is decoded") {
   CHECK(contains(rejection("add %d, %a, %b;"), "'add' names no type"));
   CHECK(contains(rejection("mul.s32 %d, %a, %b;"), "'mul.s32' needs one of '.lo', '.hi' and '.wide'"));
   CHECK(contains(rejection("add.b8 %h0, %h1, %h2;"), "'add' does not take '.b8'"));
-  CHECK(contains(rejection("add.cc.u32 %d, %a, %b;"), "carries are not"));
+  CHECK(contains(rejection("mad.lo.cc.u32 %d, %a, %b, %c;"), "products have no carry here"));
   CHECK(contains(rejection("max.relu.u32 %d, %a, %b;"), "'.relu' needs '.s32'"));
   CHECK(contains(rejection("fma.rn.relu.f32 %d, %a, %b, %c;"), "does not take '.f32'"));
   CHECK(contains(rejection("setp.foo.s32 %p, %a, %b;"), "comparison '.foo' is not supported"));
