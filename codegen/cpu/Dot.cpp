@@ -159,7 +159,7 @@ LogicalResult Lowering::forPanelGroups(int64_t panels, const Visible *visible,
 bool Lowering::maskedOperand(Value value) {
   Operation *op = value.getDefiningOp();
   if (auto mask = dyn_cast_or_null<tile::MaskOp>(op))
-    return !fullTile || mask.getWhen() || maskedOperand(mask.getTile());
+    return acts(mask) != false || maskedOperand(mask.getTile());
   if (auto step = dyn_cast_or_null<tile::SoftmaxStepOp>(op))
     return maskedOperand(step.getS());
   if (auto map = dyn_cast_or_null<tile::MapOp>(op))

@@ -56,19 +56,59 @@ LogicalResult Lowering::run() {
   return success();
 }
 
-LogicalResult Lowering::lowerBody(Block &block) {
-  for (Operation &op : block.without_terminator()) {
+LogicalResult Lowering::lowerBody(Block &block, llvm::function_ref<LogicalResult()> finish) {
+  return lowerFrom(&block.front(), finish);
+}
+
+LogicalResult Lowering::lowerFrom(Operation *op, llvm::function_ref<LogicalResult()> finish) {
+  for (; !op->hasTrait<mlir::OpTrait::IsTerminator>(); op = op->getNextNode()) {
     mlir::OpBuilder::InsertionGuard guard(c.b);
-    c.b.setLoc(op.getLoc());
-    if (failed(lower(&op)))
+    c.b.setLoc(op->getLoc());
+    if (auto mask = dyn_cast<tile::MaskOp>(op);
+        mask && splitsAt(mask, finish || op->getBlock()->back().getNumOperands() == 0))
+      return lowerSplit(mask, finish);
+    if (failed(lower(op)))
       return failure();
-    for (Value dead : lastUses.lookup(&op)) {
+    for (Value dead : lastUses.lookup(op)) {
       tiles.erase(dead);
       views.erase(dead);
       inverses.erase(dead);
     }
   }
-  return success();
+  return finish ? finish() : success();
+}
+
+// Groups of rows that are not full share one copy: they are few.
+bool Lowering::splitsAt(tile::MaskOp mask, bool canFinish) {
+  return mask.getWhen() && !acts(mask) && canFinish && !isa<tile::KernelOp>(mask->getParentOp()) &&
+         liveRows(mask.getResult()) == mask.getResult().getType().getRows();
+}
+
+LogicalResult Lowering::lowerSplit(tile::MaskOp mask, llvm::function_ref<LogicalResult()> finish) {
+  // Both copies start from the same values. Pending ones are added to as they are lowered.
+  auto tilesBefore = tiles;
+  for (auto &[value, held] : tilesBefore)
+    if (held.pending)
+      held.pending = std::make_shared<Pending>(*held.pending);
+  auto viewsBefore = views;
+  auto inversesBefore = inverses;
+  Value when = mask.getWhen();
+  LogicalResult status = success();
+  auto copy = [&](bool isActing) {
+    decided[when] = isActing;
+    if (failed(lowerFrom(mask, finish)))
+      status = failure();
+    decided.erase(when);
+  };
+  c.when(
+      scalar(when), [&] { copy(true); },
+      [&] {
+        tiles = std::move(tilesBefore);
+        views = std::move(viewsBefore);
+        inverses = std::move(inversesBefore);
+        copy(false);
+      });
+  return status;
 }
 
 LogicalResult Lowering::lower(Operation *op) {

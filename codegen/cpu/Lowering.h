@@ -49,7 +49,13 @@ private:
   //===-- Structure (Lowering.cpp, KernelFrame.cpp) -----------------------------------------------------===//
   void findLastUses();
   void decodeFrame();
-  LogicalResult lowerBody(Block &block);
+  /// Lowers the ops of a block. What `finish` emits stands behind the last of them, in every copy that they have.
+  LogicalResult lowerBody(Block &block, llvm::function_ref<LogicalResult()> finish = nullptr);
+  LogicalResult lowerFrom(Operation *op, llvm::function_ref<LogicalResult()> finish);
+  /// Whether ops from `mask` on to the end of its block get two copies, and those: one where the mask acts, one where
+  /// it does not.
+  bool splitsAt(tile::MaskOp mask, bool canFinish);
+  LogicalResult lowerSplit(tile::MaskOp mask, llvm::function_ref<LogicalResult()> finish);
   LogicalResult lower(Operation *op);
   LogicalResult lowerScalar(Operation *op);
   /// Reports that there is no code for `what`, and what to write instead: by default, what the compiler writes.
@@ -138,6 +144,8 @@ private:
   LogicalResult applyMap(tile::MapOp op, Value input, Strips &strips);
   LogicalResult applyMask(tile::MaskOp op, Strips &strips, const Visible *visible);
   Unsupported unsupportedMask(tile::MaskOp op);
+  /// Whether a mask acts in the code that is being emitted; nothing: known at run time alone.
+  std::optional<bool> acts(tile::MaskOp op);
   /// Emits the bits of `visible`.
   LogicalResult storeMasks(tile::MaskOp op, const Visible &visible, int64_t panels);
 
@@ -174,9 +182,10 @@ private:
   Code c;
   Value frame, scratchBase;
   Scratch scratch;
-  bool fullTile = false;             ///< emitting the body of a stream for full tiles
-  int64_t memberLimit = 0;           ///< emitting the body of an inverse stream for this many rows; 0: for all
-  llvm::DenseSet<Value> memberTiles; ///< tiles whose rows are members of such a stream
+  bool fullTile = false;               ///< emitting the body of a stream for full tiles
+  llvm::DenseMap<Value, bool> decided; ///< conditions of masks that the code being emitted is for
+  int64_t memberLimit = 0;             ///< emitting the body of an inverse stream for this many rows; 0: for all
+  llvm::DenseSet<Value> memberTiles;   ///< tiles whose rows are members of such a stream
 
   llvm::DenseMap<Value, Value> scalars;
   llvm::DenseMap<Value, TileValue> tiles;

@@ -107,8 +107,15 @@ Unsupported Lowering::unsupportedMask(tile::MaskOp op) {
                      "use smaller divisors, or run the pattern with the reference (--oracle)");
 }
 
+std::optional<bool> Lowering::acts(tile::MaskOp op) {
+  if (!op.getWhen())
+    return !fullTile;
+  auto known = decided.find(op.getWhen());
+  return known == decided.end() ? std::nullopt : std::optional(known->second);
+}
+
 LogicalResult Lowering::applyMask(tile::MaskOp op, Strips &strips, const Visible *visible) {
-  if (fullTile && !op.getWhen())
+  if (acts(op) == false)
     return success();
   if (visible && visible->mask == op) {
     for (auto [i, column] : llvm::enumerate(strips.at))
@@ -141,7 +148,7 @@ LogicalResult Lowering::applyMask(tile::MaskOp op, Strips &strips, const Visible
     return result;
   };
   Values result;
-  if (op.getWhen()) {
+  if (!acts(op)) {
     SmallVector<Type> types(strips.at.size() * panels, c.vf);
     result = c.when(scalar(op.getWhen()), types, masked, unchanged);
   } else {
@@ -170,7 +177,7 @@ LogicalResult Lowering::storeMasks(tile::MaskOp op, const Visible &visible, int6
 
 LogicalResult Lowering::lower(tile::MaskOp op) {
   // The identity, unless someone else still needs the memory.
-  if (fullTile && !op.getWhen() && op.getTile().hasOneUse()) {
+  if (acts(op) == false && op.getTile().hasOneUse()) {
     tile(op.getResult()) = tile(op.getTile());
     return success();
   }

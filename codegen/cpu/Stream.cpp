@@ -144,11 +144,9 @@ LogicalResult Lowering::lowerStreamBody(tile::StreamOp op, Value index, ArrayRef
   scalars[op.getInductionVar()] = index;
   for (auto [argument, memory] : llvm::zip(op.getCarried(), carried))
     tile(argument) = memory;
-  Block &body = op.getBody().front();
-  if (failed(lowerBody(body)))
-    return failure();
-  auto yield = cast<tile::YieldOp>(body.getTerminator());
-  return finishCarry(yield, SmallVector<Value>(yield.getValues()), carried);
+  auto yield = cast<tile::YieldOp>(op.getBody().front().getTerminator());
+  return lowerBody(op.getBody().front(),
+                   [&] { return finishCarry(yield, SmallVector<Value>(yield.getValues()), carried); });
 }
 
 // Yielded values to the memory of the carried ones. Values that stand in another carried value's memory are saved

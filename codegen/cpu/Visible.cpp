@@ -12,7 +12,7 @@ static constexpr int64_t kMostColumns = 64, kMostMultiple = 4;
 // counts its steps within one block of its right operand.
 bool Lowering::skipsHidden(tile::SoftmaxStepOp op) {
   auto mask = op.getS().getDefiningOp<tile::MaskOp>();
-  if (!mask || fullTile || mask.getWhen() || consumerOf(mask) != op || !op.getP().hasOneUse())
+  if (!mask || acts(mask) != true || consumerOf(mask) != op || !op.getP().hasOneUse())
     return false;
   const Pending *pending = tile(op.getS()).pending.get();
   auto dot = dyn_cast<tile::DotOp>(*op.getP().user_begin());
