@@ -89,6 +89,8 @@ private:
   LogicalResult lower(tile::StoreOp op);
   LogicalResult lower(tile::ScatterOp op);
   LogicalResult lower(tile::FillOp op);
+  bool isUpdated(tile::LoadOp op);
+  Panels panelsAt(const View &view, Value position, tile::TileType type);
   LogicalResult lower(tile::BlockMeanOp op);
   LogicalResult lower(tile::GatherAtOp op);
   RowSource scratchRows(int64_t rows, int64_t cols);

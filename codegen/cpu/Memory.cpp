@@ -33,6 +33,29 @@ LogicalResult Lowering::lower(tile::SliceOp op) {
   return success();
 }
 
+// Whether private memory is read and written in tiles of one extent alone, at known places side by side.
+static bool holdsTiles(tile::PrivateOp op) {
+  tile::ViewType type = op.getView().getType();
+  int64_t held = static_cast<int64_t>(op.getPositions()) * type.getGroup(), rows = 0;
+  auto fits = [&](tile::TileType tile, Value position) {
+    bool isFirst = rows == 0, same = isFirst || rows == tile.getRows();
+    rows = tile.getRows();
+    std::optional<int64_t> known = Code::known(position);
+    if (!same || !known || *known < 0 || *known > static_cast<int64_t>(op.getPositions()))
+      return false;
+    int64_t row = *known * type.getGroup();
+    return tile.getElementType().isF32() && rows % kLanes == 0 && row % rows == 0 && row + rows <= held;
+  };
+  return type.getElementType().isF32() && llvm::all_of(op.getView().getUsers(), [&](Operation *user) {
+           if (auto load = dyn_cast<tile::LoadOp>(user))
+             return fits(load.getTile().getType(), load.getPosition());
+           if (auto store = dyn_cast<tile::StoreOp>(user))
+             return fits(store.getTile().getType(), store.getPosition());
+           auto fill = dyn_cast<tile::FillOp>(user);
+           return fill && !fill.getPositions();
+         });
+}
+
 LogicalResult Lowering::lower(tile::PrivateOp op) {
   tile::ViewType type = op.getView().getType();
   int64_t positions = op.getPositions(), rowBytes;
@@ -41,9 +64,11 @@ LogicalResult Lowering::lower(tile::PrivateOp op) {
   if (type.getLayout())
     return unsupported(op, "private memory with a layout");
   rowBytes = type.getInner() * view.elementBytes();
-  // Nobody else sees this memory, so the heads of a position lie as they lie in a strip, if they divide it.
-  view.grouped =
-      !type.getOuter() && type.getGroup() <= kLanes && llvm::isPowerOf2_64(type.getGroup()) && view.elementBytes() == 4;
+  // Nobody else sees this memory, so whole tiles stay as they are, and of others the heads of a position lie as they
+  // lie in a strip, if they divide it.
+  view.panels = holdsTiles(op);
+  view.grouped = !view.panels && !type.getOuter() && type.getGroup() <= kLanes &&
+                 llvm::isPowerOf2_64(type.getGroup()) && view.elementBytes() == 4;
   view.owner = scratch.take(positions * type.getGroup() * rowBytes);
   view.base = {scratchBase, view.owner->offset};
   view.positionBytes = c.int64(rowBytes * type.getGroup());
@@ -54,10 +79,52 @@ LogicalResult Lowering::lower(tile::PrivateOp op) {
   return success();
 }
 
+// A tile of private memory that holds panels.
+Panels Lowering::panelsAt(const View &view, Value position, tile::TileType type) {
+  Panels panels;
+  panels.rows = type.getRows();
+  panels.cols = type.getCols();
+  panels.base = c.at(view.base, c.mul(position, view.positionBytes));
+  return panels;
+}
+
+// Whether the next op that sees the memory of a loaded tile stores into it, after all uses of the tile: these may then
+// change it in place.
+bool Lowering::isUpdated(tile::LoadOp op) {
+  Block *block = op->getBlock();
+  Operation *next = nullptr;
+  for (Operation *user : op.getView().getUsers()) {
+    Operation *at = block->findAncestorOpInBlock(*user);
+    if (at && op->isBeforeInBlock(at) && (!next || at->isBeforeInBlock(next)))
+      next = at;
+  }
+  auto store = dyn_cast_or_null<tile::StoreOp>(next);
+  return store && store.getView() == op.getView() && store.getPosition() == op.getPosition() &&
+         llvm::all_of(op.getTile().getUsers(), [&](Operation *user) {
+           Operation *at = block->findAncestorOpInBlock(*consumerOf(user));
+           return at && (at == store || at->isBeforeInBlock(store));
+         });
+}
+
 LogicalResult Lowering::lower(tile::LoadOp op) {
   const View &view = views[op.getView()];
   tile::TileType type = op.getTile().getType();
   Value position = scalar(op.getPosition());
+  if (view.panels) {
+    Panels stored = panelsAt(view, position, type);
+    if (isUpdated(op)) {
+      stored.owner = view.owner;
+    } else {
+      Panels own = newPanels(op.getTile());
+      copy(stored, own);
+      stored = own;
+    }
+    TileValue &value = tile(op.getTile());
+    value = {};
+    value.panels = stored;
+    value.keys = value.values = RightOperand::of(stored);
+    return success();
+  }
   auto layout = view.type.getLayout();
   if (!layout)
     return defineFromRows(op, op.getTile(), {view, position, std::nullopt, type.getRows()});
@@ -163,6 +230,12 @@ LogicalResult Lowering::lower(tile::StoreOp op) {
   auto panels = panelsOf(op.getTile());
   if (failed(panels))
     return failure();
+  if (view.panels) {
+    Panels to = panelsAt(view, position, type);
+    if (panels->base.base != to.base.base || panels->base.offset != to.base.offset)
+      copy(*panels, to);
+    return success();
+  }
   RowSource to{view, position, std::nullopt, type.getRows()};
   storePanels(*panels, to);
   return success();

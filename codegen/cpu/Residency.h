@@ -79,6 +79,7 @@ struct View {
   Value limit;                    ///< positions at or beyond lie outside
   tile::ViewType type;
   bool isPrivate = false;
+  bool panels = false;  ///< private memory whose tiles are panels, as computed values are
   bool grouped = false; ///< private memory in the order [position][inner][head], a chunk of a panel's strips
   Owner owner;
   int64_t elementBytes() const { return llvm::divideCeil(type.getElementType().getIntOrFloatBitWidth(), 8); }

@@ -235,7 +235,7 @@ private:
   void allocate(Task &task) {
     KernelBuilder &k = task.k;
     Value none = k.float32(-std::numeric_limits<double>::infinity()), zero = k.float32(0.0);
-    Value positions = k.mul(k.ceilDiv(count, members), members);
+    Value positions = chunk == members ? Value() : k.mul(k.ceilDiv(count, members), members);
     auto filled = [&](Value value, int64_t features) {
       Value view = privateView(k, features);
       tile::FillOp::create(k.b, k.loc, value, view, positions);
@@ -257,6 +257,8 @@ private:
   // A loop over the task's rows, `members` positions at a time; `body` gets the first position within the task.
   void forTiles(Task &task, llvm::function_ref<void(Value)> body) {
     KernelBuilder &k = task.k;
+    if (chunk == members)
+      return body(k.constant(0)); // a task has a row
     auto loop = scf::ForOp::create(k.b, k.loc, k.constant(0), k.ceilDiv(count, members), k.constant(1));
     OpBuilder::InsertionGuard guard(k.b);
     k.b.setInsertionPoint(loop.getBody()->getTerminator());

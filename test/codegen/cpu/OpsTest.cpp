@@ -353,6 +353,62 @@ TEST_CASE("block means") {
         }
 }
 
+TEST_CASE("tiles of private memory are changed in place and stay what they were where they are loaded before") {
+  for (Isa isa : levels())
+    for (auto [rows, cols, group] :
+         {std::tuple<int64_t, int64_t, int64_t>{32, 20, 1}, {64, 7, 4}, {48, 1, 3}, {24, 5, 1}}) {
+      int64_t positions = rows / group;
+      Tensor a(Tensor::F32, 1, 2 * positions, group, cols), y(Tensor::F32, 1, 2 * positions, group, cols),
+          z(Tensor::F32, 1, 2 * positions, group, cols);
+      fillNormal(a, 5);
+      Names names = {{"C", n(cols)}, {"G", n(group)}, {"P", n(positions)}, {"Q", n(2 * positions)}};
+      names.push_back({"T", cols == 1 ? n(rows) + "xf32" : n(rows) + "x" + n(cols) + "xf32"});
+      // Two tiles, both 3 at first. The second becomes 3 * a * a * a; it is read before the last step, too.
+      auto program = compiled(oneKernel("%a: A<f32, $C$>, %y0: A<f32, $C$>, %z0: A<f32, $C$>", R"(
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c3 = arith.constant 3 : index
+    %p = arith.constant $P$ : index
+    %v = arith.constant 3.0 : f32
+    %av = @slice %a[%c0, %c0] : A<f32, $C$> -> V<f32, $C$, group = $G$>
+    %yv = @slice %y0[%c0, %c0] : A<f32, $C$> -> V<f32, $C$, group = $G$>
+    %zv = @slice %z0[%c0, %c0] : A<f32, $C$> -> V<f32, $C$, group = $G$>
+    %pv = @private $Q$ : V<f32, $C$, group = $G$>
+    @fill %v, %pv : V<f32, $C$, group = $G$>
+    %t = @load %av[%p] : V<f32, $C$, group = $G$> -> T<$T$>
+    scf.for %i = %c0 to %c3 step %c1 {
+      %before = @load %pv[%p] : V<f32, $C$, group = $G$> -> T<$T$>
+      %u = @load %pv[%p] : V<f32, $C$, group = $G$> -> T<$T$>
+      %w = @map (%e = %u, %f = %t) : T<$T$>, T<$T$> -> T<$T$> {
+        %x = arith.mulf %e, %f : f32
+        @yield %x : f32
+      }
+      @store %w, %pv[%p] : T<$T$>, V<f32, $C$, group = $G$>
+      @store %before, %zv[%p] : T<$T$>, V<f32, $C$, group = $G$>
+    }
+    %first = @load %pv[%c0] : V<f32, $C$, group = $G$> -> T<$T$>
+    @store %first, %yv[%c0] : T<$T$>, V<f32, $C$, group = $G$>
+    %second = @load %pv[%p] : V<f32, $C$, group = $G$> -> T<$T$>
+    @store %second, %yv[%p] : T<$T$>, V<f32, $C$, group = $G$>)",
+                                        names),
+                              isa);
+      Frame frame;
+      for (Tensor *tensor : {&a, &y, &z})
+        tensor->in(frame);
+      program->run("k", frame, 1, 1, 1);
+      bool same = true;
+      for (int64_t p = 0; p < positions; ++p)
+        for (int64_t h = 0; h < group; ++h)
+          for (int64_t i = 0; i < cols; ++i) {
+            float factor = static_cast<float>(a.get(0, positions + p, h, i)), twice = 3.0f * factor * factor;
+            same &= y.get(0, p, h, i) == 3 && z.get(0, positions + p, h, i) == twice &&
+                    y.get(0, positions + p, h, i) == twice * factor;
+          }
+      INFO(targetName(isa).str(), " ", rows, " ", cols, " ", group);
+      CHECK(same);
+    }
+}
+
 TEST_CASE("listed rows are gathered, scattered and picked from, in private memory too") {
   for (Isa isa : levels())
     for (int64_t group : {1, 3, 4}) {
