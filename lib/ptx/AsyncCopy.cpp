@@ -74,9 +74,10 @@ void decodeCopy(Build &build) {
   build.takeCacheHints();
   build.expectCount(3, 5);
   inst.count = 0;
-  inst.bytes = uint8_t(build.immediate(build.operand(2)));
-  if (inst.bytes != 16 && (cg || (inst.bytes != 4 && inst.bytes != 8)))
-    return build.reject(fmt::format("a copy of {} bytes is not supported", inst.bytes));
+  uint64_t bytes = build.immediate(build.operand(2));
+  if (bytes != 16 && (cg || (bytes != 4 && bytes != 8)))
+    return build.reject(fmt::format("a copy of {} bytes is not supported", bytes));
+  inst.bytes = uint8_t(bytes);
   build.address(0, build.operand(0), Space::Shared);
   build.address(1, build.operand(1), Space::Global);
   if (build.count() > 3) {

@@ -12,6 +12,11 @@ namespace sattn::ptx {
 namespace {
 constexpr uint64_t ModuleVariableBase = 0x0200'0000'0000, ModuleVariableGap = 4096;
 
+/// What a device has at most, rounded up: bytes of shared memory of a block and of local memory of a thread.
+constexpr uint64_t MaxMemoryBytes = 512 << 10;
+/// Rows of registers: 32 MiB for each warp.
+constexpr uint32_t MaxRows = 1 << 18;
+
 uint64_t alignTo(uint64_t value, uint64_t align) { return (value + align - 1) / align * align; }
 
 const FormTable &forms() {
@@ -99,6 +104,8 @@ void Decoder::bindShared(const Variable &variable, Scope &scope) {
     return;
   }
   uint32_t offset = uint32_t(alignTo(program->staticShared, variable.align));
+  if (variable.bytes > MaxMemoryBytes || offset + variable.bytes > MaxMemoryBytes)
+    return reject(fmt::format("variable '{}' is too large for shared memory", variable.name), variable.line);
   program->staticShared = offset + uint32_t(variable.bytes);
   scope.bindings[variable.name] = {.kind = Binding::Memory, .space = Space::Shared, .address = offset};
 }
@@ -119,6 +126,8 @@ void Decoder::declare(const Variable &variable, Scope &scope) {
   if (variable.space == VariableSpace::Global || variable.space == VariableSpace::Const)
     return reject(fmt::format("variable '{}' is not supported inside a function", variable.name), variable.line);
   uint32_t offset = uint32_t(alignTo(program->localBytes, variable.align));
+  if (variable.bytes > MaxMemoryBytes || offset + variable.bytes > MaxMemoryBytes)
+    return reject(fmt::format("variable '{}' is too large for local memory", variable.name), variable.line);
   program->localBytes = offset + uint32_t(variable.bytes);
   scope.bindings[variable.name] = {.kind = Binding::Memory, .space = Space::Local, .address = offset};
 }
@@ -126,7 +135,7 @@ void Decoder::declare(const Variable &variable, Scope &scope) {
 void Decoder::declareRegister(const Variable &variable, Scope &scope) {
   unsigned rows = std::max(1u, bytesOf(variable.type) / 4);
   uint32_t count = std::max(1u, variable.registers);
-  if (count > 1u << 20)
+  if (count > MaxRows || program->rowCount + count * rows > MaxRows)
     return reject(fmt::format("too many registers '{}'", variable.name), variable.line);
   Binding binding{.kind = variable.registers ? Binding::Registers : Binding::Register};
   binding.type = variable.type;

@@ -8,11 +8,14 @@ namespace sattn::ptx {
 namespace {
 /// What a device of compute capability 9.0 allows.
 constexpr uint64_t MaxThreads = 1024, MaxSharedBytes = 232448;
+/// Far more than can be interpreted.
+constexpr uint64_t MaxBlocks = 1 << 24;
 
 std::optional<Error> checkShape(const Program &program, const Launch &launch) {
   const Dim3 &block = launch.block, &grid = launch.grid;
   uint64_t threads = block.count(), shared = uint64_t(program.dynamicShared) + launch.sharedBytes;
-  if (threads == 0 || threads > MaxThreads || grid.count() == 0 || grid.y > 65535 || grid.z > 65535)
+  if (threads == 0 || threads > MaxThreads || grid.count() == 0 || grid.count() > MaxBlocks || grid.y > 65535 ||
+      grid.z > 65535)
     return Error{fmt::format("cannot launch {} x {} x {} blocks of {} threads", grid.x, grid.y, grid.z, threads)};
   if ((program.requiredThreads && threads != program.requiredThreads) ||
       (program.maxThreads && threads > program.maxThreads))

@@ -90,9 +90,18 @@ private:
   std::vector<Operand> operandsUntil(char close);
   Operand address();
 
+  /// Blocks and operands nest by recursion: bounded, so that no text exhausts the stack.
+  bool enter() {
+    constexpr unsigned MaxDepth = 200;
+    if (++depth > MaxDepth)
+      reject("braces and brackets nest too deep", peek().line);
+    return !problem;
+  }
+
   Syntax &syntax;
   std::vector<Token> tokens;
   size_t at = 0;
+  unsigned depth = 0;
   std::optional<Error> problem;
 };
 
@@ -238,8 +247,9 @@ Variable Parser::declaration(VariableSpace space) {
     reject("a declaration without a type", peek().line);
   variable.bytes = uint64_t(bytesOf(variable.type)) * lanes;
   variable.align = align ? align : std::max<uint32_t>(1, uint32_t(variable.bytes));
-  if (!std::has_single_bit(variable.align))
-    reject(fmt::format("alignment {} is not a power of two", variable.align), peek().line);
+  constexpr uint32_t MaxAlign = 65536;
+  if (!std::has_single_bit(variable.align) || variable.align > MaxAlign)
+    reject(fmt::format("alignment {} is not a power of two up to {}", variable.align, MaxAlign), peek().line);
   return variable;
 }
 
@@ -255,22 +265,26 @@ void Parser::declarator(Variable &variable) {
       variable.dynamic = true;
       continue;
     }
-    variable.bytes *= expectInteger();
+    uint64_t extent = expectInteger();
     expect(']');
+    constexpr uint64_t MaxBytes = uint64_t(1) << 30;
+    if (extent > MaxBytes || (variable.bytes *= extent) > MaxBytes)
+      return reject(fmt::format("variable '{}' is too large", variable.name), variable.line);
   }
-  if (variable.bytes > uint64_t(1) << 32)
-    reject(fmt::format("variable '{}' is too large", variable.name), variable.line);
   if (take('='))
     initialiser(variable);
 }
 
 void Parser::initialValue(Variable &variable, std::vector<std::byte> &bytes) {
   if (take('{')) {
+    if (!enter())
+      return;
     while (!problem && !peek().is('}')) {
       initialValue(variable, bytes);
       if (!take(','))
         break;
     }
+    --depth;
     return expect('}');
   }
   bool minus = take('-');
@@ -336,11 +350,14 @@ void Parser::localDirective(Block &block) {
 }
 
 void Parser::block(Block &block) {
+  enter();
   while (!problem) {
     const Token &token = peek();
     if (take('}') || take(';')) {
-      if (token.is('}'))
+      if (token.is('}')) {
+        --depth;
         return;
+      }
     } else if (take('{')) {
       Statement &statement = block.statements.emplace_back();
       statement.block = std::make_unique<Block>();
@@ -377,7 +394,10 @@ Instruction Parser::instruction() {
 }
 
 Operand Parser::operand() {
+  if (!enter())
+    return {};
   Operand first = primary();
+  --depth;
   if (!take('|'))
     return first;
   Operand pair{.kind = Operand::Pair};

@@ -16,12 +16,13 @@ struct Encoded {
   uint8_t rank, elementBytes, swizzle, padding[15];
 };
 static_assert(sizeof(Encoded) <= TensorMapBytes);
+constexpr uint64_t MaxBoxBytes = 232448;
 constexpr uint64_t Magic = 0x70616d726f736e74;
 
 uint32_t widthOf(Swizzle swizzle) { return swizzle == Swizzle::None ? ~uint32_t(0) : 16u << unsigned(swizzle); }
-} // namespace
 
-Result<std::array<std::byte, TensorMapBytes>> encode(const TensorMap &map) {
+/// The rule that the map breaks.
+std::optional<Error> check(const TensorMap &map) {
   auto refused = [](std::string text) { return Error{"tensor map: " + text}; };
   if (map.rank < 1 || map.rank > 5)
     return refused(fmt::format("rank {} is not in 1..5", map.rank));
@@ -43,6 +44,18 @@ Result<std::array<std::byte, TensorMapBytes>> encode(const TensorMap &map) {
     return refused(fmt::format("the box is {} bytes wide, which is no multiple of 16", inner));
   if (inner > widthOf(map.swizzle))
     return refused(fmt::format("the box is {} bytes wide, but the swizzle {}", inner, widthOf(map.swizzle)));
+  uint64_t total = map.elementBytes;
+  for (unsigned i = 0; i < map.rank; ++i)
+    total *= map.box[i];
+  if (total > MaxBoxBytes)
+    return refused(fmt::format("the box has {} bytes, more than shared memory", total));
+  return std::nullopt;
+}
+} // namespace
+
+Result<std::array<std::byte, TensorMapBytes>> encode(const TensorMap &map) {
+  if (std::optional<Error> problem = check(map))
+    return std::move(*problem);
   Encoded encoded{.magic = Magic,
                   .address = map.address,
                   .strides = {},
@@ -66,7 +79,7 @@ Result<std::array<std::byte, TensorMapBytes>> encode(const TensorMap &map) {
 std::optional<TensorMap> decodeTensorMap(const std::byte *bytes) {
   Encoded encoded;
   std::memcpy(&encoded, bytes, sizeof encoded);
-  if (encoded.magic != Magic)
+  if (encoded.magic != Magic || encoded.rank > 5)
     return std::nullopt;
   TensorMap map{.address = encoded.address,
                 .rank = encoded.rank,
@@ -81,6 +94,8 @@ std::optional<TensorMap> decodeTensorMap(const std::byte *bytes) {
     if (i > 0)
       map.strides[i - 1] = encoded.strides[i - 1];
   }
+  if (check(map))
+    return std::nullopt;
   return map;
 }
 

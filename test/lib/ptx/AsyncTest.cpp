@@ -354,6 +354,11 @@ TEST_CASE("tensor maps obey the rules of the hardware") {
         "tensor map: stride 130 of dimension 1 is not a multiple of 16 below 2^40");
   CHECK(message([](TensorMap &m) { m.box[0] = 4; }) ==
         "tensor map: the box is 8 bytes wide, which is no multiple of 16");
+  CHECK(message([](TensorMap &m) {
+          m.rank = 3;
+          m.dims[2] = m.box[1] = m.box[2] = 256;
+          m.strides[1] = 8192;
+        }) == "tensor map: the box has 8388608 bytes, more than shared memory");
   CHECK(message([](TensorMap &m) { m.box[0] = 128; }) == "tensor map: the box is 256 bytes wide, but the swizzle 128");
 }
 

@@ -45,13 +45,18 @@ TEST_CASE("errors of the text name the line") {
   CHECK(contains(parseError(".reg .b32 %r;"), "'.reg' cannot stand outside a function"));
   CHECK(contains(parseError(".entry k(.global .u32 x) {}"), "expected '.param' or '.reg', but got '.global'"));
   CHECK(contains(parseError(".global .align 4 x;"), "a declaration without a type"));
-  CHECK(contains(parseError(".global .align 3 .b32 x;"), "alignment 3 is not a power of two"));
+  CHECK(contains(parseError(".global .align 3 .b32 x;"), "alignment 3 is not a power of two up to 65536"));
   CHECK(contains(parseError(".global .b32 .odd x;"), "unknown directive '.odd' in a declaration"));
   CHECK(contains(parseError(".global .b8 x[99999999999];"), "variable 'x' is too large"));
   CHECK(contains(parseError(".global .b32 x[2] = {1, 2, 3};"), "more initial values than 'x' has elements"));
   CHECK(contains(parseError(".global .u64 x = y;"), "the value 'y' of 'x' is not supported: only numbers are"));
   CHECK(contains(parseError(".global .f32 x = 1;"), "the value '1' does not fit the type of 'x'"));
   CHECK(contains(parseError(".extern .global .b32 x;"), "variable 'x' is defined in another module"));
+  CHECK(contains(parseError(".entry k() {" + std::string(1000, '{')), "braces and brackets nest too deep"));
+  CHECK(contains(parseError(".entry k() { mov.b32 %r, " + std::string(100000, '{')),
+                 "braces and brackets nest too deep"));
+  CHECK(contains(parseError(".global .b32 x = " + std::string(100000, '{')), "braces and brackets nest too deep"));
+  CHECK(contains(parseError(".global .b8 x[65536][65536][65536][65536];"), "variable 'x' is too large"));
   CHECK(contains(parseError(".entry k() { .bogus x; }"), "unknown directive '.bogus'"));
 }
 
@@ -100,6 +105,8 @@ TEST_CASE("what cannot be executed is refused when the entry is decoded") {
   CHECK(contains(rejection("add.s32 %d, -%a, %b;"), "register '%a' cannot be changed inside an operand"));
   CHECK(contains(rejection(".global .b32 inner;"), "variable 'inner' is not supported inside a function"));
   CHECK(contains(rejection(".reg .b32 %z<9999999>;"), "too many registers '%z'"));
+  CHECK(contains(rejection(".shared .b8 z[600000];"), "variable 'z' is too large for shared memory"));
+  CHECK(contains(rejection(".local .b8 z[600000];"), "variable 'z' is too large for local memory"));
 }
 
 TEST_CASE("calls that cannot be inlined are refused") {
