@@ -28,14 +28,17 @@ std::vector<std::string> piecesOf(std::string_view text) {
   return pieces;
 }
 
-/// Up to three pieces dropped, doubled, exchanged, or replaced by one that means trouble.
+/// Up to three pieces dropped, doubled, exchanged with one of their kind (mostly valid text), or replaced by one that
+/// means trouble.
 std::string damaged(std::vector<std::string> pieces, std::mt19937 &random) {
   static const char *const trouble[] = {
       "0 ", "-1 ", "4294967295 ", "0x7fffffffffffffff ", "%tid ", "{ ",   "} ",   "[ ", "; ",
       "| ", "_ ",  "1 ",          "0f7FC00000 ",         "! ",    "%d0 ", "smem "};
   for (unsigned n = random() % 4 ? 1 : 3; n > 0; --n) {
     size_t a = random() % pieces.size(), b = random() % pieces.size();
-    switch (random() % 4) {
+    while (pieces[b][0] != pieces[a][0])
+      b = (b + 1) % pieces.size();
+    switch (random() % 6) {
     case 0:
       pieces.erase(pieces.begin() + long(a));
       break;
@@ -43,10 +46,10 @@ std::string damaged(std::vector<std::string> pieces, std::mt19937 &random) {
       pieces.insert(pieces.begin() + long(a), pieces[b]);
       break;
     case 2:
-      std::swap(pieces[a], pieces[b]);
+      pieces[a] = trouble[random() % std::size(trouble)];
       break;
     default:
-      pieces[a] = trouble[random() % std::size(trouble)];
+      std::swap(pieces[a], pieces[b]);
     }
   }
   std::string text;
