@@ -108,6 +108,19 @@ sattn_status sattn_set_compile_hook(sattn_context *context, sattn_compile compil
   });
 }
 
+sattn_status sattn_set_device(sattn_context *context, const sattn_device *given) {
+  return guard([&]() -> Status {
+    if (!context || !given)
+      return fail<Err::NullArgument>(context ? "device" : "context");
+    sattn_device device;
+    SATTN_TRY(widen(given, "sattn_device", device));
+    if (!device.load || !device.launch)
+      return fail<Err::NullArgument>(device.load ? "launch" : "load");
+    context->context.setDevice(device);
+    return success();
+  });
+}
+
 /// The common case, a struct of this very version, costs no copy.
 static Status readSpec(const sattn_spec *given, RawSpec &out) {
   sattn_spec copy;

@@ -44,6 +44,16 @@ CompileHook Context::currentHook() {
   return hook;
 }
 
+void Context::setDevice(const sattn_device &given) {
+  std::lock_guard lock(mutex);
+  device = given;
+}
+
+std::optional<sattn_device> Context::currentDevice() {
+  std::lock_guard lock(mutex);
+  return device;
+}
+
 Status Context::loadBundle(std::string_view bytes) {
   std::unique_ptr<Bundles::Loaded> bundle;
   SATTN_TRY(Bundles::read(bytes, bundle));
@@ -81,9 +91,15 @@ Status Context::ask(const RawSpec &spec, Question &question) {
     return fail<Err::TextTooLong>("the bind", static_cast<uint64_t>(spec.bind.size()), static_cast<uint64_t>(maxBind));
   question.request.pattern = spec.pattern;
   SATTN_TRY(canonicalBind(spec.bind, question.request.bind));
-  Isa isa;
-  SATTN_TRY(resolveTarget(spec.target, options.target, detectIsa(), isa));
-  question.request.target = targetName(isa);
+  if (isGpuTarget(spec.target)) {
+    if (!currentDevice())
+      return fail<Err::NoDevice>(spec.target);
+    question.request.target = spec.target;
+  } else {
+    Isa isa;
+    SATTN_TRY(resolveTarget(spec.target, options.target, detectIsa(), isa));
+    question.request.target = targetName(isa);
+  }
   question.exact = !spec.target.empty() && spec.target != "cpu";
   question.key = makeKey(question.request, currentHook().build);
   return success();
@@ -305,6 +321,8 @@ Status Context::compile(const Question &question, Kernel *&out) {
 }
 
 Status Context::loadKernel(Manifest manifest, std::string_view code, const std::string *stem, Kernel *&out) {
+  if (isGpuTarget(manifest.request.target))
+    return loadDeviceKernel(std::move(manifest), code, out);
   Stopwatch watch;
   ElfImage image;
   SATTN_TRY(ElfImage::read(code, image));
@@ -324,6 +342,18 @@ Status Context::loadKernel(Manifest manifest, std::string_view code, const std::
   }
   if (!loaded)
     SATTN_TRY(LoadedCode::loadBytes(code, manifest.name, manifest.kernels, loaded));
+  out = new Kernel(runEngine, std::move(manifest), std::move(loaded));
+  Stats::add(runEngine->stats.loadNs, static_cast<uint64_t>(watch.elapsed().count()));
+  return success();
+}
+
+Status Context::loadDeviceKernel(Manifest manifest, std::string_view code, Kernel *&out) {
+  Stopwatch watch;
+  std::optional<sattn_device> runner = currentDevice();
+  if (!runner)
+    return fail<Err::NoDevice>(manifest.request.target);
+  std::unique_ptr<DeviceCode> loaded;
+  SATTN_TRY(DeviceCode::load(*runner, manifest, code, loaded));
   out = new Kernel(runEngine, std::move(manifest), std::move(loaded));
   Stats::add(runEngine->stats.loadNs, static_cast<uint64_t>(watch.elapsed().count()));
   return success();

@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <optional>
 
 namespace sattn::rt {
 
@@ -38,6 +39,7 @@ public:
   Status get(const RawSpec &spec, Kernel *&out);
 
   void setCompileHook(CompileHook hook);
+  void setDevice(const sattn_device &device);
   Status loadBundle(std::string_view bytes);
 
   /// Text for sattn_explain_spec().
@@ -74,7 +76,9 @@ private:
   Status noCompiler(const Question &question);
   std::vector<ManifestHead> cachedHeads();
   Status loadKernel(Manifest manifest, std::string_view code, const std::string *stem, Kernel *&out);
+  Status loadDeviceKernel(Manifest manifest, std::string_view code, Kernel *&out);
   CompileHook currentHook();
+  std::optional<sattn_device> currentDevice();
   Kernel *loadedKernel(const Digest &request);
 
   void beforeFork() override { mutex.lock(); }
@@ -90,6 +94,7 @@ private:
   MemoryCache memory; ///< read without the mutex
   std::mutex mutex;   ///< guards everything below, and writing `memory`
   CompileHook hook;
+  std::optional<sattn_device> device;
   Bundles bundles;
   std::map<Digest, Kernel *> kernels; ///< by Key::request; one reference each
   std::map<FlightKey, std::shared_ptr<Flight>> flights;

@@ -102,9 +102,13 @@ void Explainer::stepLines(const std::vector<Step> &steps, int depth) {
   for (const Step &step : steps) {
     std::string indent(static_cast<size_t>(depth) * 2, ' ');
     if (step.kind == Step::Kind::Kernel) {
-      print(out, "{}{}: kernel {} ({} arguments, order {}, scratch {} bytes a thread)\n", indent, step.where,
-            m.kernels[step.kernel].name, step.args.size(), orderText(step),
-            grouped(static_cast<double>(m.kernels[step.kernel].scratch)));
+      const KernelInfo &info = m.kernels[step.kernel];
+      std::string needs = info.threads == 0
+                              ? fmt::format("scratch {} bytes a thread", grouped(static_cast<double>(info.scratch)))
+                              : fmt::format("blocks of {} threads, {} bytes of shared memory", info.threads,
+                                            grouped(static_cast<double>(info.shared)));
+      print(out, "{}{}: kernel {} ({} arguments, order {}, {})\n", indent, step.where, info.name, step.args.size(),
+            orderText(step), needs);
       continue;
     }
     if (step.kind == Step::Kind::Loop)

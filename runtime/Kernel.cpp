@@ -32,7 +32,17 @@ static std::vector<Kernel::OperandNames> namesOf(const std::vector<Operand> &ope
 }
 
 Kernel::Kernel(std::shared_ptr<Engine> engine, Manifest manifest, std::unique_ptr<LoadedCode> loaded)
-    : runEngine(std::move(engine)), theManifest(std::move(manifest)), code(std::move(loaded)),
+    : Kernel(std::move(engine), std::move(manifest)) {
+  code = std::move(loaded);
+}
+
+Kernel::Kernel(std::shared_ptr<Engine> engine, Manifest manifest, std::unique_ptr<DeviceCode> loaded)
+    : Kernel(std::move(engine), std::move(manifest)) {
+  deviceCode = std::move(loaded);
+}
+
+Kernel::Kernel(std::shared_ptr<Engine> engine, Manifest manifest)
+    : runEngine(std::move(engine)), theManifest(std::move(manifest)),
       key(makeKey(theManifest.request, theManifest.build).text()), roles(namesOf(theManifest.roles)),
       results(namesOf(theManifest.results)) {}
 

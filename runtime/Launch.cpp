@@ -72,6 +72,9 @@ private:
   Status runSteps(const std::vector<Step> &steps);
   Status runLoop(const Step &step);
   Status runKernel(const Step &step);
+  Status runOnDevice(const DeviceCode &device, const Step &step, const int64_t (&grid)[3], int64_t total);
+  void listMemory();
+  Status checkAlignment(const Step &step) const;
   Status buildFrame(const Step &step);
   Status buildWorkspaceView(const Step &step, const KernelArg &arg);
   Status evaluate(const Expr &expr, const Step &step, const char *what, int64_t &result) const;
@@ -84,6 +87,8 @@ private:
   int threads;
   StepObserver *observer;
   BufferPool::Buffer scratch;
+  std::vector<sattn_device_memory> memory; ///< of a device's launches
+  bool launched = false;
 };
 
 Status Launcher::evaluate(const Expr &expr, const Step &step, const char *what, int64_t &result) const {
@@ -92,6 +97,7 @@ Status Launcher::evaluate(const Expr &expr, const Step &step, const char *what, 
 }
 
 void Launcher::pushView(const View &view) {
+  state.pointers.push_back(state.frame.size());
   state.frame.push_back(static_cast<int64_t>(reinterpret_cast<intptr_t>(view.data)));
   state.frame.insert(state.frame.end(), view.counts.begin(), view.counts.end());
   state.frame.insert(state.frame.end(), view.strides.begin(), view.strides.end());
@@ -110,6 +116,7 @@ Status Launcher::buildWorkspaceView(const Step &step, const KernelArg &arg) {
 
 Status Launcher::buildFrame(const Step &step) {
   state.frame.clear();
+  state.pointers.clear();
   state.frame.reserve(step.frameSlots);
   for (const KernelArg &arg : step.args) {
     int64_t slot = 0;
@@ -133,6 +140,7 @@ Status Launcher::buildFrame(const Step &step) {
       slot = std::bit_cast<uint32_t>(arg.constant);
       break;
     case KernelArg::Kind::PerBatch:
+      state.pointers.push_back(state.frame.size());
       slot = static_cast<int64_t>(reinterpret_cast<intptr_t>(state.perBatchData[arg.index]));
       break;
     }
@@ -160,6 +168,8 @@ Status Launcher::runKernel(const Step &step) {
   if (observer && !observer->step(step, loop.grid))
     return success();
   SATTN_TRY(buildFrame(step));
+  if (const DeviceCode *device = kernel.device())
+    return runOnDevice(*device, step, loop.grid, loop.total);
   auto workers = static_cast<int>(std::min<int64_t>(threads, loop.total));
   loop.function = kernel.function(step.kernel);
   loop.frame = state.frame.data();
@@ -179,6 +189,67 @@ Status Launcher::runKernel(const Step &step) {
   }
   Stats::add(engine.stats.tasks, static_cast<uint64_t>(loop.total));
   return success();
+}
+
+/// What the kernels of this call may touch.
+void Launcher::listMemory() {
+  auto add = [&](const char *name, const void *base, size_t size, bool writable) {
+    if (size != 0)
+      memory.push_back({name, const_cast<void *>(base), size, writable ? 1 : 0, 0});
+  };
+  for (size_t i = 0; i < m.roles.size() + m.results.size(); ++i) {
+    bool isRole = i < m.roles.size();
+    const Extent &extent = state.extents[i];
+    if (isRole || state.given[i - m.roles.size()])
+      add((isRole ? m.roles[i] : m.results[i - m.roles.size()]).name.c_str(), reinterpret_cast<void *>(extent.low),
+          extent.high - extent.low, !isRole);
+  }
+  add("workspace", workspace, state.workspaceTotal, true);
+  for (int i = 0; i < perBatchCount; ++i)
+    add(perBatchName(static_cast<PerBatch>(i)), state.perBatchData[i],
+        static_cast<size_t>(state.batch) * sizeof(int64_t), false);
+}
+
+/// Code for devices accesses several elements at a time.
+Status Launcher::checkAlignment(const Step &step) const {
+  const KernelInfo &info = m.kernels[step.kernel];
+  for (size_t i = 0; i < std::min(step.args.size(), info.align.size()); ++i) {
+    const KernelArg &arg = step.args[i];
+    bool isRole = arg.kind == KernelArg::Kind::Role;
+    if (info.align[i] == 0 || (!isRole && arg.kind != KernelArg::Kind::Result))
+      continue;
+    const View &view = (isRole ? state.roles : state.results)[arg.index];
+    const Operand &operand = (isRole ? m.roles : m.results)[arg.index];
+    bool aligned = reinterpret_cast<uintptr_t>(view.data) % static_cast<uintptr_t>(info.align[i]) == 0;
+    for (int axis = 0; axis < 3; ++axis)
+      aligned &= view.counts[axis] <= 1 || view.strides[axis] * dtypeBytes(operand.dtype) % info.align[i] == 0;
+    if (!aligned)
+      return fail<Err::DeviceAlignment>(operand.name, info.align[i], m.request.target);
+  }
+  return success();
+}
+
+Status Launcher::runOnDevice(const DeviceCode &device, const Step &step, const int64_t (&grid)[3], int64_t total) {
+  SATTN_TRY(checkAlignment(step));
+  if (!launched)
+    listMemory();
+  const KernelInfo &info = m.kernels[step.kernel];
+  state.frame.insert(state.frame.end(), std::begin(grid), std::end(grid));
+  sattn_device_launch launch = {};
+  launch.struct_size = sizeof launch;
+  launch.symbol = info.symbol.c_str();
+  launch.blocks = total;
+  launch.threads = info.threads;
+  launch.shared_bytes = info.shared;
+  launch.slots = state.frame.data();
+  launch.slot_count = state.frame.size();
+  launch.pointers = state.pointers.data();
+  launch.pointer_count = state.pointers.size();
+  launch.memory = memory.data();
+  launch.memory_count = memory.size();
+  launch.first_step = launched ? 0 : 1;
+  launched = true;
+  return device.launch(launch);
 }
 
 Status Launcher::runLoop(const Step &step) {

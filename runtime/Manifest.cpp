@@ -1,6 +1,7 @@
 // Reads the parts of a manifest that name things: head, roles, results, params, derived values, requirements.
 #include "runtime/Manifest.h"
 
+#include "runtime/Device.h"
 #include "runtime/Isa.h"
 #include "runtime/ManifestReader.h"
 
@@ -53,7 +54,7 @@ Status ManifestReader::readHead() {
   SATTN_TRY(top.text("pattern", out.request.pattern, JsonObject::maxText));
   SATTN_TRY(top.text("bind", out.request.bind, 1 << 16));
   Isa isa;
-  if (!parseTarget(out.request.target, isa))
+  if (!parseTarget(out.request.target, isa) && !isGpuTarget(out.request.target))
     return top.error("target", "unknown target '" + out.request.target + "'");
   std::string canonical;
   if (parseBind(out.request.bind, bindItems).failed() || canonicalBind(out.request.bind, canonical).failed() ||

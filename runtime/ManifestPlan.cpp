@@ -1,4 +1,5 @@
 // Reads the launch plan of a manifest: workspaces, kernels, steps and their arguments.
+#include "runtime/Device.h"
 #include "runtime/ManifestReader.h"
 
 #include <cmath>
@@ -51,8 +52,20 @@ Status ManifestReader::readKernels() {
     SATTN_TRY(object.text("symbol", kernel.symbol));
     if (kernel.symbol.empty())
       return object.error("symbol", "expected a name");
-    SATTN_TRY(object.integer("scratch", 0, maxScratch, kernel.scratch));
-    kernel.scratch = (kernel.scratch + 63) / 64 * 64;
+    if (isGpuTarget(out.request.target)) {
+      SATTN_TRY(object.integer("threads", 1, 1024, kernel.threads));
+      SATTN_TRY(object.integer("shared", 0, maxScratch, kernel.shared));
+      const json *align;
+      SATTN_TRY(object.array("align", maxItems, align));
+      for (const json &bytes : *align) {
+        if (!bytes.is_number_integer() || bytes < 0 || bytes > 256)
+          return object.error("align", "expected numbers of bytes");
+        kernel.align.push_back(bytes);
+      }
+    } else {
+      SATTN_TRY(object.integer("scratch", 0, maxScratch, kernel.scratch));
+      kernel.scratch = (kernel.scratch + 63) / 64 * 64;
+    }
     SATTN_TRY(object.finish());
     out.kernels.push_back(std::move(kernel));
   }

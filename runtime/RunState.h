@@ -38,7 +38,8 @@ struct RunState {
   std::vector<uint64_t> resultOffsets;                    ///< by result that is not given
   uint64_t workspaceTotal = 0;
   std::vector<int64_t> frame;
-  std::vector<int> order; ///< of workspaces, for packing
+  std::vector<size_t> pointers; ///< slots of the frame that hold addresses
+  std::vector<int> order;       ///< of workspaces, for packing
 };
 
 /// The free list of RunStates. Thread-safe, fork-safe.

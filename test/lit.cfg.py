@@ -28,6 +28,9 @@ config.substitutions.append(("%cc", config.c_compiler))
 # Programs outside the build cannot link its libraries where those need a sanitizer's runtime.
 if not config.sanitizers:
     config.available_features.add("plain-build")
+if ptxas := shutil.which("ptxas"):
+    config.available_features.add("ptxas")
+    config.environment["PATH"] += os.pathsep + os.path.dirname(ptxas)
 if shutil.which("pkg-config", path=config.environment["PATH"]):
     config.available_features.add("pkg-config")
 # `// REQUIRES: avx512` and the like: what this processor has.

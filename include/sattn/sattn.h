@@ -118,6 +118,50 @@ SATTN_API sattn_status sattn_context_create(const sattn_options *options, sattn_
 /* Kernels that are still retained stay usable. NULL is allowed. */
 SATTN_API void sattn_context_destroy(sattn_context *context);
 
+/* ---- Devices ------------------------------------------------------------------------------------------------- */
+
+/* Memory that a launch may touch: roles, results, the workspace, numbers for each batch entry. */
+typedef struct sattn_device_memory {
+  const char *name; /* "q", "workspace", "q_offset" */
+  void *base;
+  size_t size;      /* bytes */
+  int32_t writable; /* 1: results and workspaces, which nobody has written before the call */
+  int32_t reserved;
+} sattn_device_memory;
+
+/* One kernel over a one-dimensional grid. */
+typedef struct sattn_device_launch {
+  size_t struct_size;
+  const char *symbol;   /* entry of the module */
+  int64_t blocks;       /* > 0 */
+  int64_t threads;      /* of a block */
+  int64_t shared_bytes; /* dynamic shared memory of a block */
+  const int64_t *slots; /* one parameter of the entry each; a float32 stands in the low half */
+  size_t slot_count;
+  const size_t *pointers; /* which slots are addresses */
+  size_t pointer_count;
+  const sattn_device_memory *memory;
+  size_t memory_count;
+  void *stream;       /* of the call */
+  int32_t first_step; /* 1: the first launch of its call */
+  int32_t reserved;
+} sattn_device_launch;
+
+/* Runs code of targets that are not CPUs ("sm_80", "sm_90a"): the code is PTX text. Functions that fail store a
+ * malloc'ed text in *error, which the library frees. They may be called from any thread. */
+typedef struct sattn_device {
+  size_t struct_size;
+  void *user;
+  sattn_status (*load)(void *user, const char *target, const void *code, size_t size, void **module, char **error);
+  /* Launches of one call come in order, each after what the one before wrote. */
+  sattn_status (*launch)(void *user, void *module, const sattn_device_launch *launch, char **error);
+  void (*unload)(void *user, void *module);
+} sattn_device;
+
+/* Hands over a device, which must outlive every kernel of the context. Call it before the first sattn_get() of such a
+ * target; without a device such targets are refused with SATTN_UNSUPPORTED. */
+SATTN_API sattn_status sattn_set_device(sattn_context *context, const sattn_device *device);
+
 /* ---- Getting kernels ----------------------------------------------------------------------------------------- */
 
 /* What names a kernel. Everything that is not in `bind` is dynamic: batch, lengths, head counts, offsets, strides,
@@ -127,7 +171,7 @@ typedef struct sattn_spec {
   const char *pattern; /* the pattern's text; it is a key byte for byte */
   size_t pattern_size; /* bytes; 0: up to the terminating 0 */
   const char *bind;    /* "D=64,Dv=64,dtype=f32,group=4": comma-separated name=value in any order; NULL: "" */
-  const char *target;  /* NULL or "cpu": the context's target */
+  const char *target;  /* NULL or "cpu": the context's target; "sm_80": code for a device */
 } sattn_spec;
 
 /* Compiles `spec`: its bind is sorted, its target a level of the list above, its pattern_size set. On success stores

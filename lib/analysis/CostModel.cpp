@@ -6,9 +6,6 @@
 
 namespace sattn::cost {
 
-// Private memory of a task that inverts lists, at most.
-static constexpr int64_t kTaskBytes = int64_t(8) << 20;
-
 double cyclesPerKey(const TargetInfo &target, int64_t features, int64_t valueFeatures) {
   return 2.0 * static_cast<double>(features + valueFeatures) / target.flopsPerCycle + 1.0 / target.exp2PerCycle;
 }
@@ -36,9 +33,9 @@ double gatheredCycles(const TargetInfo &target, const SelectedShape &shape) {
   return static_cast<double>(shape.slots) * (compute + memory);
 }
 
-/// Bytes of one position in private memory: queries, accumulator, statistics of all heads.
-static int64_t stateBytes(const SelectedShape &shape) {
-  return 4 * shape.heads * (shape.features + shape.valueFeatures + 2);
+/// Bytes of one position in private memory: accumulator, statistics and, where they are kept, queries of all heads.
+static int64_t stateBytes(const TargetInfo &target, const SelectedShape &shape) {
+  return 4 * shape.heads * ((target.foldScale ? shape.features : 0) + shape.valueFeatures + 2);
 }
 
 double invertedCycles(const TargetInfo &target, const SelectedShape &shape, int64_t chunk) {
@@ -55,7 +52,7 @@ double invertedCycles(const TargetInfo &target, const SelectedShape &shape, int6
       cyclesPerKey(target, shape.features, shape.valueFeatures) * static_cast<double>(shape.block) * executed / sharing;
   // Queries, statistics and accumulator in, statistics and accumulator out.
   double state = 4.0 * static_cast<double>(shape.features + 2 * shape.valueFeatures + 4);
-  bool fits = chunk * stateBytes(shape) <= target.largeBytes;
+  bool fits = chunk * stateBytes(target, shape) <= target.largeBytes;
   double memory = state / (fits ? target.largeBytesPerCycle : target.bytesPerCycle) +
                   blockBytes(shape) / (sharing * static_cast<double>(shape.heads)) / target.bytesPerCycle;
   return chosen * (compute + memory);
@@ -67,7 +64,7 @@ double maskedCycles(const TargetInfo &target, const SelectedShape &shape) {
 
 int64_t mostRows(const TargetInfo &target, const SelectedShape &shape) {
   int64_t members = membersOf(target, shape.heads);
-  return std::max<int64_t>(kTaskBytes / (members * stateBytes(shape)), 1) * members;
+  return std::max<int64_t>(target.taskBytes / (members * stateBytes(target, shape)), 1) * members;
 }
 
 int64_t keysPerRow(const TargetInfo &target, const SelectedShape &shape) {

@@ -12,15 +12,15 @@ namespace sattn {
 
 /// The named stages, each a text that can be dumped; Fused to Assembly can be overridden.
 enum class Stage { Pattern, Fused, Tile, LlvmIr, Assembly, Artefact };
-/// "0-pattern", "1-fused", "2-tile", "3-cpu.ll", "4-cpu.s", "5-artefact".
-llvm::StringRef stageName(Stage stage);
+/// The stage of a name: "0-pattern", "1-fused", "2-tile", "3-cpu.ll" or "3-gpu.ll", "4-cpu.s" or "4-gpu.ptx",
+/// "5-artefact".
 std::optional<Stage> parseStage(llvm::StringRef name);
 
 struct CompileRequest {
   std::string text; ///< one sattn.pattern, or one sattn_tile.program, which enters at stage Tile
   std::string fileName = "pattern";
   std::string bind;               ///< docs/artefact.md, section 4; any order
-  std::string target;             ///< "" and "cpu": the level of this machine
+  std::string target;             ///< "" and "cpu": the level of this machine; or "sm_90a"
   std::optional<Stage> stopAfter; ///< give the text of this stage
   std::string dumpDir;            ///< write each stage's text into this directory; "" for none
   std::optional<Stage> overrideStage;

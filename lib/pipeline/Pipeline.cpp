@@ -1,7 +1,9 @@
 // The whole compiler on one page: the stages in their order, each with its name.
 //
 //   text -> 0-pattern -> 1-fused -> 2-tile -> 3-cpu.ll, 4-cpu.s -> 5-artefact
+//                                          -> 3-gpu.ll, 4-gpu.ptx -> 5-artefact
 #include "codegen/cpu/CpuCodegen.h"
+#include "codegen/gpu/GpuCodegen.h"
 #include "dialects/pattern/Pattern.h"
 #include "dialects/pattern/SourceLimits.h"
 #include "dialects/tile/Tile.h"
@@ -31,13 +33,14 @@ using Module = mlir::OwningOpRef<mlir::ModuleOp>;
 // Parser, passes and instruction selection recurse; the limits on texts keep them far below this.
 static constexpr std::optional<unsigned> stackBytes = 64u << 20;
 
-static constexpr StringRef stageNames[] = {"0-pattern", "1-fused", "2-tile", "3-cpu.ll", "4-cpu.s", "5-artefact"};
-
-StringRef sattn::stageName(Stage stage) { return stageNames[static_cast<int>(stage)]; }
+static constexpr StringRef cpuStageNames[] = {"0-pattern", "1-fused", "2-tile", "3-cpu.ll", "4-cpu.s", "5-artefact"};
+static constexpr StringRef gpuStageNames[] = {"0-pattern", "1-fused", "2-tile", "3-gpu.ll", "4-gpu.ptx", "5-artefact"};
 
 std::optional<Stage> sattn::parseStage(StringRef name) {
-  const StringRef *found = llvm::find(stageNames, name);
-  return found == std::end(stageNames) ? std::nullopt : std::optional(static_cast<Stage>(found - stageNames));
+  for (ArrayRef<StringRef> names : {ArrayRef(cpuStageNames), ArrayRef(gpuStageNames)})
+    if (const StringRef *found = llvm::find(names, name); found != names.end())
+      return static_cast<Stage>(found - names.begin());
+  return std::nullopt;
 }
 
 // One registry for all contexts; a dialect is loaded when a text or a pass needs it.
@@ -94,27 +97,36 @@ private:
       if (failed(passes([&](mlir::PassManager &manager) { buildFusedPipeline(manager, bind); })) ||
           failed(reached(Stage::Fused)) || done)
         return success(done);
-      if (failed(
-              passes([&](mlir::PassManager &manager) { buildTilePasses(manager, targetText(cpu::targetInfo(isa))); })))
+      if (failed(passes([&](mlir::PassManager &manager) { buildTilePasses(manager, targetText(targetInfo())); })))
         return failure();
     }
     if (failed(reached(Stage::Tile)) || done)
       return success(done);
-    return generate();
+    auto program = *module->getOps<tile::ProgramOp>().begin();
+    return arch ? generateGpu(program) : generateCpu(program);
   }
 
   // Target and bind of the request, as the key has them.
   LogicalResult resolve() {
     std::string name =
         request.target.empty() || request.target == "cpu" ? rt::targetName(rt::detectIsa()) : request.target;
+    arch = gpu::findArch(name);
     FailureOr<cpu::Isa> level = cpu::parseTarget(name);
-    if (failed(level))
+    if (failed(level) && !arch)
       return fail("[SA0251] unknown target '" + Twine(request.target) +
-                  "': targets are cpu, cpu-baseline, cpu-avx2, cpu-avx512, cpu-avx512-bf16, cpu-amx");
-    isa = *level;
+                  "': targets are cpu, cpu-baseline, cpu-avx2, cpu-avx512, cpu-avx512-bf16, cpu-amx, " +
+                  gpu::targetNames());
+    if (succeeded(level))
+      isa = *level;
+    if (arch && request.overrideStage && *request.overrideStage > Stage::Tile)
+      return fail("[SA0253] cannot override stage '" + Twine(nameOf(*request.overrideStage)) +
+                  "' of a GPU target: override 1-fused or 2-tile, or edit the PTX and assemble it yourself");
     rt::Status status = rt::canonicalBind(request.bind, bind);
     return status.failed() ? fail(status.text()) : success();
   }
+
+  TargetInfo targetInfo() const { return arch ? gpu::targetInfo(*arch) : cpu::targetInfo(isa); }
+  StringRef nameOf(Stage stage) const { return (arch ? gpuStageNames : cpuStageNames)[static_cast<int>(stage)]; }
 
   LogicalResult parse(StringRef text, StringRef fileName) {
     Timer timer(result, "parse");
@@ -147,7 +159,7 @@ private:
 
   // What messages call the text that takes the place of a stage's.
   std::string overrideName() const {
-    return request.overrideStage ? (stageName(*request.overrideStage) + " override").str() : "";
+    return request.overrideStage ? (nameOf(*request.overrideStage) + " override").str() : "";
   }
 
   // The end of a stage: dump, override, stop.
@@ -174,7 +186,7 @@ private:
 
   LogicalResult dump(Stage stage, StringRef text) {
     llvm::SmallString<128> path(request.dumpDir);
-    llvm::sys::path::append(path, stageName(stage) + (stage <= Stage::Tile ? ".mlir" : ""));
+    llvm::sys::path::append(path, nameOf(stage) + (stage <= Stage::Tile ? ".mlir" : ""));
     std::error_code error;
     llvm::raw_fd_ostream file(path, error);
     if (!error) {
@@ -186,8 +198,7 @@ private:
     return error ? fail("[SA0252] cannot write '" + Twine(path) + "': " + error.message()) : success();
   }
 
-  LogicalResult generate() {
-    auto program = *module->getOps<tile::ProgramOp>().begin();
+  LogicalResult generateCpu(tile::ProgramOp program) {
     bool keep = !request.dumpDir.empty();
     cpu::CodegenOptions options;
     options.keepLlvmIr = keep || request.stopAfter == Stage::LlvmIr;
@@ -206,20 +217,42 @@ private:
     if ((options.keepLlvmIr && failed(emit(Stage::LlvmIr, code->llvmIr))) ||
         (options.keepAssembly && failed(emit(Stage::Assembly, code->assembly))) || done)
       return success(done);
-    return assemble(program, *code);
+    std::vector<ManifestKernel> kernels;
+    for (const cpu::CompiledKernel &kernel : code->kernels)
+      kernels.push_back({kernel.name, kernel.symbol, kernel.scratchBytes, {}});
+    return assemble(program, cpu::targetName(isa), std::move(kernels), {code->object.data(), code->object.size()});
   }
 
-  LogicalResult assemble(tile::ProgramOp program, const cpu::CompiledCode &code) {
-    ManifestFacts facts{buildId(), cpu::targetName(isa).str(), request.text, bind, {}, request.fileName, {}};
-    for (const cpu::CompiledKernel &kernel : code.kernels)
-      facts.kernels.push_back({kernel.name, kernel.symbol, kernel.scratchBytes});
+  LogicalResult generateGpu(tile::ProgramOp program) {
+    bool keep = !request.dumpDir.empty();
+    gpu::CodegenOptions options;
+    options.keepLlvmIr = keep || request.stopAfter == Stage::LlvmIr;
+    FailureOr<gpu::CompiledCode> code = [&] {
+      Timer timer(result, "codegen");
+      return gpu::compileProgram(program, *arch, options);
+    }();
+    if (failed(code))
+      return failure();
+    if ((options.keepLlvmIr && failed(emit(Stage::LlvmIr, code->llvmIr))) ||
+        ((keep || request.stopAfter == Stage::Assembly) && failed(emit(Stage::Assembly, code->ptx))) || done)
+      return success(done);
+    std::vector<ManifestKernel> kernels;
+    for (const gpu::CompiledKernel &kernel : code->kernels)
+      kernels.push_back(
+          {kernel.name, kernel.symbol, 0, ManifestBlock{kernel.threads, kernel.sharedBytes, kernel.alignment}});
+    return assemble(program, gpu::targetName(*arch), std::move(kernels), code->ptx);
+  }
+
+  LogicalResult assemble(tile::ProgramOp program, StringRef target, std::vector<ManifestKernel> kernels,
+                         std::string_view code) {
+    ManifestFacts facts{buildId(), target.str(), request.text, bind, std::move(kernels), request.fileName, {}};
     if (!log.remarks().empty())
       facts.explain.push_back({"remarks", std::vector<std::string>(log.remarks())});
     FailureOr<std::string> manifest = planToManifest(program, facts);
     if (failed(manifest))
       return failure();
     result.manifest = std::move(*manifest);
-    return emit(Stage::Artefact, rt::writeArtefact(result.manifest, {code.object.data(), code.object.size()}));
+    return emit(Stage::Artefact, rt::writeArtefact(result.manifest, code));
   }
 
   LogicalResult fail(const Twine &message) {
@@ -244,6 +277,7 @@ private:
   DiagnosticLog log;
   Module module;
   cpu::Isa isa = cpu::Isa::Baseline;
+  const gpu::Arch *arch = nullptr; ///< of a GPU target; null: `isa`
   std::string bind;
   CompileResult result;
   bool done = false; ///< stopped after the stage that was asked for

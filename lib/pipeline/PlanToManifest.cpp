@@ -385,7 +385,16 @@ void ManifestWriter::writeKernels() {
     for (const ManifestKernel &kernel : facts.kernels)
       json.attributeObject(kernel.name, [&] {
         json.attribute("symbol", kernel.symbol);
-        json.attribute("scratch", kernel.scratch);
+        if (kernel.block) {
+          json.attribute("threads", kernel.block->threads);
+          json.attribute("shared", kernel.block->sharedBytes);
+          json.attributeArray("align", [&] {
+            for (int64_t bytes : kernel.block->alignment)
+              json.value(bytes);
+          });
+        } else {
+          json.attribute("scratch", kernel.scratch);
+        }
       });
   });
 }

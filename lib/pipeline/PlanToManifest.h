@@ -3,6 +3,7 @@
 // with the plan and not with the paths through it.
 #pragma once
 #include "lib/support/LLVM.h"
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,18 @@ namespace tile {
 class ProgramOp;
 }
 
+/// A block of threads that computes one task on a GPU.
+struct ManifestBlock {
+  int64_t threads = 0, sharedBytes = 0;
+  std::vector<int64_t> alignment; ///< bytes that address and strides of each argument must divide by; 0: the element's
+};
+
 /// Code of one kernel, as the code generator names it.
 struct ManifestKernel {
   std::string name;   ///< symbol of the kernel op
-  std::string symbol; ///< symbol in the object
+  std::string symbol; ///< symbol in the code
   int64_t scratch = 0;
+  std::optional<ManifestBlock> block;
 };
 
 /// What a manifest says beyond the program itself.

@@ -46,12 +46,13 @@ void Warp::regroup() {
     counter = std::min(counter, counters[firstLane(lanes)]);
   if (counter == None)
     return;
-  // Lanes parked here joined first; whether all are here now is decided by the instruction.
+  // Lanes parked here joined first; whether all are here now is decided by the instruction. A group that comes to
+  // parked lanes regroups, too, and takes them along.
   for (uint32_t lanes = (runnable | parked) & live; lanes; lanes &= lanes - 1) {
     unsigned lane = firstLane(lanes);
     if (counters[lane] == counter)
       group |= uint32_t(1) << lane;
-    else if (!(parked >> lane & 1) && counters[lane] > counter)
+    else if (counters[lane] > counter)
       nextOther = std::min(nextOther, counters[lane]);
   }
   parked &= ~group;
@@ -144,7 +145,8 @@ void Warp::branch(const Inst &inst, uint32_t taken) {
     return regroup();
   }
   // A jump back may pass others that wait before this point; they have the smaller counter only if they were passed.
-  if (counter >= nextOther)
+  // Parked lanes may stand ahead of the target, though they stood behind the jump.
+  if (parked || counter >= nextOther)
     regroup();
 }
 

@@ -17,10 +17,10 @@ struct TargetInfo {
   std::string name;               ///< e.g. "cpu-avx512"; goes into the manifest and remarks, never into a decision
   int64_t rowTile = 64;           ///< rows of a query tile that a dot handles best
   int64_t keyTile = 64;           ///< keys of a key tile
-  int64_t rowQuantum = 16;        ///< smallest number of rows a dot can use without waste
+  int64_t rowQuantum = 16;        ///< rows of tiles come in multiples of it; 1 where a partial tile costs nothing more
   PanelLayout keyLayout;          ///< prepared layout of the right operand of `dot nt`
   PanelLayout valueLayout;        ///< prepared layout of the right operand of `dot nn`
-  bool foldScale = true;          ///< fold the softmax scale into the queries at load instead of into the exponent
+  bool foldScale = true;          ///< keep queries scaled and widened; otherwise they are used as they are stored
   int64_t fastBytes = 32768;      ///< per-worker memory that feeds a dot at full speed (L1, shared memory)
   int64_t largeBytes = 1 << 20;   ///< per-worker memory behind it (L2)
   double flopsPerCycle = 64;      ///< float32 multiply-adds count as two, one worker
@@ -28,6 +28,7 @@ struct TargetInfo {
   double bytesPerCycle = 4;       ///< from main memory, one worker
   double largeBytesPerCycle = 32; ///< from largeBytes, one worker
   double packReuse = 2;           ///< prepare an operand when at least this many tasks read each of its tiles
+  int64_t taskBytes = 8 << 20;    ///< private memory of a task at most
   int64_t waveBytes = 64 << 20;   ///< workspaces that scale with K and V are bounded to about this by looping
 };
 

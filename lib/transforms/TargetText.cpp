@@ -26,6 +26,7 @@ const Field kFields[] = {
     {"bytesPerCycle", nullptr, &TargetInfo::bytesPerCycle},
     {"largeBytesPerCycle", nullptr, &TargetInfo::largeBytesPerCycle},
     {"packReuse", nullptr, &TargetInfo::packReuse},
+    {"taskBytes", &TargetInfo::taskBytes},
     {"waveBytes", &TargetInfo::waveBytes},
 };
 

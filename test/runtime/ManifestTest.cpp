@@ -130,6 +130,20 @@ TEST_CASE("texts that are no manifests") {
   CHECK_STATUS(parseManifests(deep, out), Err::ManifestField, "nested deeper than 256");
 }
 
+TEST_CASE("mutations of code for a GPU") {
+  json gpu = axpyManifest();
+  gpu["target"] = "sm_120a";
+  gpu["kernels"] = json::parse(R"({"axpy": {"symbol": "axpy", "threads": 64, "shared": 0, "align": [16, 0]}})");
+  checkMutations(gpu, {
+                          {"/kernels/axpy/threads", "", "kernels.axpy.threads: missing field"},
+                          {"/kernels/axpy/threads", "0", "kernels.axpy.threads: expected an integer from 1 to 1024"},
+                          {"/kernels/axpy/shared", "-1", "kernels.axpy.shared: expected an integer from 0"},
+                          {"/kernels/axpy/align", "16", "kernels.axpy.align: expected an array"},
+                          {"/kernels/axpy/align", "[1.5]", "kernels.axpy.align: expected numbers of bytes"},
+                          {"/kernels/axpy/scratch", "0", "kernels.axpy.scratch: unknown field"},
+                      });
+}
+
 TEST_CASE("mutations of the head") {
   checkMutations(axpyManifest(), {
                                      {"/format", "", "format: missing field"},
@@ -139,7 +153,7 @@ TEST_CASE("mutations of the head") {
                                      {"/name", "7", "name: expected a string"},
                                      {"/name", R"("a\u0000b")", "name: string contains a 0 byte"},
                                      {"/build", "", "build: missing field"},
-                                     {"/target", R"("sm_90a")", "target: unknown target 'sm_90a'"},
+                                     {"/target", R"("sm_9x")", "target: unknown target 'sm_9x'"},
                                      {"/target", R"("cpu")", "target: unknown target 'cpu'"},
                                      {"/pattern", "null", "pattern: expected a string"},
                                      {"/bind", R"("dtype=f32,D=4")", "bind: expected sorted name=value items"},

@@ -42,14 +42,16 @@ namespace {
 struct Options {
   cl::OptionCategory category{"Emission"};
   cl::opt<std::string> emit{"emit",
-                            cl::desc("run the compiler and print one stage: pattern, fused, tile, llvm, asm, "
+                            cl::desc("run the compiler and print one stage: pattern, fused, tile, llvm, asm, ptx, "
                                      "bundle or manifest"),
                             cl::value_desc("stage"), cl::cat(category)};
   cl::opt<std::string> bind{"bind", cl::desc("what to compile for: dtype=bf16,D=128,Dv=128,group=4, static params"),
                             cl::value_desc("name=value,..."), cl::cat(category)};
-  cl::opt<std::string> target{"target",
-                              cl::desc("cpu (default), cpu-baseline, cpu-avx2, cpu-avx512, cpu-avx512-bf16, cpu-amx"),
-                              cl::value_desc("name"), cl::cat(category)};
+  cl::opt<std::string> target{
+      "target",
+      cl::desc("cpu (default), cpu-baseline, cpu-avx2, cpu-avx512, cpu-avx512-bf16, cpu-amx, sm_80, "
+               "sm_86, sm_89, sm_90, sm_90a, sm_100a, sm_120a"),
+      cl::value_desc("name"), cl::cat(category)};
   cl::opt<std::string> dumpDir{"dump-dir", cl::desc("write every stage into this directory"), cl::value_desc("dir"),
                                cl::cat(category)};
   cl::opt<std::string> overrideStage{"override-stage",
@@ -87,7 +89,7 @@ static std::optional<sattn::Stage> stageOf(StringRef emit) {
       .Case("fused", sattn::Stage::Fused)
       .Case("tile", sattn::Stage::Tile)
       .Case("llvm", sattn::Stage::LlvmIr)
-      .Case("asm", sattn::Stage::Assembly)
+      .Cases({"asm", "ptx"}, sattn::Stage::Assembly)
       .Cases({"bundle", "manifest"}, sattn::Stage::Artefact)
       .Default(std::nullopt);
 }
@@ -112,7 +114,7 @@ static int emit(const Options &options, const llvm::MemoryBuffer &source, String
                 bool printsOp) {
   std::optional<sattn::Stage> stage = stageOf(options.emit);
   if (!stage)
-    return fail("--emit takes pattern, fused, tile, llvm, asm, bundle or manifest, not '" + options.emit + "'");
+    return fail("--emit takes pattern, fused, tile, llvm, asm, ptx, bundle or manifest, not '" + options.emit + "'");
   sattn::CompileRequest request;
   request.text = source.getBuffer().str();
   request.fileName = source.getBufferIdentifier().str();

@@ -1,5 +1,6 @@
 // Context, compile hook with the file's name, and the call struct.
 #include "tools/sparse-attn/Engine.h"
+#include "tools/sparse-attn/PtxSim.h"
 #include "tools/sparse-attn/ToolError.h"
 
 #include <sattn/compiler.h>
@@ -28,6 +29,7 @@ Engine::Engine(const EngineOptions &options, const std::string &file) : file(fil
   raw.threads = options.threads;
   raw.memory_only = options.memoryOnly;
   check(sattn_context_create(&raw, &handle));
+  installPtxSim(handle);
   check(sattn_set_compile_hook(handle, compile, &this->file, sattn_compiler_build()));
 }
 
@@ -63,7 +65,9 @@ std::string checkTarget(const std::string &target) {
     return "cpu";
   if (std::find(std::begin(known), std::end(known), target) != std::end(known))
     return target;
-  if (target == "cuda" || target == "ptx-sim" || target.rfind("sm_", 0) == 0)
+  if (std::string arch = ptxSimTarget(target); !arch.empty())
+    return arch;
+  if (target == "cuda" || target.rfind("sm_", 0) == 0)
     fail(Err::UnsupportedTarget, target);
   fail(Err::UnknownTarget, target);
 }

@@ -35,7 +35,8 @@ private:
   std::vector<sattn_kernel *> kernels;
 };
 
-/// A target as the command line names it: "" and "cpu" stand for this machine. Refuses names of other kinds of targets.
+/// A target as the command line names it: "" and "cpu" stand for this machine, "ptx-sim" for "sm_80" and
+/// "ptx-sim:sm_90a" for "sm_90a", which the interpreter runs. Refuses names of other kinds of targets.
 std::string checkTarget(const std::string &target);
 
 /// The results of one call; memory for all that were asked for.

@@ -247,7 +247,7 @@ private:
         branch.m = filled(none, 1);
         branch.l = filled(zero, 1);
       }
-      if (Value &queries = queryMemory[branch.op.getZ()]; !queries && !shares()) {
+      if (Value &queries = queryMemory[branch.op.getZ()]; !queries && !shares() && context.target.foldScale) {
         queries = privateView(k, branch.queries.features);
         queryBranches.push_back(&branch);
       }
@@ -375,11 +375,23 @@ private:
     return SoftmaxState{next.getNewM(), next.getNewL(), acc};
   }
 
+  // Queries as they are stored, from where they lie.
+  Value gatherQueries(Task &task, const SelectedBranch &branch, const Unit &unit) {
+    KernelBuilder &k = task.k;
+    const RowOperand &queries = branch.queries;
+    Value head = queries.isWorkspace ? task.headInUnit(queries.head) : task.head(queries.head);
+    Value view = task.slice(queries.ref, queries.isWorkspace ? task.pair : task.batch,
+                            heads == 1 ? head : k.floorDiv(head, heads), heads);
+    return tile::GatherOp::create(k.b, k.loc, rowTiles(k, queries.features), view, first, unit.ids);
+  }
+
   // All key tiles of the unit.
   SoftmaxState steps(Task &task, SelectedBranch &branch, const Unit &unit, SoftmaxState state) {
     KernelBuilder &k = task.k;
+    Value stored = queryMemory.lookup(branch.op.getZ());
     Value rows = shares() ? branch.loaded
-                          : gather(task, queryMemory[branch.op.getZ()], unit, rowTiles(k, branch.queries.features));
+                 : stored ? gather(task, stored, unit, rowTiles(k, branch.queries.features))
+                          : gatherQueries(task, branch, unit);
     QueryTile queries = storedQueries(branch, rows);
     if (unit.tiles == 1)
       return step(task, branch, unit, queries, unit.number, state);

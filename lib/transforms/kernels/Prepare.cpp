@@ -94,6 +94,12 @@ FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int
   operand.every = every;
   if (!summary && operand.axis.isBlocks())
     operand.countedFrom = *role;
+  const PanelLayout &layout = use == Use::Keys ? context.target.keyLayout : context.target.valueLayout;
+  if (!summary && every == 1 && layout.width == 0) {
+    operand.ref = context.role(*role);
+    operand.isWorkspace = false;
+    return made[key] = operand;
+  }
   std::string name = summary ? "summary" : context.bound.role(*role).getName().str();
   Workspace workspace;
   workspace.name = name + (use == Use::Keys ? "_keys" : "_values");
@@ -136,8 +142,8 @@ FailureOr<RowOperand> Preparer::rows(Operation *user, Value tensor) {
     workspace.axis = operand.axis;
     workspace.head = operand.head;
     operand.ref = context.workspace(workspace);
-    transfer("summarize_" + operand.ref.name, *role, summary, operand.axis, context.target.rowQuantum, 1,
-             [&](Task &task, Value rows, Value position) {
+    transfer("summarize_" + operand.ref.name, *role, summary, operand.axis,
+             std::max<int64_t>(context.target.rowQuantum, 16), 1, [&](Task &task, Value rows, Value position) {
                Value view = task.slice(operand.ref, task.pair, task.headInUnit(operand.head));
                tile::StoreOp::create(task.k.b, task.k.loc, rows, view, position);
              });
@@ -169,9 +175,9 @@ Value keyCountOf(Task &task, const KeyOperand &operand) {
 }
 
 Value viewOf(Task &task, const KeyOperand &operand) {
-  Value batch = operand.isWorkspace ? task.pair : task.batch;
-  Value head = operand.isWorkspace ? task.headInUnit(operand.head) : task.head(operand.head);
-  return task.slice(operand.ref, batch, head);
+  if (operand.isWorkspace)
+    return task.slice(operand.ref, task.pair, task.headInUnit(operand.head));
+  return task.slice(operand.ref, task.batch, task.head(operand.head), 1, false, keyCountOf(task, operand));
 }
 
 } // namespace sattn::lower

@@ -1,0 +1,68 @@
+// Builder of one kernel's code on the GPU: to the scalars, loops and branches of ScalarCode it adds the threads of a
+// block, addresses in global and shared memory, and the instructions that the target is made of, as LLVM intrinsics.
+// The families of tile ops (Lowering.h) are written on top.
+#pragma once
+#include "codegen/common/ScalarCode.h"
+#include "codegen/gpu/Arch.h"
+
+namespace sattn::gpu {
+
+using codegen::Values;
+
+/// Types that the matrix instructions multiply. Products are summed in float32.
+enum class MmaType { F16, BF16, TF32 };
+
+class Code : public codegen::ScalarCode {
+public:
+  Code(mlir::LLVM::LLVMFuncOp function);
+
+  Type global, shared; ///< pointers
+
+  //===-- Threads (i32) ---------------------------------------------------------------------------------===//
+  Value thread, warp, lane;
+  Value laneRow;  ///< lane / 4: the row of a fragment that the lane holds, of 8
+  Value lanePair; ///< lane % 4: the pair of columns, of 4
+  void barrier();
+  void warpBarrier(); ///< lanes of a warp: what one read, another may overwrite
+  Value shuffleXor(Value number, int64_t mask);
+  Value fromLane(Value word, Value lane); ///< an f32 or i32 of another lane
+  Value fromLaneBelow(Value word);        ///< of the lane before; the first lane gets its own
+  Value ballot(Value condition);          ///< i32: a bit for each lane
+  Value countBits(Value word);
+  Value lowestBit(Value word);   ///< its number; word is not 0
+  Value leastOfWarp(Value word); ///< unsigned i32
+  /// The value that `join` gives over the four lanes that share a row.
+  Value acrossRow(Value number, llvm::function_ref<Value(Value, Value)> join);
+
+  //===-- Numbers ---------------------------------------------------------------------------------------===//
+  Value minusInf();
+  Value exp2(Value x); ///< 0 for -inf
+  Value log2(Value x);
+  Value maxNumber(Value a, Value c); ///< the greater; a NaN is passed over
+  Value bits(Value number);          ///< i32 of a float32
+  Value number(Value bits);
+  /// Two float32 rounded to nearest even as one i32, `low` in the low half.
+  Value pack(Value low, Value high, Type element);
+  Value widen(Value shortFloat); ///< f16 or bf16 to float32
+
+  //===-- Memory ----------------------------------------------------------------------------------------===//
+  Value at(Value pointer, Value bytes); ///< i32 or i64
+  Value at(Value pointer, int64_t bytes);
+  Value load(Type type, Value pointer, int64_t alignment);
+  void store(Value value, Value pointer, int64_t alignment);
+  /// Copies 16 bytes from global to shared memory in the background; zeros where `live` (i1) does not hold.
+  void copyAsync(Value to, Value from, Value live);
+  void commitCopies();
+  void awaitCopies(); ///< all that were committed by this thread
+
+  //===-- Matrices --------------------------------------------------------------------------------------===//
+  /// Four 8x8 matrices of 16-bit elements; lane l gives the address of row l % 8 of matrix l / 8.
+  Values loadMatrices(Value pointer, bool transposed);
+  /// c + a b of 16 rows and 8 columns; inner extent 16, or 8 for TF32. Four, two and four registers.
+  Values mma(MmaType type, ValueRange a, ValueRange b, ValueRange c);
+
+private:
+  Values fields(Value structure, size_t count);
+};
+
+} // namespace sattn::gpu

@@ -1,0 +1,101 @@
+// compileProgram: each kernel is lowered and translated in the caller's context, then all are optimised and assembled
+// in parallel and joined to one text.
+#include "codegen/gpu/Emit.h"
+#include "codegen/gpu/Lowering.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/IR/Module.h"
+#include <thread>
+
+using namespace sattn;
+using namespace sattn::gpu;
+
+static mlir::LLVM::LLVMFuncOp createEntry(mlir::ModuleOp module, tile::KernelOp kernel) {
+  mlir::OpBuilder b = mlir::OpBuilder::atBlockBegin(module.getBody());
+  Type nothing = mlir::LLVM::LLVMVoidType::get(b.getContext());
+  mlir::LLVM::GlobalOp::create(b, kernel.getLoc(), mlir::LLVM::LLVMArrayType::get(b.getI8Type(), 0),
+                               /*isConstant=*/false, mlir::LLVM::Linkage::External, Lowering::sharedName(kernel),
+                               Attribute(), /*alignment=*/16, /*addrSpace=*/3);
+  auto type = mlir::LLVM::LLVMFunctionType::get(nothing, Lowering::parameters(kernel));
+  auto function = mlir::LLVM::LLVMFuncOp::create(b, kernel.getLoc(), kernel.getSymName(), type);
+  function.setCConv(mlir::LLVM::CConv::PTX_Kernel);
+  function.addEntryBlock(b);
+  return function;
+}
+
+// The order of a kernel's tasks, as its launches agree on.
+static FailureOr<SmallVector<std::string>> orderOf(tile::ProgramOp program, tile::KernelOp kernel) {
+  std::optional<SmallVector<std::string>> order;
+  bool same = true;
+  program.getPlan()->walk([&](tile::LaunchOp launch) {
+    if (launch.getKernel() != kernel.getSymName())
+      return;
+    SmallVector<std::string> found{"z", "y", "x"};
+    if (auto wanted = launch.getOrder()) {
+      found.clear();
+      for (auto axis : wanted->getAsValueRange<mlir::StringAttr>())
+        found.push_back(axis.str());
+    }
+    same &= !order || *order == found;
+    order = found;
+  });
+  if (!same)
+    return kernel.emitError("[SA0263] the GPU code generator does not support launches of one kernel in different "
+                            "orders: give them the same"),
+           failure();
+  return order ? *order : SmallVector<std::string>{"z", "y", "x"};
+}
+
+static FailureOr<codegen::LlvmModule> lowerKernel(tile::ProgramOp program, tile::KernelOp kernel, const Arch &arch,
+                                                  CompiledKernel &result) {
+  FailureOr<SmallVector<std::string>> order = orderOf(program, kernel);
+  if (failed(order))
+    return failure();
+  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(kernel.getLoc());
+  Lowering lowering(kernel, createEntry(*module, kernel), arch, *order);
+  if (failed(lowering.run()))
+    return failure();
+#ifndef NDEBUG
+  if (failed(mlir::verify(*module)))
+    return failure();
+#endif
+  result = {kernel.getSymName().str(), kernel.getSymName().str(), lowering.threads(), lowering.sharedBytes(),
+            lowering.alignment()};
+  FailureOr<codegen::LlvmModule> translated = codegen::toLlvm(*module);
+  if (succeeded(translated))
+    for (llvm::Function &function : *translated->module)
+      if (!function.isDeclaration())
+        function.addFnAttr("nvvm.maxntid", std::to_string(result.threads));
+  return translated;
+}
+
+FailureOr<CompiledCode> sattn::gpu::compileProgram(tile::ProgramOp program, const Arch &arch,
+                                                   const CodegenOptions &options) {
+  codegen::prepareContext(*program.getContext());
+  CompiledCode code;
+  std::vector<codegen::LlvmModule> modules;
+  for (auto kernel : program.getBody().getOps<tile::KernelOp>()) {
+    FailureOr<codegen::LlvmModule> module = lowerKernel(program, kernel, arch, code.kernels.emplace_back());
+    if (failed(module))
+      return failure();
+    modules.push_back(std::move(*module));
+  }
+  if (modules.empty())
+    return program.emitError("expected at least one kernel"), failure();
+
+  std::vector<Ptx> texts(modules.size());
+  std::vector<std::thread> workers;
+  auto work = [&](size_t i) { texts[i] = assemble(std::move(modules[i]), arch, options.keepLlvmIr); };
+  for (size_t i = 1; i < modules.size(); ++i)
+    workers.emplace_back(work, i);
+  work(0);
+  for (std::thread &worker : workers)
+    worker.join();
+  for (const Ptx &text : texts) {
+    if (!text.error.empty())
+      return program.emitError("cannot assemble a kernel: ") << text.error, failure();
+    if (options.keepLlvmIr)
+      code.llvmIr += "; kernel @" + text.name + "\n" + text.llvmIr;
+  }
+  code.ptx = joinPtx(texts);
+  return code;
+}

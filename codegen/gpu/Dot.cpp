@@ -1,0 +1,176 @@
+// Matrix products. 16-bit operands are multiplied as they are stored; a computed left operand (the weights of a
+// softmax) is rounded to the type of the right one. Float32 operands are cut in two TF32 numbers, x = high + low, and
+// three of the four products are summed, which leaves an error of about 2^-21 of each term.
+#include "codegen/gpu/Lowering.h"
+
+using namespace sattn;
+using namespace sattn::gpu;
+using namespace mlir;
+
+// The element type in which an operand stands in memory; null for one that was computed.
+static Type storedType(Value value) {
+  auto load = value.getDefiningOp<tile::LoadOp>();
+  return load ? load.getView().getType().getElementType() : Type();
+}
+
+FailureOr<DotForm> Lowering::formOf(tile::DotOp op) {
+  Type a = storedType(op.getA()), b = storedType(op.getB());
+  if (!b)
+    return unsupported(op, "a right operand that is not loaded");
+  DotForm form;
+  if (!b.isF32() && (!a || a == b))
+    form.type = b.isF16() ? MmaType::F16 : MmaType::BF16;
+  return form;
+}
+
+// The layout of a fragment's columns is that of a left operand: two blocks of eight columns make the four registers of
+// a step of 16, one block those of a step of 8 if its columns are taken in the order 0 2 4 6 1 3 5 7.
+LeftOperand Lowering::toLeft(const Fragment &fragment, DotForm form, Type element) {
+  LeftOperand left;
+  left.tf32 = left.permuted = form.tf32();
+  left.blocks = fragment.blocks();
+  left.steps = fragment.cols / form.step();
+  Fragment from = fragment;
+  for (int64_t block = 0; block < left.blocks; ++block)
+    for (int64_t k = 0; k < left.steps; ++k) {
+      if (form.tf32()) {
+        for (int64_t e : {0, 2, 1, 3})
+          left.at.push_back(from.element(block, k, e));
+        continue;
+      }
+      for (int64_t j : {2 * k, 2 * k + 1})
+        for (int64_t e : {0, 2})
+          left.at.push_back(c.pack(from.element(block, j, e), from.element(block, j, e + 1), element));
+    }
+  return left;
+}
+
+FailureOr<LeftOperand> Lowering::leftOf(tile::DotOp op, DotForm form) {
+  TileValue &held = tile(op.getA());
+  if (auto &left = form.tf32() ? held.leftTf32 : held.left)
+    return *left;
+  FailureOr<Fragment> fragment = fragmentOf(op, op.getA());
+  if (failed(fragment))
+    return failure();
+  if (fragment->cols % form.step() != 0)
+    return unsupported(op, "inner extents that are not multiples of " + Twine(form.step()));
+  return toLeft(*fragment, form, storedType(op.getB()));
+}
+
+LogicalResult Lowering::lower(tile::DotOp op) {
+  FailureOr<DotForm> form = formOf(op);
+  if (failed(form))
+    return failure();
+  FailureOr<LeftOperand> a = leftOf(op, *form);
+  if (failed(a))
+    return failure();
+  if (!tile(op.getB()).right)
+    return unsupported(op, "a right operand outside shared memory");
+  const SharedRows &b = *tile(op.getB()).right;
+  tile::TileType type = op.getResult().getType();
+  if (type.getCols() % 16 != 0)
+    return unsupported(op, "results whose columns are not a multiple of 16");
+
+  Fragment sums = emptyFragment(type);
+  if (op.getAcc()) {
+    FailureOr<Fragment> acc = fragmentOf(op, op.getAcc());
+    if (failed(acc))
+      return failure();
+    sums = std::move(*acc);
+    if (op.getScale()) {
+      FailureOr<Fragment> scale = fragmentOf(op, op.getScale());
+      if (failed(scale))
+        return failure();
+      for (int64_t block = 0; block < sums.blocks(); ++block)
+        for (int64_t j = 0; j < sums.cols / 8; ++j)
+          for (int64_t e = 0; e < 4; ++e)
+            sums.element(block, j, e) = c.mulf(sums.element(block, j, e), scale->at[2 * block + e / 2]);
+    }
+  } else {
+    std::fill(sums.at.begin(), sums.at.end(), c.float32(0));
+  }
+  multiply(*a, b, op.getKind() == "nt", *form, sums);
+  tile(op.getResult()) = {};
+  tile(op.getResult()).fragment = std::move(sums);
+  return success();
+}
+
+void Lowering::multiply(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums) {
+  if (form.tf32())
+    multiplyTf32(a, b, transposed, sums);
+  else
+    multiplyShort(a, b, transposed, form, sums);
+}
+
+// One load gives the registers of two blocks of eight columns. Of `nt` the columns are rows of b, which lie as the
+// instruction wants them; of `nn` the inner elements are rows of b, and the load transposes.
+void Lowering::multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums) {
+  Value row8 = c.andi(c.lane, c.int32(7));
+  Value low = c.andi(arith::ShRUIOp::create(c.b, c.lane, c.int32(3)), c.int32(1));
+  Value high = arith::ShRUIOp::create(c.b, c.lane, c.int32(4));
+  // Matrices 0 to 3 of a load: both inner halves of the first eight columns, then of the next eight.
+  Value row = c.addi(row8, c.muli(transposed ? high : low, c.int32(8)));
+  Value column = c.muli(transposed ? low : high, c.int32(16));
+  Value base = c.at(b.base, c.addi(c.muli(row, c.int32(b.rowBytes)), column));
+  for (int64_t k = 0; k < a.steps; ++k)
+    for (int64_t j = 0; j < sums.cols / 16; ++j) {
+      int64_t offset = transposed ? j * 16 * b.rowBytes + k * 32 : k * 16 * b.rowBytes + j * 32;
+      Values matrices = c.loadMatrices(c.at(base, offset), !transposed);
+      for (int64_t block = 0; block < a.blocks; ++block)
+        for (int64_t n = 0; n < 2; ++n) {
+          Value *sum = &sums.element(block, 2 * j + n, 0);
+          Values next = c.mma(form.type, a.registers(block, k), ArrayRef<Value>(matrices).slice(2 * n, 2),
+                              ValueRange({sum[0], sum[1], sum[2], sum[3]}));
+          std::copy(next.begin(), next.end(), sum);
+        }
+    }
+}
+
+// x = high + low with high of 10 bits of fraction, as TF32 has, and low what is left of it, cut likewise.
+static std::pair<Value, Value> cut(Code &c, Value x) {
+  Value keep = c.int32(static_cast<int32_t>(0xffffe000));
+  Value high = c.andi(c.bits(x), keep);
+  Value low = c.andi(c.bits(c.subf(x, c.number(high))), keep);
+  return {high, low};
+}
+
+void Lowering::multiplyTf32(const LeftOperand &a, const SharedRows &b, bool transposed, Fragment &sums) {
+  int64_t bytes = b.element.getIntOrFloatBitWidth() / 8;
+  bool exact = !b.element.isF32(); // 16-bit numbers need no second part
+  // Inner element and column of the lane's first register; the second stands `further` inner elements on.
+  Value inner = a.permuted ? c.muli(c.lanePair, c.int32(2)) : c.lanePair;
+  int64_t further = a.permuted ? 1 : 4;
+  int64_t innerBytes = transposed ? bytes : b.rowBytes, columnBytes = transposed ? b.rowBytes : bytes;
+  Value base = c.at(b.base, c.addi(c.muli(inner, c.int32(innerBytes)), c.muli(c.laneRow, c.int32(columnBytes))));
+  for (int64_t k = 0; k < a.steps; ++k) {
+    SmallVector<Values> highs, lows;
+    for (int64_t block = 0; block < a.blocks; ++block) {
+      highs.emplace_back();
+      lows.emplace_back();
+      for (Value x : a.registers(block, k)) {
+        auto [high, low] = cut(c, x);
+        highs.back().push_back(high);
+        lows.back().push_back(low);
+      }
+    }
+    for (int64_t j = 0; j < sums.cols / 8; ++j) {
+      Values high, low;
+      for (int64_t part = 0; part < 2; ++part) {
+        Value at = c.at(base, (8 * k + part * further) * innerBytes + 8 * j * columnBytes);
+        auto [h, l] = cut(c, loadNumber(b.element, at));
+        high.push_back(h);
+        low.push_back(l);
+      }
+      for (int64_t block = 0; block < a.blocks; ++block) {
+        Value *sum = &sums.element(block, j, 0);
+        Values next{sum[0], sum[1], sum[2], sum[3]};
+        // Small products first.
+        if (!exact)
+          next = c.mma(MmaType::TF32, highs[block], low, next);
+        next = c.mma(MmaType::TF32, lows[block], high, next);
+        next = c.mma(MmaType::TF32, highs[block], high, next);
+        std::copy(next.begin(), next.end(), sum);
+      }
+    }
+  }
+}

@@ -1,0 +1,205 @@
+// Maps and masks, register by register.
+#include "codegen/common/SetCode.h"
+#include "codegen/gpu/Lowering.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace sattn;
+using namespace sattn::gpu;
+using namespace mlir;
+
+//===-- Maps --------------------------------------------------------------------------------------------===//
+
+// Ops that LLVM's GPU target has for float32, i32 and i1.
+static bool isElementwise(Operation *op) {
+  return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp, arith::CmpFOp, arith::MaxNumFOp,
+             arith::MinNumFOp, arith::MaximumFOp, arith::MinimumFOp, arith::SelectOp, arith::AddIOp, arith::SubIOp,
+             arith::MulIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp, arith::ShLIOp, arith::ShRSIOp, arith::ShRUIOp,
+             arith::CmpIOp, arith::MaxSIOp, arith::MinSIOp, arith::SIToFPOp, arith::FPToSIOp, arith::BitcastOp,
+             arith::ConstantOp>(op) &&
+         llvm::none_of(op->getOperandTypes(), [](Type type) { return type.isF16() || type.isBF16(); });
+}
+
+// 1 - 2 / (e^2x + 1), of which the exponential may overflow or vanish without harm.
+static Value emitTanh(Code &c, Value x) {
+  Value power = c.exp2(c.mulf(x, c.float32(2.8853900817779268f)));
+  return c.subf(c.float32(1), c.divf(c.float32(2), c.addf(power, c.float32(1))));
+}
+
+static Value emitMath(Code &c, Operation *op, ArrayRef<Value> x) {
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case<math::Exp2Op>([&](auto) { return c.exp2(x[0]); })
+      .Case<math::Log2Op>([&](auto) { return c.log2(x[0]); })
+      .Case<math::TanhOp>([&](auto) { return emitTanh(c, x[0]); })
+      .Case<math::FmaOp>([&](auto) -> Value { return LLVM::FMAOp::create(c.b, x[0], x[1], x[2]); })
+      .Case<math::SqrtOp>([&](auto) -> Value { return LLVM::SqrtOp::create(c.b, x[0]); })
+      .Case<math::RsqrtOp>([&](auto) { return c.divf(c.float32(1), LLVM::SqrtOp::create(c.b, x[0])); })
+      .Case<math::AbsFOp>([&](auto) -> Value { return LLVM::FAbsOp::create(c.b, x[0]); })
+      .Case<math::FloorOp>([&](auto) -> Value { return LLVM::FFloorOp::create(c.b, x[0]); })
+      .Case<math::RoundEvenOp>([&](auto) -> Value { return LLVM::RoundEvenOp::create(c.b, x[0]); })
+      .Default([](Operation *) { return Value(); });
+}
+
+FailureOr<Value> Lowering::emitScalarBody(tile::MapOp op, ArrayRef<Value> inputs) {
+  llvm::DenseMap<Value, Value> values;
+  Block &body = op.getBody().front();
+  for (auto [argument, input] : llvm::zip(body.getArguments(), inputs))
+    values[argument] = input;
+  auto lookup = [&](Value value) {
+    Value &known = values[value];
+    return known ? known : known = scalar(value);
+  };
+  for (Operation &inner : body.without_terminator()) {
+    Values operands;
+    for (Value operand : inner.getOperands())
+      operands.push_back(lookup(operand));
+    Value result;
+    if (isElementwise(&inner)) {
+      OperationState state(inner.getLoc(), inner.getName());
+      state.addOperands(operands);
+      state.addTypes(inner.getResultTypes());
+      state.addAttributes(inner.getAttrs());
+      result = c.b.create(state)->getResult(0);
+    } else {
+      result = emitMath(c, &inner, operands);
+    }
+    if (!result)
+      return unsupported(&inner, "'" + inner.getName().getStringRef() + "' in a map");
+    values[inner.getResult(0)] = result;
+  }
+  return lookup(cast<tile::YieldOp>(body.getTerminator()).getOperand(0));
+}
+
+LogicalResult Lowering::lower(tile::MapOp op) {
+  tile::TileType type = op.getResult().getType();
+  if (!type.getElementType().isF32())
+    return unsupported(op, "maps to elements other than f32");
+  if (llvm::any_of(op.getInputs(),
+                   [&](Value input) { return isa<tile::TileType>(input.getType()) && tile(input).shared.has_value(); }))
+    return mapShared(op);
+  Fragment result = emptyFragment(type);
+  SmallVector<std::optional<Fragment>> operands;
+  for (Value input : op.getInputs()) {
+    operands.emplace_back();
+    if (!isa<tile::TileType>(input.getType()))
+      continue;
+    FailureOr<Fragment> fragment = fragmentOf(op, input);
+    if (failed(fragment))
+      return failure();
+    operands.back() = std::move(*fragment);
+  }
+  int64_t perBlock = result.isVector() ? 2 : result.cols / 2;
+  for (size_t i = 0; i < result.at.size(); ++i) {
+    int64_t block = static_cast<int64_t>(i) / perBlock;
+    // Of a row vector beside a tile: the register of the element's row.
+    int64_t ofRow = result.isVector() ? static_cast<int64_t>(i) : 2 * block + static_cast<int64_t>(i) % 4 / 2;
+    Values inputs;
+    for (auto [input, operand] : llvm::zip(op.getInputs(), operands))
+      inputs.push_back(!operand ? scalar(input) : operand->at[operand->isVector() ? ofRow : i]);
+    FailureOr<Value> element = emitScalarBody(op, inputs);
+    if (failed(element))
+      return failure();
+    result.at[i] = *element;
+  }
+  tile(op.getResult()) = {};
+  tile(op.getResult()).fragment = std::move(result);
+  return success();
+}
+
+//===-- Masks -------------------------------------------------------------------------------------------===//
+
+FailureOr<Value> Lowering::inSets(Operation *op, ArrayAttr sets, const codegen::Position &row,
+                                  const codegen::Position &column, ValueRange symbols) {
+  Values numbers;
+  for (Value symbol : symbols)
+    numbers.push_back(scalar(symbol));
+  auto spread = [](Value number) { return number; };
+  FailureOr<Value> inside = codegen::inUnion(c, {c.i32, spread}, sets, row, column, numbers);
+  if (failed(inside))
+    return unsupported(op,
+                       "sets whose row positions or divisors exceed 2^30, or with divisors that are not positive "
+                       "constants",
+                       "use smaller divisors");
+  return inside;
+}
+
+// first + map(row) for a row (i32) of a tile of `rows` rows.
+FailureOr<codegen::Position> Lowering::rowPosition(Operation *op, AffineMap map, Value first, Value row, int64_t rows) {
+  Value at = c.affine(map, {arith::ExtUIOp::create(c.b, c.i64, row).getResult()}, nullptr);
+  if (!at)
+    return unsupported(op, "row positions with divisors that are not positive constants");
+  codegen::Position position{first, arith::TruncIOp::create(c.b, c.i32, at), 0, 0};
+  for (int64_t r = 0; r < rows; ++r) {
+    auto value = dyn_cast<AffineConstantExpr>(map.getResult(0).replaceDims(getAffineConstantExpr(r, map.getContext())));
+    if (!value || value.getValue() < 0 || value.getValue() > codegen::kMostLane)
+      return unsupported(op, "row positions beyond 2^30");
+    position.high = std::max(position.high, value.getValue());
+  }
+  return position;
+}
+
+LogicalResult Lowering::lower(tile::MaskOp op) {
+  bool applies = !fullTile || op.getWhen();
+  if (tile(op.getTile()).shared && applies && !op.getWhen())
+    return maskShared(op, *tile(op.getTile()).shared);
+  if (!applies) {
+    tile(op.getResult()) = TileValue(tile(op.getTile()));
+    return success();
+  }
+  FailureOr<Fragment> scores = fragmentOf(op, op.getTile());
+  if (failed(scores))
+    return failure();
+  std::optional<SharedTile> ids;
+  if (op.getIds()) {
+    FailureOr<SharedTile> shared = sharedOf(op, op.getIds());
+    if (failed(shared))
+      return failure();
+    ids = *shared;
+  }
+  Fragment result = std::move(*scores);
+  LogicalResult status = success();
+  auto masked = [&]() -> Values {
+    Fragment hidden = result;
+    for (int64_t block = 0; block < hidden.blocks() && succeeded(status); ++block)
+      for (int64_t half = 0; half < 2 && succeeded(status); ++half)
+        status = maskRow(op, ids, block, half, hidden);
+    return hidden.at;
+  };
+  if (op.getWhen())
+    result.at = c.when(scalar(op.getWhen()), ValueRange(result.at).getTypes(), masked, [&] { return result.at; });
+  else
+    result.at = masked();
+  tile(op.getResult()) = {};
+  tile(op.getResult()).fragment = std::move(result);
+  return status;
+}
+
+// The elements of one row of a thread.
+LogicalResult Lowering::maskRow(tile::MaskOp op, const std::optional<SharedTile> &ids, int64_t block, int64_t half,
+                                Fragment &scores) {
+  Value row = rowOf(block, half);
+  FailureOr<codegen::Position> t = failure();
+  if (ids) {
+    // Row blocks stand at listed positions; -1 stands for one that does not exist.
+    int64_t perId = scores.rows / ids->rows;
+    Value place =
+        arith::DivUIOp::create(c.b, arith::MinUIOp::create(c.b, row, c.int32(scores.rows - 1)), c.int32(perId));
+    t = codegen::Position{scalar(op.getRow()), loadShared(*ids, place, c.i32), -1, codegen::kMostLane / 4};
+  } else {
+    t = rowPosition(op, op.getRowMap(), scalar(op.getRow()), row, kMmaRows * layout.warps * scores.blocks());
+  }
+  if (failed(t))
+    return failure();
+  Value pair = c.muli(c.lanePair, c.int32(2));
+  for (int64_t j = 0; j < scores.cols / 8; ++j)
+    for (int64_t e = 0; e < 2; ++e) {
+      codegen::Position s{scalar(op.getCol()), c.addi(pair, c.int32(8 * j + e)), 0, scores.cols - 1};
+      FailureOr<Value> inside = inSets(op, op.getSets(), *t, s, op.getSymbols());
+      if (failed(inside))
+        return failure();
+      Value &score = scores.element(block, j, 2 * half + e);
+      if (*inside)
+        score = c.select(*inside, score, c.minusInf());
+    }
+  return success();
+}

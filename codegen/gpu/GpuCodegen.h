@@ -1,0 +1,50 @@
+// GPU code generator: a tile program in, PTX text out. Knows no pattern; reads only sattn_tile and the upstream
+// dialects that kernels may hold (arith, math, index arithmetic). The text goes into the artefact (docs/artefact.md);
+// the driver or nvJitLink makes machine code of it, and lib/ptx executes it where there is no GPU.
+#pragma once
+#include "lib/support/LLVM.h"
+#include "lib/support/TargetInfo.h"
+#include <string>
+#include <vector>
+
+namespace sattn {
+namespace tile {
+class ProgramOp;
+}
+namespace gpu {
+
+struct Arch;
+
+/// The architecture of a target such as "sm_80" or "sm_90a", from a closed list; null for anything else.
+const Arch *findArch(StringRef target);
+StringRef targetName(const Arch &arch);
+/// Names of all targets, comma-separated, for messages.
+std::string targetNames();
+
+/// Numbers of an architecture for the tiler.
+TargetInfo targetInfo(const Arch &arch);
+
+struct CompiledKernel {
+  std::string name;        ///< symbol of the tile kernel
+  std::string symbol;      ///< entry of the PTX
+  int64_t threads = 0;     ///< of a block
+  int64_t sharedBytes = 0; ///< dynamic shared memory of a block
+  /// For each operand of the kernel: what its address and strides must be multiples of, in bytes; 0 where that is the
+  /// element's size, or the operand has no address.
+  std::vector<int64_t> alignment;
+};
+struct CompiledCode {
+  std::string ptx;
+  std::vector<CompiledKernel> kernels;
+  std::string llvmIr; ///< filled when asked for: a module for each kernel, after a line with its name
+};
+struct CodegenOptions {
+  bool keepLlvmIr = false;
+};
+
+/// Compiles every kernel of `program` (which is left untouched). Thread-safe for different contexts. Unsupported ops,
+/// extents and resources are diagnostics at the op.
+FailureOr<CompiledCode> compileProgram(tile::ProgramOp program, const Arch &arch, const CodegenOptions &options = {});
+
+} // namespace gpu
+} // namespace sattn

@@ -1,0 +1,176 @@
+// Lists turned around: a thread holds the list of one position. The threads agree on the least id that any of them is
+// at, those at it are its members, and all of them step past it.
+#include "codegen/gpu/Lowering.h"
+#include <limits>
+
+using namespace sattn;
+using namespace sattn::gpu;
+using namespace mlir;
+using arith::CmpIPredicate;
+
+/// Lists of a thread at most.
+static constexpr int64_t kMostLists = 8;
+/// A list that has come to its end.
+static constexpr int64_t kNoUnit = std::numeric_limits<int32_t>::max();
+
+LogicalResult Lowering::lower(tile::InvertOp op) {
+  Inverse inverse{views[op.getLists()], scalar(op.getPosition()), scalar(op.getUnits()),
+                  static_cast<int64_t>(op.getCount())};
+  if (!inverse.lists.type.getElementType().isInteger(32) || inverse.lists.type.getGroup() != 1)
+    return unsupported(op, "lists of this form");
+  if (inverse.count > kMostLists * threads())
+    return unsupported(op, "tasks of more than " + Twine(kMostLists * threads()) + " lists");
+  inverses[op.getInverse()] = inverse;
+  return success();
+}
+
+namespace {
+/// One list of a thread while it is walked.
+class ListWalk {
+public:
+  ListWalk(Code &c, const Inverse &inverse, Value place) : c(c), inverse(inverse) {
+    Value own = arith::ExtUIOp::create(c.b, c.i64, place), position = c.add(inverse.position, own);
+    exists = c.andi(c.lessUnsigned(position, inverse.lists.limit), c.lessUnsigned(own, c.int64(inverse.count)));
+    list = c.at(inverse.lists.base, c.mul(position, inverse.lists.positionBytes));
+  }
+
+  /// The id (i32) at `slot` of the list, or kNoUnit at its end.
+  Value idAt(Value slot) const {
+    Value reads = c.andi(exists, c.compareI(CmpIPredicate::ult, slot, c.int32(inverse.lists.type.getInner())));
+    Value id = c.when(
+        reads, {Type(c.i32)}, [&] { return Values{c.load(c.i32, c.at(list, c.muli(slot, c.int32(4))), 4)}; },
+        [&] { return Values{c.int32(-1)}; })[0];
+    // Ids ascend, so that the first one out of range ends the list.
+    Value valid = c.lessUnsigned(arith::ExtUIOp::create(c.b, c.i64, id), inverse.units);
+    return c.select(valid, id, c.int32(kNoUnit));
+  }
+
+private:
+  Code &c;
+  const Inverse &inverse;
+  Value exists, list;
+};
+} // namespace
+
+// The least word of all threads; `words` has one for each warp.
+Value Lowering::leastOfBlock(const SharedTile &words, Value word) {
+  Value least = c.leastOfWarp(word);
+  c.when(c.compareI(CmpIPredicate::eq, c.lane, c.int32(0)), [&] { storeShared(words, c.warp, least); });
+  c.barrier();
+  Value all;
+  for (int64_t warp = 0; warp < layout.warps; ++warp) {
+    Value one = loadShared(words, c.int32(warp), c.i32);
+    all = all ? Value(arith::MinUIOp::create(c.b, all, one)) : one;
+  }
+  return all;
+}
+
+// The positions at `unit`, ascending, with their places in their lists; -1 after them. Returns their number (i32).
+Value Lowering::listMembers(const Members &members, ValueRange slots, ValueRange ids, Value unit) {
+  size_t lists = slots.size();
+  Values votes, isMember;
+  for (size_t i = 0; i < lists; ++i) {
+    isMember.push_back(c.compareI(CmpIPredicate::eq, ids[i], unit));
+    votes.push_back(c.ballot(isMember[i]));
+    Value place = c.addi(c.warp, c.int32(static_cast<int64_t>(i) * layout.warps));
+    c.when(c.compareI(CmpIPredicate::eq, c.lane, c.int32(0)),
+           [&] { storeShared(members.votes, place, c.countBits(votes[i])); });
+  }
+  forElements(members.ids.count(), [&](Value i) {
+    storeShared(members.ids, i, c.int32(-1));
+    storeShared(members.slots, i, c.int32(-1));
+  });
+  // Positions run over the lanes, the warps, the lists of a thread.
+  Value count = c.int32(0);
+  Values before(lists, c.int32(0));
+  for (size_t i = 0; i < lists; ++i) {
+    Value earlierLists = count;
+    for (int64_t warp = 0; warp < layout.warps; ++warp) {
+      Value one = loadShared(members.votes, c.int32(static_cast<int64_t>(i) * layout.warps + warp), c.i32);
+      Value earlier = c.compareI(CmpIPredicate::ult, c.int32(warp), c.warp);
+      before[i] = c.addi(before[i], c.select(earlier, one, c.int32(0)));
+      count = c.addi(count, one);
+    }
+    before[i] = c.addi(before[i], earlierLists);
+  }
+  for (size_t i = 0; i < lists; ++i)
+    c.when(isMember[i], [&] {
+      Value below = c.subi(arith::ShLIOp::create(c.b, c.int32(1), c.lane), c.int32(1));
+      Value place = c.addi(before[i], c.countBits(c.andi(votes[i], below)));
+      storeShared(members.ids, place, c.addi(c.thread, c.int32(static_cast<int64_t>(i) * threads())));
+      storeShared(members.slots, place, slots[i]);
+    });
+  return count;
+}
+
+LogicalResult Lowering::lower(tile::StreamInverseOp op) {
+  Inverse inverse = inverses[op.getInverse()];
+  Block &body = op.getBody().front();
+  auto atOnce = static_cast<int64_t>(op.getMembers());
+  int64_t mark = memory.mark(), buffers = 1, lists = llvm::divideCeil(inverse.count, threads());
+  MLIRContext *context = op.getContext();
+  auto words = [&](int64_t count) { return newShared(tile::TileType::get(context, {count}, c.i32)); };
+  int64_t places = llvm::alignTo(inverse.count, atOnce);
+  Members members{words(places), words(places), words(lists * layout.warps)};
+  SharedTile perWarp = words(layout.warps);
+  FailureOr<SmallVector<Staged>> staged = stagedLoads(body, 1, buffers);
+  if (failed(staged))
+    return failure();
+  SmallVector<ListWalk> walks;
+  Values state;
+  for (int64_t i = 0; i < lists; ++i) {
+    walks.emplace_back(c, inverse, c.addi(c.thread, c.int32(i * threads())));
+    state.push_back(c.int32(0));
+  }
+  for (const ListWalk &walk : walks)
+    state.push_back(walk.idAt(c.int32(0)));
+  // The body's masks depend on their conditions alone.
+  bool outer = fullTile, ok = true;
+  fullTile = false;
+
+  c.barrier();
+  c.whileLoop(
+      state,
+      [&](ValueRange now) {
+        Value least;
+        for (Value id : now.drop_front(lists))
+          least = least ? Value(arith::MinUIOp::create(c.b, least, id)) : id;
+        Value unit = leastOfBlock(perWarp, least);
+        Values given(now);
+        given.push_back(unit);
+        return std::pair(c.compareI(CmpIPredicate::ne, unit, c.int32(kNoUnit)), given);
+      },
+      [&](ValueRange now) -> Values {
+        ValueRange slots = now.take_front(lists), ids = now.slice(lists, lists);
+        Value unit = now.back(), index = arith::ExtUIOp::create(c.b, c.i64, unit);
+        ok = ok && succeeded(prefetch(body, *staged, index, {}));
+        c.commitCopies();
+        Value count = listMembers(members, slots, ids, unit);
+        c.awaitCopies();
+        c.barrier();
+        c.loop(c.int64(0), arith::ExtUIOp::create(c.b, c.i64, count).getResult(), atOnce, [&](Value from) {
+          for (auto [argument, all] :
+               {std::pair(body.getArgument(1), &members.ids), {body.getArgument(2), &members.slots}}) {
+            tile(argument) = {};
+            tile(argument).shared = SharedTile{c.at(all->base, c.mul(from, 4)), atOnce, 0};
+          }
+          useStaged(*staged, {});
+          scalars[body.getArgument(0)] = index;
+          int64_t inside = memory.mark();
+          ok = ok && succeeded(lowerBody(body));
+          memory.release(inside);
+        });
+        c.barrier(); // members and tiles may be overwritten, rows of private memory be another warp's
+        Values next;
+        for (int64_t i = 0; i < lists; ++i) {
+          Value isMember = c.compareI(CmpIPredicate::eq, ids[i], unit);
+          next.push_back(c.addi(slots[i], arith::ExtUIOp::create(c.b, c.i32, isMember)));
+        }
+        for (int64_t i = 0; i < lists; ++i)
+          next.push_back(walks[i].idAt(next[i]));
+        return next;
+      });
+  fullTile = outer;
+  memory.release(mark);
+  return success(ok);
+}

@@ -1,0 +1,106 @@
+// The walk over a kernel's ops and the table of op families.
+#include "codegen/gpu/Lowering.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace sattn;
+using namespace sattn::gpu;
+
+/// Warps of a block at most: more rows go to further blocks of the same warps, which share what they load.
+static constexpr int64_t kMostWarps = 4;
+
+Lowering::Lowering(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function, const Arch &arch,
+                   ArrayRef<std::string> order)
+    : kernel(kernel), arch(arch), c(function), parameterValues(function.getArguments()),
+      alignments(kernel.getNumOperandArgs()) {
+  decodeFrame();
+  decodeTask(order, parameterValues.take_back(3));
+}
+
+std::string Lowering::sharedName(tile::KernelOp kernel) { return kernel.getSymName().str() + "_shared"; }
+
+Unsupported Lowering::unsupported(Operation *op, const Twine &what, const Twine &remedy) {
+  // An op whose code stands in several copies is one error.
+  if (refused.insert(op).second)
+    op->emitError("[SA0263] the GPU code generator does not support ") << what << ": " << remedy;
+  return {};
+}
+
+// Enough warps for the rows of the largest tile that is computed with.
+LogicalResult Lowering::chooseWarps() {
+  int64_t rows = kMmaRows;
+  kernel.getBody().walk([&](Operation *op) {
+    if (isa<tile::DotOp, tile::MapOp, tile::StoreOp>(op))
+      for (Value value : op->getOperands())
+        if (auto type = dyn_cast<tile::TileType>(value.getType()))
+          rows = std::max(rows, type.getRows());
+  });
+  layout.warps = std::min<int64_t>(kMostWarps, llvm::divideCeil(rows, kMmaRows));
+  return success();
+}
+
+LogicalResult Lowering::run() {
+  if (failed(chooseWarps()))
+    return failure();
+  sharedBase = mlir::LLVM::AddressOfOp::create(c.b, c.shared, sharedName(kernel));
+  if (failed(lowerBody(kernel.getBody().front())))
+    return failure();
+  mlir::LLVM::ReturnOp::create(c.b, ValueRange());
+  if (sharedBytes() > arch.sharedBytes)
+    return kernel.emitError("[SA0264] kernel '" + kernel.getSymName() + "' needs ")
+           << sharedBytes() << " bytes of shared memory, but " << arch.name << " has " << arch.sharedBytes
+           << " for a block: use fewer features, 16-bit operands or a target with more";
+  return success();
+}
+
+LogicalResult Lowering::lowerBody(Block &block) {
+  for (Operation &op : block.without_terminator()) {
+    c.b.setLoc(op.getLoc());
+    if (failed(lower(&op)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult Lowering::lower(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<tile::SliceOp, tile::PrivateOp, tile::FillOp, tile::LoadOp, tile::GatherOp, tile::GatherAtOp, tile::StoreOp,
+            tile::ScatterOp, tile::BlockMeanOp, tile::DotOp, tile::MapOp, tile::MaskOp, tile::SoftmaxStepOp,
+            tile::SoftmaxFinishOp, tile::ReduceOp, tile::RowScanOp, tile::PoolOp, tile::TopInitOp, tile::TopPushOp,
+            tile::TopListOp, tile::StreamOp, tile::InvertOp, tile::StreamInverseOp, mlir::scf::ForOp, mlir::scf::IfOp>(
+          [&](auto specific) { return lower(specific); })
+      .Case<tile::SplatOp>([&](tile::SplatOp splat) {
+        tile(splat.getTile()).splat = splat.getValue().convertToFloat();
+        return success();
+      })
+      .Case<tile::CoverOp>([&](auto) { return success(); })
+      .Default([&](Operation *other) { return lowerScalar(other); });
+}
+
+//===-- Values ------------------------------------------------------------------------------------------===//
+
+Fragment Lowering::emptyFragment(tile::TileType type) const {
+  Fragment fragment;
+  fragment.rows = type.getRows();
+  fragment.cols = type.isVector() ? 0 : type.getCols();
+  int64_t blocks = layout.blocks(fragment.rows);
+  fragment.at.resize(blocks * (fragment.isVector() ? 2 : fragment.cols / 2));
+  return fragment;
+}
+
+FailureOr<Fragment> Lowering::fragmentOf(Operation *user, Value value) {
+  TileValue &held = tile(value);
+  if (held.fragment)
+    return *held.fragment;
+  auto type = cast<tile::TileType>(value.getType());
+  if (!held.splat)
+    return unsupported(user, "an operand in this form");
+  Fragment fragment = emptyFragment(type);
+  std::fill(fragment.at.begin(), fragment.at.end(), c.float32(*held.splat));
+  return fragment;
+}
+
+Value Lowering::rowOf(int64_t block, int64_t half) {
+  Value first = c.muli(c.addi(c.warp, c.int32(block * layout.warps)), c.int32(kMmaRows));
+  return c.addi(c.addi(first, c.laneRow), c.int32(8 * half));
+}

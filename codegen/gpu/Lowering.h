@@ -1,0 +1,176 @@
+// One tile kernel to one PTX entry, emitted in program order with Code.h. A task of the grid is a block of threads; its
+// warps share the rows of each tile (Values.h). The ops are lowered by family: Frame.cpp (arguments, scalars),
+// Memory.cpp (views, loads, stores), Means.cpp, Staging.cpp (copies to shared memory), Shared.cpp (tiles there),
+// Dot.cpp, Elementwise.cpp (maps, masks), Softmax.cpp, Reduce.cpp, Stream.cpp, Control.cpp, Select.cpp, Inverse.cpp.
+#pragma once
+#include "codegen/common/SetCode.h"
+#include "codegen/gpu/Values.h"
+
+namespace mlir::scf {
+class ForOp;
+class IfOp;
+} // namespace mlir::scf
+
+namespace sattn::gpu {
+
+/// The answer to an op or a form of it that has no lowering, already reported.
+struct Unsupported {
+  operator LogicalResult() const { return failure(); }
+  template <typename T> operator FailureOr<T>() const { return failure(); }
+};
+
+/// How a dot is computed: products of 16-bit elements as they are stored, or of float32 in three TF32 products.
+struct DotForm {
+  MmaType type = MmaType::TF32;
+  bool tf32() const { return type == MmaType::TF32; }
+  int64_t step() const { return tf32() ? 8 : 16; } ///< inner extent of an instruction
+};
+
+class Lowering {
+public:
+  Lowering(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function, const Arch &arch, ArrayRef<std::string> order);
+  /// Emits the whole body. Errors are diagnostics at the tile op.
+  LogicalResult run();
+  int64_t threads() const { return layout.warps * kWarp; }
+  int64_t sharedBytes() const { return memory.highWater(); }
+  const std::vector<int64_t> &alignment() const { return alignments; }
+
+  /// Parameters of the entry: the slots of docs/artefact.md, section 2, then the three extents of the grid.
+  static SmallVector<Type> parameters(tile::KernelOp kernel);
+  /// Name of the dynamic shared memory of an entry.
+  static std::string sharedName(tile::KernelOp kernel);
+
+private:
+  //===-- Structure (Lowering.cpp, Frame.cpp) -----------------------------------------------------------===//
+  LogicalResult chooseWarps();
+  void decodeFrame();
+  void decodeTask(ArrayRef<std::string> order, ValueRange extents);
+  LogicalResult lowerBody(Block &block);
+  LogicalResult lower(Operation *op);
+  LogicalResult lowerScalar(Operation *op);
+  Unsupported unsupported(Operation *op, const Twine &what, const Twine &remedy = "compile it for a CPU target");
+
+  //===-- Values ----------------------------------------------------------------------------------------===//
+  Value scalar(Value value) { return scalars.lookup(value); }
+  TileValue &tile(Value value) { return tiles[value]; }
+  /// The value in registers.
+  FailureOr<Fragment> fragmentOf(Operation *user, Value value);
+  Fragment emptyFragment(tile::TileType type) const;
+  /// Row of the tile (i32) that register half `half` of block `block` holds.
+  Value rowOf(int64_t block, int64_t half);
+
+  //===-- Memory (Memory.cpp) ---------------------------------------------------------------------------===//
+  LogicalResult lower(tile::SliceOp op);
+  LogicalResult lower(tile::PrivateOp op);
+  LogicalResult lower(tile::FillOp op);
+  LogicalResult lower(tile::LoadOp op);
+  LogicalResult lower(tile::GatherOp op);
+  LogicalResult lower(tile::StoreOp op);
+  LogicalResult lower(tile::ScatterOp op);
+  LogicalResult lower(tile::GatherAtOp op);
+  LogicalResult lower(tile::BlockMeanOp op);
+  /// Pointer to row `row` (i32) of a tile, and whether it exists.
+  std::pair<Value, Value> rowPointer(const RowSource &source, Value row);
+  LogicalResult defineFromRows(Operation *op, Value result, const RowSource &source);
+  FailureOr<LeftOperand> loadLeft(Operation *op, tile::TileType type, const RowSource &source, bool tf32);
+  FailureOr<Fragment> loadFragment(Operation *op, tile::TileType type, const RowSource &source);
+  LogicalResult storeRows(Operation *op, Value value, const RowSource &source);
+  Value loadNumber(Type element, Value pointer);
+  /// Rows of `view` are accessed `bytes` at a time.
+  void needAlignment(const View &view, int64_t bytes);
+
+  //===-- Staging (Staging.cpp) -------------------------------------------------------------------------===//
+  FailureOr<SharedRows> newSharedRows(Operation *op, tile::TileType type, tile::ViewType view);
+  /// Begins to copy a tile to `rows`.
+  void startCopy(const RowSource &source, const SharedRows &rows);
+  /// Copies the right operand `result` and waits for it.
+  LogicalResult stageNow(Operation *op, Value result, const RowSource &source);
+
+  //===-- Tiles in shared memory (Shared.cpp) -----------------------------------------------------------===//
+  SharedTile newShared(tile::TileType type);
+  /// The value in shared memory, for all threads.
+  FailureOr<SharedTile> sharedOf(Operation *user, Value value);
+  /// The same in memory of its own.
+  FailureOr<SharedTile> copyToShared(Operation *user, Value value);
+  /// `body` gets the number (i32) of each element of a tile, one thread each; all threads see what it wrote.
+  void forElements(int64_t count, llvm::function_ref<void(Value)> body);
+  Value loadShared(const SharedTile &tile, Value element, Type type);
+  void storeShared(const SharedTile &tile, Value element, Value value);
+  LogicalResult storeShared(const SharedTile &tile, const RowSource &target);
+  LogicalResult mapShared(tile::MapOp op);
+  LogicalResult maskShared(tile::MaskOp op, const SharedTile &scores);
+
+  //===-- Arithmetic (Dot.cpp, Elementwise.cpp, Softmax.cpp) --------------------------------------------===//
+  LogicalResult lower(tile::DotOp op);
+  FailureOr<DotForm> formOf(tile::DotOp op);
+  FailureOr<LeftOperand> leftOf(tile::DotOp op, DotForm form);
+  LeftOperand toLeft(const Fragment &fragment, DotForm form, Type element);
+  void multiply(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums);
+  void multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums);
+  void multiplyTf32(const LeftOperand &a, const SharedRows &b, bool transposed, Fragment &sums);
+  LogicalResult lower(tile::MapOp op);
+  FailureOr<Value> emitScalarBody(tile::MapOp op, ArrayRef<Value> inputs);
+  LogicalResult lower(tile::MaskOp op);
+  LogicalResult maskRow(tile::MaskOp op, const std::optional<SharedTile> &ids, int64_t block, int64_t half,
+                        Fragment &scores);
+  LogicalResult lower(tile::SoftmaxStepOp op);
+  LogicalResult lower(tile::SoftmaxFinishOp op);
+  LogicalResult lower(tile::ReduceOp op);
+  LogicalResult lower(tile::RowScanOp op);
+  LogicalResult reduceHeads(tile::ReduceOp op);
+  LogicalResult reduceColumns(tile::ReduceOp op);
+  /// i1: positions lie in one of `sets`; null where all do.
+  FailureOr<Value> inSets(Operation *op, mlir::ArrayAttr sets, const codegen::Position &row,
+                          const codegen::Position &column, ValueRange symbols);
+  FailureOr<codegen::Position> rowPosition(Operation *op, mlir::AffineMap map, Value first, Value row, int64_t rows);
+
+  //===-- Selections (Select.cpp, Inverse.cpp) ----------------------------------------------------------===//
+  LogicalResult lower(tile::PoolOp op);
+  LogicalResult lower(tile::TopInitOp op);
+  LogicalResult lower(tile::TopPushOp op);
+  LogicalResult lower(tile::TopListOp op);
+  LogicalResult lower(tile::InvertOp op);
+  LogicalResult lower(tile::StreamInverseOp op);
+  struct Members {
+    SharedTile ids, slots, votes; ///< votes: one word for each warp and list of a thread
+  };
+  Value leastOfBlock(const SharedTile &words, Value word);
+  Value listMembers(const Members &members, ValueRange slots, ValueRange ids, Value unit);
+  void insert(Values &scores, Values &ids, Value score, Value id);
+
+  //===-- Streams (Stream.cpp) --------------------------------------------------------------------------===//
+  LogicalResult lower(tile::StreamOp op);
+  LogicalResult lower(mlir::scf::ForOp op);
+  LogicalResult lower(mlir::scf::IfOp op);
+  struct Staged {
+    tile::LoadOp load;
+    SharedRows rows; ///< of the first buffer
+    int64_t bufferBytes = 0;
+  };
+  /// The right operands that `body` loads at positions which follow from its first argument.
+  FailureOr<SmallVector<Staged>> stagedLoads(Block &body, int64_t mostBuffers, int64_t &buffers);
+  LogicalResult prefetch(Block &body, ArrayRef<Staged> staged, Value index, Value buffer);
+  void useStaged(ArrayRef<Staged> staged, Value buffer);
+  FailureOr<Values> streamBody(tile::StreamOp op, bool full);
+
+  tile::KernelOp kernel;
+  const Arch &arch;
+  Code c;
+  RowLayout layout;
+  SharedMemory memory;
+  Value sharedBase;
+  ValueRange parameterValues;
+  struct Argument {
+    Value data, counts[3], strides[3]; ///< strides in bytes: batch, position, head
+  };
+  llvm::DenseMap<Value, Argument> arguments;
+  llvm::DenseMap<Value, Value> scalars;
+  llvm::DenseMap<Value, View> views;
+  llvm::DenseMap<Value, TileValue> tiles;
+  llvm::DenseMap<Value, Inverse> inverses;
+  std::vector<int64_t> alignments; ///< by operand
+  llvm::SmallPtrSet<Operation *, 4> refused;
+  bool fullTile = false; ///< masks of the enclosing stream are the identity
+};
+
+} // namespace sattn::gpu

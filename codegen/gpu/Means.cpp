@@ -1,0 +1,83 @@
+// Block means, and single elements of listed rows.
+#include "codegen/gpu/Lowering.h"
+
+using namespace sattn;
+using namespace sattn::gpu;
+using namespace mlir;
+
+// Each lane sums its own columns of its rows' blocks, position by position.
+LogicalResult Lowering::lower(tile::BlockMeanOp op) {
+  const View &view = views[op.getView()];
+  tile::TileType type = op.getTile().getType();
+  Type element = view.type.getElementType();
+  auto length = static_cast<int64_t>(op.getLength()), stride = static_cast<int64_t>(op.getStride());
+  if (type.isVector() || type.getCols() % 8 != 0 || view.type.getGroup() != 1)
+    return unsupported(op, "block means of features that are not a multiple of 8, or of groups of heads");
+  Fragment result = emptyFragment(type);
+  for (int64_t block = 0; block < result.blocks(); ++block)
+    for (int64_t half = 0; half < 2; ++half) {
+      Value row = arith::ExtUIOp::create(c.b, c.i64, rowOf(block, half));
+      Value from = c.mul(c.add(scalar(op.getFirst()), row), stride), end = c.add(from, length);
+      Value last = c.min(end, view.limit);
+      Value counts = c.less(from, last);
+      if (!op.getRagged())
+        counts = c.andi(counts, c.compareI(arith::CmpIPredicate::sle, end, view.limit));
+      // A block that does not count has no positions.
+      last = c.select(counts, last, from);
+      Value pointer = c.at(view.base, c.muli(c.lanePair, c.int32(2 * view.elementBytes())));
+      Values zeros(type.getCols() / 4, c.float32(0));
+      Values sums = c.loop(from, last, 1, zeros, [&](Value position, ValueRange carried) {
+        Value at = c.at(pointer, c.mul(position, view.positionBytes));
+        Values next;
+        for (int64_t j = 0; j < type.getCols() / 8; ++j)
+          for (int64_t e = 0; e < 2; ++e)
+            next.push_back(
+                c.addf(carried[2 * j + e], loadNumber(element, c.at(at, (8 * j + e) * view.elementBytes()))));
+        return next;
+      });
+      Value factor = c.float32(1);
+      if (op.getReduce() == "mean") {
+        Value count = arith::UIToFPOp::create(c.b, c.f32, c.sub(last, from));
+        factor = c.select(counts, c.divf(c.float32(1), count), c.float32(0));
+      }
+      for (int64_t j = 0; j < type.getCols() / 8; ++j)
+        for (int64_t e = 0; e < 2; ++e)
+          result.element(block, j, 2 * half + e) = c.mulf(sums[2 * j + e], factor);
+    }
+  tile(op.getTile()) = {};
+  tile(op.getTile()).fragment = std::move(result);
+  return success();
+}
+
+LogicalResult Lowering::lower(tile::GatherAtOp op) {
+  const View &view = views[op.getView()];
+  FailureOr<SharedTile> ids = sharedOf(op, op.getIds()), slots = sharedOf(op, op.getSlots());
+  if (failed(ids) || failed(slots))
+    return failure();
+  tile::TileType type = op.getTile().getType();
+  Type element = view.type.getElementType();
+  if (!type.isVector() || !element.isF32())
+    return unsupported(op, "elements of listed rows that are not float32 numbers");
+  // Elements of a listed position: one for each head of the view; each fills as many rows as share it.
+  int64_t group = view.type.getGroup(), perId = type.getRows() / ids->rows, share = perId / group;
+  Fragment result = emptyFragment(type);
+  for (int64_t block = 0; block < result.blocks(); ++block)
+    for (int64_t half = 0; half < 2; ++half) {
+      Value row = arith::MinUIOp::create(c.b, rowOf(block, half), c.int32(type.getRows() - 1));
+      Value place = arith::DivUIOp::create(c.b, row, c.int32(perId));
+      Value head = arith::DivUIOp::create(c.b, c.subi(row, c.muli(place, c.int32(perId))), c.int32(share));
+      Value id = loadShared(*ids, place, c.i32), slot = loadShared(*slots, place, c.i32);
+      Value at = c.add(scalar(op.getBase()), arith::ExtSIOp::create(c.b, c.i64, id).getResult());
+      Value inside = c.andi(c.lessUnsigned(at, view.limit), c.compareI(arith::CmpIPredicate::sge, id, c.int32(0)));
+      inside = c.andi(inside, c.compareI(arith::CmpIPredicate::ult, slot, c.int32(view.type.getInner())));
+      Value offset = c.add(c.mul(at, view.positionBytes),
+                           c.mul(arith::ExtUIOp::create(c.b, c.i64, head).getResult(), view.headBytes));
+      offset = c.add(offset, c.mul(arith::ExtSIOp::create(c.b, c.i64, slot).getResult(), 4));
+      result.at[2 * block + half] = c.when(
+          inside, {Type(c.f32)}, [&] { return Values{c.load(c.f32, c.at(view.base, offset), 4)}; },
+          [&] { return Values{c.float32(0)}; })[0];
+    }
+  tile(op.getTile()) = {};
+  tile(op.getTile()).fragment = std::move(result);
+  return success();
+}

@@ -1,0 +1,302 @@
+// Views, loads, stores, gathers and scatters: which forms a loaded tile takes follows from its uses. Left operands and
+// numbers go from memory to registers, right operands to shared memory (Staging.cpp).
+#include "codegen/gpu/Lowering.h"
+
+using namespace sattn;
+using namespace sattn::gpu;
+using namespace mlir;
+
+//===-- Views -------------------------------------------------------------------------------------------===//
+
+LogicalResult Lowering::lower(tile::SliceOp op) {
+  const Argument &argument = arguments[op.getArg()];
+  tile::ViewType type = op.getView().getType();
+  if (type.getLayout())
+    return unsupported(op, "operands in a blocked layout");
+  View view;
+  view.type = type;
+  view.operand = cast<BlockArgument>(op.getArg()).getArgNumber();
+  Value offset = c.add(c.mul(scalar(op.getBatch()), argument.strides[0]),
+                       c.mul(c.mul(scalar(op.getHead()), type.getGroup()), argument.strides[2]));
+  if (op.getColumn())
+    offset = c.add(offset, static_cast<int64_t>(*op.getColumn()) * view.elementBytes());
+  view.positionBytes = argument.strides[1];
+  view.headBytes = argument.strides[2];
+  view.limit = argument.counts[1];
+  if (op.getLimit())
+    view.limit = c.min(view.limit, scalar(op.getLimit()));
+  if (op.getFrom()) {
+    int64_t every = static_cast<int64_t>(*op.getEvery());
+    Value from = scalar(op.getFrom());
+    offset = c.add(offset, c.mul(from, view.positionBytes));
+    view.positionBytes = c.mul(view.positionBytes, every);
+    view.limit = c.floorDiv(c.add(c.sub(view.limit, from), every - 1), every);
+  }
+  view.base = c.at(argument.data, offset);
+  view.limit = c.max(view.limit, c.int64(0));
+  views[op.getView()] = view;
+  return success();
+}
+
+// Shared memory of the block. Rows of whole 128-byte lines are padded, so that the rows of a fragment, which eight
+// lanes access at once, begin in different banks.
+LogicalResult Lowering::lower(tile::PrivateOp op) {
+  View view;
+  view.type = op.getView().getType();
+  if (view.type.getLayout() || !view.type.getElementType().isF32())
+    return unsupported(op, "private memory of elements other than f32");
+  int64_t rowBytes = view.type.getInner() * 4, positions = op.getPositions();
+  if (rowBytes % 128 == 0)
+    rowBytes += 32;
+  view.positionBytes = c.int64(rowBytes * view.type.getGroup());
+  view.headBytes = c.int64(rowBytes);
+  view.limit = c.int64(positions);
+  view.base = c.at(sharedBase, memory.take(positions * view.type.getGroup() * rowBytes));
+  views[op.getView()] = view;
+  return success();
+}
+
+LogicalResult Lowering::lower(tile::FillOp op) {
+  const View &view = views[op.getView()];
+  Value positions = op.getPositions() ? c.min(c.max(scalar(op.getPositions()), c.int64(0)), view.limit) : view.limit;
+  Value numbers = c.mul(positions, view.positionBytes), value = scalar(op.getValue());
+  Value first = c.mul(arith::ExtUIOp::create(c.b, c.i64, c.thread), 4);
+  c.loop(first, numbers, threads() * 4, [&](Value offset) { c.store(value, c.at(view.base, offset), 4); });
+  c.barrier();
+  return success();
+}
+
+//===-- Rows --------------------------------------------------------------------------------------------===//
+
+std::pair<Value, Value> Lowering::rowPointer(const RowSource &source, Value row) {
+  const View &view = source.view;
+  int64_t group = view.type.getGroup(), rows = source.rows;
+  bool outer = view.type.getOuter() && !source.ids;
+  Value from = row, head;
+  if (group != 1) {
+    int64_t by = outer ? rows / group : group;
+    Value quotient = arith::DivUIOp::create(c.b, row, c.int32(by));
+    Value rest = c.subi(row, c.muli(quotient, c.int32(by)));
+    head = outer ? quotient : rest;
+    from = outer ? rest : quotient;
+  }
+  // Warps may have more rows than the tile.
+  Value exists;
+  if (rows % (kMmaRows * layout.warps) != 0)
+    exists = c.compareI(arith::CmpIPredicate::ult, row, c.int32(rows));
+  Value at;
+  if (source.ids) {
+    Value place = exists ? c.select(exists, from, c.int32(0)) : from;
+    Value id = c.load(c.i32, c.at(source.ids->base, c.muli(place, c.int32(4))), 4);
+    Value listed = c.compareI(arith::CmpIPredicate::sge, id, c.int32(0));
+    exists = exists ? c.andi(exists, listed) : listed;
+    at = c.add(source.position, arith::ExtSIOp::create(c.b, c.i64, id).getResult());
+  } else {
+    at = c.add(source.position, arith::ExtUIOp::create(c.b, c.i64, from).getResult());
+  }
+  Value offset = c.mul(at, view.positionBytes);
+  if (head)
+    offset = c.add(offset, c.mul(arith::ExtUIOp::create(c.b, c.i64, head), view.headBytes));
+  Value inside = c.lessUnsigned(at, view.limit);
+  return {c.at(view.base, offset), exists ? c.andi(inside, exists) : inside};
+}
+
+void Lowering::needAlignment(const View &view, int64_t bytes) {
+  if (view.operand && bytes > view.elementBytes())
+    alignments[*view.operand] = std::max(alignments[*view.operand], bytes);
+}
+
+Value Lowering::loadNumber(Type element, Value pointer) {
+  Value number = c.load(element, pointer, llvm::divideCeil(element.getIntOrFloatBitWidth(), 8));
+  return element.isF32() || element.isInteger(32) ? number : c.widen(number);
+}
+
+// Each lane reads its own elements of its rows: the quad that shares a row reads neighbours.
+FailureOr<LeftOperand> Lowering::loadLeft(Operation *op, tile::TileType type, const RowSource &source, bool tf32) {
+  const View &view = source.view;
+  Type element = view.type.getElementType();
+  int64_t step = tf32 ? 8 : 16;
+  if (type.getCols() % step != 0)
+    return unsupported(op, "feature sizes that are not multiples of " + Twine(step), "pad the features with zeros");
+  LeftOperand result;
+  result.tf32 = tf32;
+  result.blocks = layout.blocks(type.getRows());
+  result.steps = type.getCols() / step;
+  result.at.resize(4 * result.blocks * result.steps);
+  needAlignment(view, tf32 ? view.elementBytes() : 4);
+  Type registerType = tf32 ? Type(c.f32) : Type(c.i32);
+  for (int64_t block = 0; block < result.blocks; ++block)
+    for (int64_t half = 0; half < 2; ++half) {
+      auto [pointer, inside] = rowPointer(source, rowOf(block, half));
+      // The lane's columns of a step: one or two neighbours, and those half a step further.
+      Value first = c.muli(c.lanePair, c.int32((tf32 ? 1 : 2) * view.elementBytes()));
+      SmallVector<Type> types(2 * result.steps, registerType);
+      Values read = c.when(
+          inside, types,
+          [&, pointer = pointer] {
+            Values registers;
+            Value row = c.at(pointer, first);
+            for (int64_t k = 0; k < 2 * result.steps; ++k) {
+              Value at = c.at(row, k * step / 2 * view.elementBytes());
+              registers.push_back(tf32 ? loadNumber(element, at) : c.load(c.i32, at, 4));
+            }
+            return registers;
+          },
+          [&] { return Values(types.size(), tf32 ? c.float32(0) : c.int32(0)); });
+      // Registers of a step: rows 0 and 8 of the first half, rows 0 and 8 of the second.
+      for (int64_t k = 0; k < result.steps; ++k)
+        for (int64_t part = 0; part < 2; ++part)
+          result.at[4 * (block * result.steps + k) + 2 * part + half] = read[2 * k + part];
+    }
+  return result;
+}
+
+FailureOr<Fragment> Lowering::loadFragment(Operation *op, tile::TileType type, const RowSource &source) {
+  const View &view = source.view;
+  Type element = view.type.getElementType();
+  if (!type.getElementType().isF32())
+    return unsupported(op, "loads to elements other than f32");
+  if (!type.isVector() && type.getCols() % 8 != 0)
+    return unsupported(op, "tiles whose columns are not a multiple of 8");
+  Fragment result = emptyFragment(type);
+  int64_t blocks = result.blocks(), perRow = type.isVector() ? 1 : type.getCols() / 4;
+  for (int64_t block = 0; block < blocks; ++block)
+    for (int64_t half = 0; half < 2; ++half) {
+      auto [pointer, inside] = rowPointer(source, rowOf(block, half));
+      Values read = c.when(
+          inside, SmallVector<Type>(perRow, c.f32),
+          [&, pointer = pointer] {
+            if (type.isVector())
+              return Values{loadNumber(element, pointer)};
+            Values numbers;
+            Value row = c.at(pointer, c.muli(c.lanePair, c.int32(2 * view.elementBytes())));
+            for (int64_t j = 0; j < type.getCols() / 8; ++j)
+              for (int64_t e = 0; e < 2; ++e)
+                numbers.push_back(loadNumber(element, c.at(row, (8 * j + e) * view.elementBytes())));
+            return numbers;
+          },
+          [&] { return Values(perRow, c.float32(0)); });
+      if (type.isVector())
+        result.at[2 * block + half] = read[0];
+      else
+        for (int64_t j = 0; j < type.getCols() / 8; ++j)
+          for (int64_t e = 0; e < 2; ++e)
+            result.element(block, j, 2 * half + e) = read[2 * j + e];
+    }
+  return result;
+}
+
+//===-- Loads -------------------------------------------------------------------------------------------===//
+
+LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSource &source) {
+  TileValue value;
+  auto type = cast<tile::TileType>(result.getType());
+  bool numbers = false, left = false, leftTf32 = false, right = false;
+  for (OpOperand &use : result.getUses()) {
+    auto dot = dyn_cast<tile::DotOp>(use.getOwner());
+    if (!dot || use.getOperandNumber() > 1) {
+      numbers = true;
+    } else if (use.getOperandNumber() == 0) {
+      FailureOr<DotForm> form = formOf(dot);
+      if (failed(form))
+        return failure();
+      (form->tf32() ? leftTf32 : left) = true;
+    } else {
+      right = true;
+    }
+  }
+  if (right) {
+    // Already there where a stream copies ahead.
+    if (!tile(result).right && failed(stageNow(op, result, source)))
+      return failure();
+    value.right = tile(result).right;
+  }
+  for (auto [wanted, tf32, slot] : {std::tuple(left, false, &value.left), {leftTf32, true, &value.leftTf32}}) {
+    if (!wanted)
+      continue;
+    FailureOr<LeftOperand> operand = loadLeft(op, type, source, tf32);
+    if (failed(operand))
+      return failure();
+    *slot = std::move(*operand);
+  }
+  if (numbers) {
+    FailureOr<Fragment> fragment = loadFragment(op, type, source);
+    if (failed(fragment))
+      return failure();
+    value.fragment = std::move(*fragment);
+  }
+  tile(result) = std::move(value);
+  return success();
+}
+
+LogicalResult Lowering::lower(tile::LoadOp op) {
+  tile::TileType type = op.getTile().getType();
+  return defineFromRows(op, op.getTile(), {views[op.getView()], scalar(op.getPosition()), type.getRows(), {}});
+}
+
+LogicalResult Lowering::lower(tile::GatherOp op) {
+  FailureOr<SharedTile> ids = sharedOf(op, op.getIds());
+  if (failed(ids))
+    return failure();
+  tile::TileType type = op.getTile().getType();
+  return defineFromRows(op, op.getTile(), {views[op.getView()], scalar(op.getBase()), type.getRows(), *ids});
+}
+
+//===-- Stores ------------------------------------------------------------------------------------------===//
+
+LogicalResult Lowering::storeRows(Operation *op, Value value, const RowSource &source) {
+  const View &view = source.view;
+  auto type = cast<tile::TileType>(value.getType());
+  Type element = view.type.getElementType();
+  if (tile(value).shared)
+    return storeShared(*tile(value).shared, source);
+  FailureOr<Fragment> fragment = fragmentOf(op, value);
+  if (failed(fragment))
+    return failure();
+  if (!type.getElementType().isF32() || !isa<FloatType>(element))
+    return unsupported(op, "stores of elements other than floats");
+  if (!type.isVector())
+    needAlignment(view, 2 * view.elementBytes());
+  if (!view.operand)
+    c.warpBarrier(); // the lanes of a row have read it
+  for (int64_t block = 0; block < fragment->blocks(); ++block)
+    for (int64_t half = 0; half < 2; ++half) {
+      auto [pointer, inside] = rowPointer(source, rowOf(block, half));
+      if (type.isVector())
+        inside = c.andi(inside, c.compareI(arith::CmpIPredicate::eq, c.lanePair, c.int32(0)));
+      c.when(inside, [&, pointer = pointer] {
+        if (type.isVector()) {
+          Value number = fragment->at[2 * block + half];
+          if (!element.isF32())
+            number = arith::TruncFOp::create(c.b, element, number);
+          return c.store(number, pointer, view.elementBytes());
+        }
+        Value row = c.at(pointer, c.muli(c.lanePair, c.int32(2 * view.elementBytes())));
+        for (int64_t j = 0; j < type.getCols() / 8; ++j) {
+          Value low = fragment->element(block, j, 2 * half), high = fragment->element(block, j, 2 * half + 1);
+          Value at = c.at(row, 8 * j * view.elementBytes());
+          if (!element.isF32()) {
+            c.store(c.pack(low, high, element), at, 4);
+            continue;
+          }
+          Value pair = LLVM::PoisonOp::create(c.b, VectorType::get({2}, c.f32));
+          pair = LLVM::InsertElementOp::create(c.b, pair, low, c.int32(0));
+          c.store(LLVM::InsertElementOp::create(c.b, pair, high, c.int32(1)), at, 8);
+        }
+      });
+    }
+  return success();
+}
+
+LogicalResult Lowering::lower(tile::StoreOp op) {
+  tile::TileType type = op.getTile().getType();
+  return storeRows(op, op.getTile(), {views[op.getView()], scalar(op.getPosition()), type.getRows(), {}});
+}
+
+LogicalResult Lowering::lower(tile::ScatterOp op) {
+  FailureOr<SharedTile> ids = sharedOf(op, op.getIds());
+  if (failed(ids))
+    return failure();
+  tile::TileType type = op.getTile().getType();
+  return storeRows(op, op.getTile(), {views[op.getView()], scalar(op.getBase()), type.getRows(), *ids});
+}

@@ -1,0 +1,60 @@
+// Right operands of dots on their way to shared memory: all threads of a block copy 16 bytes at a time in the
+// background. Rows are padded to an odd number of 16-byte pieces, so that eight of them begin in different banks.
+#include "codegen/gpu/Lowering.h"
+
+using namespace sattn;
+using namespace sattn::gpu;
+using namespace mlir;
+
+static constexpr int64_t kPiece = 16; ///< bytes of a copy
+
+FailureOr<SharedRows> Lowering::newSharedRows(Operation *op, tile::TileType type, tile::ViewType view) {
+  Type element = view.getElementType();
+  if (!isa<FloatType>(element) || element.getIntOrFloatBitWidth() > 32)
+    return unsupported(op, "right operands of an element type other than f32, f16 and bf16");
+  if (view.getLayout() || type.isVector())
+    return unsupported(op, "right operands in this form");
+  SharedRows rows;
+  rows.element = element;
+  rows.rows = type.getRows();
+  rows.cols = type.getCols();
+  int64_t bytes = rows.cols * element.getIntOrFloatBitWidth() / 8;
+  if (bytes % kPiece != 0)
+    return unsupported(op, "rows of " + Twine(bytes) + " bytes", "use a feature size of whole 16 bytes");
+  rows.rowBytes = (bytes / kPiece | 1) * kPiece;
+  return rows;
+}
+
+void Lowering::startCopy(const RowSource &source, const SharedRows &rows) {
+  needAlignment(source.view, kPiece);
+  int64_t pieces = rows.cols * source.view.elementBytes() / kPiece, all = rows.rows * pieces;
+  for (int64_t first = 0; first < all; first += threads()) {
+    Value piece = c.addi(c.thread, c.int32(first));
+    Value row = arith::DivUIOp::create(c.b, piece, c.int32(pieces));
+    Value column = c.muli(c.subi(piece, c.muli(row, c.int32(pieces))), c.int32(kPiece));
+    auto copy = [&] {
+      auto [pointer, inside] = rowPointer(source, row);
+      Value to = c.at(rows.base, c.addi(c.muli(row, c.int32(rows.rowBytes)), column));
+      c.copyAsync(to, c.at(pointer, column), inside);
+    };
+    if (first + threads() <= all)
+      copy();
+    else
+      c.when(c.compareI(arith::CmpIPredicate::ult, piece, c.int32(all)), copy);
+  }
+}
+
+LogicalResult Lowering::stageNow(Operation *op, Value result, const RowSource &source) {
+  auto type = cast<tile::TileType>(result.getType());
+  FailureOr<SharedRows> rows = newSharedRows(op, type, source.view.type);
+  if (failed(rows))
+    return failure();
+  rows->base = c.at(sharedBase, memory.take(rows->rows * rows->rowBytes));
+  c.barrier(); // the memory may have been another value's
+  startCopy(source, *rows);
+  c.commitCopies();
+  c.awaitCopies();
+  c.barrier();
+  tile(result).right = *rows;
+  return success();
+}

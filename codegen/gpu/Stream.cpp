@@ -1,0 +1,290 @@
+// Streams: a loop that walks from tile to tile of the cover. The right operands of the body's dots are copied to shared
+// memory one tile ahead, while the tile before is computed with; carried tiles stay in registers.
+#include "codegen/gpu/Lowering.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include <limits>
+
+using namespace sattn;
+using namespace sattn::gpu;
+using namespace mlir;
+
+/// No further tile.
+static constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
+
+namespace {
+/// The runs of a cover: where to go next, and whether a tile is full.
+class Runs {
+public:
+  Runs(Code &c, tile::CoverOp cover, llvm::function_ref<Value(Value)> scalar) : c(c) {
+    for (size_t i = 0; i < cover.getLo().size(); ++i)
+      runs.push_back({scalar(cover.getLo()[i]), scalar(cover.getHi()[i]), scalar(cover.getFullLo()[i]),
+                      scalar(cover.getFullHi()[i])});
+  }
+
+  /// The first tile at or after `from`, or kEnd.
+  Value next(Value from) {
+    Value nearest;
+    for (const Run &run : runs) {
+      Value at = from ? c.max(run.low, from) : run.low;
+      Value found = c.select(c.less(at, run.high), at, c.int64(kEnd));
+      nearest = nearest ? c.min(nearest, found) : found;
+    }
+    return nearest ? nearest : c.int64(kEnd);
+  }
+
+  Value isFull(Value tile) {
+    Value full;
+    for (const Run &run : runs) {
+      Value inside = c.andi(c.compareI(arith::CmpIPredicate::sle, run.fullLow, tile), c.less(tile, run.fullHigh));
+      full = full ? c.ori(full, inside) : inside;
+    }
+    return full ? full : c.boolean(false);
+  }
+
+private:
+  struct Run {
+    Value low, high, fullLow, fullHigh;
+  };
+  Code &c;
+  SmallVector<Run> runs;
+};
+} // namespace
+
+// Whether a body is the same for full and partial tiles.
+static bool hasMask(tile::StreamOp op) {
+  bool found = false;
+  op.getBody().walk([&](tile::MaskOp mask) { found |= !mask.getWhen(); });
+  return found;
+}
+
+// Whether `position` is index arithmetic on the first argument of `body` and values from outside.
+static bool followsFrom(Block &body, Value position) {
+  Operation *def = position.getDefiningOp();
+  if (!def || def->getBlock() != &body)
+    return position.getParentBlock() != &body || position == body.getArgument(0);
+  return def->getNumRegions() == 0 && mlir::isPure(def) &&
+         llvm::all_of(def->getOperands(), [&](Value operand) { return followsFrom(body, operand); });
+}
+
+FailureOr<SmallVector<Lowering::Staged>> Lowering::stagedLoads(Block &body, int64_t mostBuffers, int64_t &buffers) {
+  SmallVector<Staged> staged;
+  int64_t bytes = 0;
+  for (auto load : body.getOps<tile::LoadOp>()) {
+    bool isRight = llvm::any_of(load.getTile().getUses(), [](OpOperand &use) {
+      return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() == 1;
+    });
+    if (!isRight || !followsFrom(body, load.getPosition()))
+      continue;
+    FailureOr<SharedRows> rows = newSharedRows(load, load.getTile().getType(), load.getView().getType());
+    if (failed(rows))
+      return failure();
+    staged.push_back({load, *rows, rows->rows * rows->rowBytes});
+    bytes += staged.back().bufferBytes;
+  }
+  buffers = std::min<int64_t>(mostBuffers, memory.mark() + 2 * bytes <= arch.sharedBytes ? 2 : 1);
+  for (Staged &operand : staged)
+    operand.rows.base = c.at(sharedBase, memory.take(buffers * operand.bufferBytes));
+  return staged;
+}
+
+// Copies of the tiles for `index`: the index arithmetic that positions depend on is emitted for it.
+LogicalResult Lowering::prefetch(Block &body, ArrayRef<Staged> staged, Value index, Value buffer) {
+  scalars[body.getArgument(0)] = index;
+  SmallVector<Value> made;
+  LogicalResult status = success();
+  auto emit = [&](auto &self, Value value) -> void {
+    Operation *def = value.getDefiningOp();
+    if (scalars.contains(value) || !def || failed(status))
+      return;
+    for (Value operand : def->getOperands())
+      self(self, operand);
+    status = failed(status) ? status : lowerScalar(def);
+    made.push_back(value);
+  };
+  for (const Staged &operand : staged) {
+    tile::LoadOp load = operand.load;
+    emit(emit, load.getPosition());
+    if (failed(status))
+      return failure();
+    SharedRows rows = operand.rows;
+    if (buffer)
+      rows.base = c.at(rows.base, c.muli(buffer, c.int32(operand.bufferBytes)));
+    startCopy({views[load.getView()], scalar(load.getPosition()), rows.rows, {}}, rows);
+  }
+  for (Value value : made)
+    scalars.erase(value);
+  return success();
+}
+
+void Lowering::useStaged(ArrayRef<Staged> staged, Value buffer) {
+  for (const Staged &operand : staged) {
+    SharedRows rows = operand.rows;
+    if (buffer)
+      rows.base = c.at(rows.base, c.muli(buffer, c.int32(operand.bufferBytes)));
+    Value loaded = tile::LoadOp(operand.load).getTile();
+    tile(loaded) = {};
+    tile(loaded).right = rows;
+  }
+}
+
+// One copy of the body; gives the next carried values. Those in shared memory are copied to where they are carried.
+FailureOr<Values> Lowering::streamBody(tile::StreamOp op, bool full) {
+  bool outer = fullTile;
+  fullTile = full;
+  Block &body = op.getBody().front();
+  int64_t mark = memory.mark();
+  SmallVector<std::optional<SharedTile>> homes;
+  for (Value argument : op.getCarried())
+    homes.push_back(tile(argument).shared);
+  LogicalResult status = lowerBody(body);
+  fullTile = outer;
+  if (failed(status))
+    return failure();
+  Values next;
+  for (auto [value, home] : llvm::zip(cast<tile::YieldOp>(body.getTerminator()).getValues(), homes)) {
+    TileValue &held = tile(value);
+    if (held.top) {
+      next.append(held.top->scores);
+      next.append(held.top->ids);
+      continue;
+    }
+    if (home) {
+      FailureOr<SharedTile> from = sharedOf(op, value);
+      if (failed(from))
+        return failure();
+      forElements(home->count(), [&, home = home](Value i) { storeShared(*home, i, loadShared(*from, i, c.f32)); });
+      continue;
+    }
+    FailureOr<Fragment> fragment = fragmentOf(op, value);
+    if (failed(fragment))
+      return failure();
+    next.append(fragment->at);
+  }
+  memory.release(mark);
+  return next;
+}
+
+// Whether an op computes its result in shared memory whatever its operands are.
+static bool makesShared(Value value) { return isa_and_nonnull<tile::PoolOp>(value.getDefiningOp()); }
+
+// Values that a loop carries, as registers one after the other.
+namespace {
+struct Carried {
+  std::optional<Fragment> fragment;
+  std::optional<SharedTile> shared;
+  std::optional<TopState> top;
+};
+} // namespace
+
+LogicalResult Lowering::lower(tile::StreamOp op) {
+  auto cover = op.getCover().getDefiningOp<tile::CoverOp>();
+  if (!cover)
+    return unsupported(op, "a cover that is not made by sattn_tile.cover");
+  Block &block = op.getBody().front();
+  int64_t buffers = 2;
+
+  SmallVector<Carried> carried;
+  Values inits;
+  auto yield = cast<tile::YieldOp>(block.getTerminator());
+  for (auto [init, yielded] : llvm::zip(op.getInits(), yield.getValues())) {
+    Carried &value = carried.emplace_back();
+    TileValue &held = tile(init);
+    auto type = dyn_cast<tile::TileType>(init.getType());
+    if (held.top) {
+      value.top = held.top;
+      inits.append(held.top->scores);
+      inits.append(held.top->ids);
+    } else if (type && (held.shared || makesShared(yielded))) {
+      FailureOr<SharedTile> home = copyToShared(op, init);
+      if (failed(home))
+        return failure();
+      value.shared = *home;
+    } else {
+      FailureOr<Fragment> fragment = fragmentOf(op, init);
+      if (failed(fragment))
+        return failure();
+      inits.append(fragment->at);
+      value.fragment = std::move(*fragment);
+    }
+  }
+  // Makes the values of `targets` out of registers.
+  auto unpack = [&](ValueRange targets, ValueRange registers) {
+    auto next = [&](Values &to) {
+      size_t count = to.size();
+      to.assign(registers.begin(), registers.begin() + count);
+      registers = registers.drop_front(count);
+    };
+    for (auto [target, value] : llvm::zip(targets, carried)) {
+      if (value.fragment)
+        next(value.fragment->at);
+      if (value.top) {
+        next(value.top->scores);
+        next(value.top->ids);
+      }
+      tile(target) = {};
+      tile(target).fragment = value.fragment;
+      tile(target).shared = value.shared;
+      tile(target).top = value.top;
+    }
+  };
+  int64_t buffersMark = memory.mark(); // carried tiles in shared memory stay
+  FailureOr<SmallVector<Staged>> staged = stagedLoads(block, 2, buffers);
+  if (failed(staged))
+    return failure();
+
+  Runs runs(c, cover, [&](Value value) { return scalar(value); });
+  Value first = runs.next({});
+  bool ok = true, ahead = buffers == 2;
+  auto copy = [&](Value index, Value buffer) {
+    c.when(c.compareI(arith::CmpIPredicate::ne, index, c.int64(kEnd)),
+           [&] { ok = ok && succeeded(prefetch(block, *staged, index, ahead ? buffer : Value())); });
+    c.commitCopies();
+  };
+  c.barrier(); // the buffers may have been other values'
+  if (ahead)
+    copy(first, c.int32(0));
+  Values state{first, c.int32(0)};
+  state.append(inits);
+  Values results = c.whileLoop(
+      state,
+      [&](ValueRange now) {
+        return std::pair(c.compareI(arith::CmpIPredicate::ne, now[0], c.int64(kEnd)), Values(now));
+      },
+      [&](ValueRange now) -> Values {
+        Value index = now[0], buffer = now[1];
+        Value next = runs.next(c.add(index, 1)), other = arith::XOrIOp::create(c.b, buffer, c.int32(1));
+        if (!ahead) {
+          c.barrier(); // everyone is done with the tile before
+          copy(index, buffer);
+        }
+        c.awaitCopies();
+        c.barrier(); // all copies of this tile have landed, and everyone is done with the one before
+        if (ahead)
+          copy(next, other);
+        scalars[op.getInductionVar()] = index;
+        useStaged(*staged, ahead ? buffer : Value());
+        unpack(op.getCarried(), now.drop_front(2));
+        auto body = [&](bool full) -> Values {
+          // Carried values in shared memory are taken over by the copy of the body that runs.
+          FailureOr<Values> values = ok ? streamBody(op, full) : FailureOr<Values>();
+          ok = ok && succeeded(values);
+          return ok ? *values : Values(now.drop_front(2));
+        };
+        Values result{next, other};
+        if (!hasMask(op))
+          result.append(body(true));
+        else if (now.size() == 2)
+          c.when(runs.isFull(index), [&] { body(true); }, [&] { body(false); });
+        else
+          result.append(c.when(
+              runs.isFull(index), now.drop_front(2).getTypes(), [&] { return body(true); },
+              [&] { return body(false); }));
+        return result;
+      });
+  if (!ok)
+    return failure();
+  c.barrier(); // the buffers may be used again
+  memory.release(buffersMark);
+  unpack(op.getResults(), ValueRange(results).drop_front(2));
+  return success();
+}

@@ -1,0 +1,118 @@
+// Where tile values live while a kernel is lowered: numbers that are computed with stand in registers, in the layout in
+// which the matrix instructions give their results; right operands of dots stand in shared memory.
+#pragma once
+#include "codegen/gpu/Code.h"
+#include "dialects/tile/Tile.h"
+#include <optional>
+
+namespace sattn::gpu {
+
+/// The rows of tiles over the warps of a block. Rows come in blocks of 16; block i of a warp begins at row
+/// (i * warps + warp) * 16 and the lane holds rows `laneRow` and `laneRow` + 8 of it.
+struct RowLayout {
+  int64_t warps = 1;
+  int64_t blocks(int64_t rows) const { return llvm::divideCeil(rows, kMmaRows * warps); }
+};
+
+/// A computed tile in registers: register 4 * (block * cols / 8 + j) + e holds row `laneRow` + 8 * (e / 2) of the block
+/// and column 8 * j + 2 * lanePair + e % 2. A row vector has registers 2 * block + half, the same in the four lanes of
+/// a row.
+struct Fragment {
+  int64_t rows = 0, cols = 0; ///< cols is 0 for a row vector
+  Values at;
+  bool isVector() const { return cols == 0; }
+  int64_t blocks() const { return static_cast<int64_t>(at.size()) / (isVector() ? 2 : cols / 2); }
+  Value &element(int64_t block, int64_t tile, int64_t e) { return at[4 * (block * cols / 8 + tile) + e]; }
+};
+
+/// The left operand of dots as the matrix instructions take it: four registers for each block of rows and step of the
+/// inner extent. Of TF32 they are float32 that the dot cuts in two.
+struct LeftOperand {
+  bool tf32 = false;
+  int64_t blocks = 0, steps = 0;
+  Values at;
+  /// Of step k of TF32 the inner elements stand in the order 0 2 4 6 1 3 5 7, as the columns of a fragment do.
+  bool permuted = false;
+  ArrayRef<Value> registers(int64_t block, int64_t step) const {
+    return ArrayRef<Value>(at).slice(4 * (block * steps + step), 4);
+  }
+};
+
+/// Rows of a tile in shared memory, `rowBytes` apart.
+struct SharedRows {
+  Value base;
+  Type element;
+  int64_t rows = 0, cols = 0, rowBytes = 0;
+};
+
+/// A computed tile in shared memory, four bytes each, rows one after the other. Few rows that no matrix instruction
+/// takes (a row for each position, not for each head) and lists are computed with here, an element for each thread.
+struct SharedTile {
+  Value base;
+  int64_t rows = 0, cols = 0; ///< cols is 0 for a row vector
+  int64_t width() const { return cols == 0 ? 1 : cols; }
+  int64_t count() const { return rows * width(); }
+};
+
+/// Running top-k: rows are dealt to the warps, row i * warps + warp to slot i; lane l of the warp holds rank 32 * chunk
+/// + l.
+struct TopState {
+  int64_t rows = 0, k = 0;
+  Values scores, ids; ///< [slot][chunk]; an id of -1 is an empty rank, those of forced entries carry a bit
+  int64_t chunks() const { return llvm::divideCeil(k, kWarp); }
+};
+
+/// Rows of memory that a tile is read from or written to.
+struct View {
+  Value base;                     ///< ptr<1>, or ptr<3> for private memory
+  Value positionBytes, headBytes; ///< strides
+  Value limit;                    ///< positions at or beyond lie outside; not negative
+  tile::ViewType type;
+  std::optional<unsigned> operand; ///< number of the kernel's operand that it is a view of; none: private memory
+  int64_t elementBytes() const { return llvm::divideCeil(type.getElementType().getIntOrFloatBitWidth(), 8); }
+};
+
+/// Which rows of a view make a tile.
+struct RowSource {
+  View view;
+  Value position; ///< of the first row, or the base that is added to `ids`
+  int64_t rows = 0;
+  std::optional<SharedTile> ids; ///< row block i lies at position + ids[i]
+};
+
+/// Index lists turned around: a thread holds the lists of some positions and its place in each.
+struct Inverse {
+  View lists;
+  Value position, units; ///< first position; ids at or beyond `units` are ignored
+  int64_t count = 0;     ///< most positions
+};
+
+/// A tile value in every form that its uses need.
+struct TileValue {
+  std::optional<float> splat;
+  std::optional<Fragment> fragment;
+  std::optional<LeftOperand> left, leftTf32;
+  std::optional<SharedRows> right;
+  std::optional<SharedTile> shared;
+  std::optional<TopState> top;
+};
+
+/// Shared memory of a block, handed out while code is emitted in program order.
+class SharedMemory {
+public:
+  int64_t take(int64_t bytes) {
+    int64_t offset = end;
+    end += llvm::alignTo(bytes, 16);
+    top = std::max(top, end);
+    return offset;
+  }
+  /// Frees everything that was taken after `mark`.
+  void release(int64_t mark) { end = mark; }
+  int64_t mark() const { return end; }
+  int64_t highWater() const { return top; }
+
+private:
+  int64_t end = 0, top = 0;
+};
+
+} // namespace sattn::gpu
