@@ -228,10 +228,59 @@ template <bool Accumulate> Execute wideOf(Scalar type) {
   }
 }
 
+/// One half of a product, plus c and the carry.
+template <typename T, typename Half> void multiplyWithCarry(Warp &warp, const Inst &inst, uint32_t lanes) {
+  using U = Unsigned<T>;
+  Source<T> a(warp, inst.s[0]), b(warp, inst.s[1]);
+  Source<U> c(warp, inst.s[2]);
+  uint32_t in = inst.option & 2 ? warp.predicate(CarryRow) : 0, out = 0;
+  forLanes<U>(warp, inst.d[0], lanes, [&](unsigned i) {
+    unsigned __int128 sum = (unsigned __int128)U(Half::apply(a[i], b[i])) + c[i] + (in >> i & 1);
+    out |= uint32_t(sum >> (8 * sizeof(T)) & 1) << i;
+    return U(sum);
+  });
+  if (inst.option & 4)
+    warp.predicate(CarryRow) = (warp.predicate(CarryRow) & ~lanes) | (out & lanes);
+}
+
+template <typename Half> Execute multiplyWithCarryOf(Scalar type) {
+  switch (type) {
+  case Scalar::U32:
+    return multiplyWithCarry<uint32_t, Half>;
+  case Scalar::S32:
+    return multiplyWithCarry<int32_t, Half>;
+  case Scalar::U64:
+    return multiplyWithCarry<uint64_t, Half>;
+  case Scalar::S64:
+    return multiplyWithCarry<int64_t, Half>;
+  default:
+    return nullptr;
+  }
+}
+
+/// mad.cc, madc: options as for sums.
+void decodeMultiplyCarry(Build &build) {
+  Inst &inst = build.inst;
+  bool writes = build.take("cc"), high = build.take("hi"), low = build.take("lo");
+  Scalar type = build.type();
+  build.expectCount(4, 4);
+  inst.execute = high ? multiplyWithCarryOf<MulHigh>(type) : multiplyWithCarryOf<MulLow>(type);
+  if (!inst.execute || high == low)
+    return build.reject(fmt::format("'{}' is not supported", build.source.opcode));
+  inst.option = (build.base == "madc" ? 2u : 0u) | uint32_t(writes) << 2;
+  inst.d[0] = build.write(0, type);
+  for (unsigned i = 0; i < 3; ++i)
+    inst.s[i] = build.read(i + 1, type);
+  if (inst.option & 2)
+    build.noteRead(CarryRow);
+  if (writes)
+    build.noteWrite(CarryRow);
+}
+
 void decodeMultiply(Build &build) {
   bool accumulate = build.base == "mad";
-  if (build.take("cc") || build.base == "madc")
-    return build.reject(fmt::format("'{}' is not supported: products have no carry here", build.source.opcode));
+  if (build.base == "madc" || build.source.opcode.find(".cc") != std::string_view::npos)
+    return decodeMultiplyCarry(build);
   bool wide = build.take("wide"), high = build.take("hi"), low = build.take("lo");
   Scalar type = build.type();
   if (isFloat(type))

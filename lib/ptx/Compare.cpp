@@ -174,14 +174,52 @@ void decodeSetPredicate(Build &build) {
   decodeComparison(build, type, 1);
 }
 
+/// set on both halves of pairs: 1.0 or 0 in the type of the result, or all ones or 0.
+template <float (*Load)(uint16_t)> void setPair(Warp &warp, const Inst &inst, uint32_t lanes) {
+  Source<uint32_t> a(warp, inst.s[0]), b(warp, inst.s[1]);
+  forLanes<uint32_t>(warp, inst.d[0], lanes, [&](unsigned i) {
+    uint32_t result = 0;
+    for (unsigned part = 0; part < 32; part += 16)
+      if (outcome(Load(uint16_t(a[i] >> part)), Load(uint16_t(b[i] >> part))) & inst.option)
+        result |= uint32_t(inst.immediate) << part;
+    return result;
+  });
+}
+
+uint64_t trueValueOf(Scalar result) {
+  switch (result) {
+  case Scalar::F32:
+    return 0x3f800000;
+  case Scalar::F16:
+  case Scalar::F16x2:
+    return 0x3c00;
+  case Scalar::BF16:
+  case Scalar::BF16x2:
+    return 0x3f80;
+  default:
+    return bytesOf(result) == 2 ? 0xffff : 0xffffffff;
+  }
+}
+
 void decodeSet(Build &build) {
   takeComparison(build);
   Scalar result = build.type(), type = build.type();
-  if (bytesOf(result) != 4 || result == Scalar::F16x2 || result == Scalar::BF16x2)
+  Inst &inst = build.inst;
+  inst.immediate = trueValueOf(result);
+  if (type == Scalar::F16x2 || type == Scalar::BF16x2) {
+    build.expectCount(3, 3);
+    if (result != type || inst.registerBytes)
+      return build.reject(fmt::format("'{}' is not supported", build.source.opcode));
+    inst.execute = type == Scalar::F16x2 ? setPair<halfToFloat> : setPair<bfloatToFloat>;
+    inst.d[0] = build.write(0, result);
+    inst.s[0] = build.read(1, type);
+    inst.s[1] = build.read(2, type);
+    return;
+  }
+  if (bytesOf(result) != 4 && bytesOf(result) != 2)
     return build.reject(fmt::format("'set' with a result of '.{}' is not supported", nameOf(result)));
-  build.inst.execute = setValue;
-  build.inst.immediate = result == Scalar::F32 ? 0x3f800000 : 0xffffffff;
-  build.inst.d[0] = build.write(0, result);
+  inst.execute = setValue;
+  inst.d[0] = build.write(0, result);
   decodeComparison(build, type, 1);
 }
 

@@ -97,6 +97,10 @@ void Decoder::layoutModule(Scope &module, const Syntax &syntax) {
 }
 
 void Decoder::bindShared(const Variable &variable, Scope &scope) {
+  if (auto placed = placedShared.find(&variable); placed != placedShared.end()) {
+    scope.bindings[variable.name] = placed->second;
+    return;
+  }
   // Extern arrays begin after all static ones, which are not all known yet: their address is patched at the end.
   if (variable.dynamic) {
     dynamicAlign = std::max(dynamicAlign, variable.align);
@@ -107,7 +111,8 @@ void Decoder::bindShared(const Variable &variable, Scope &scope) {
   if (variable.bytes > MaxMemoryBytes || offset + variable.bytes > MaxMemoryBytes)
     return reject(fmt::format("variable '{}' is too large for shared memory", variable.name), variable.line);
   program->staticShared = offset + uint32_t(variable.bytes);
-  scope.bindings[variable.name] = {.kind = Binding::Memory, .space = Space::Shared, .address = offset};
+  placedShared[&variable] =
+      scope.bindings[variable.name] = {.kind = Binding::Memory, .space = Space::Shared, .address = offset};
 }
 
 void Decoder::placeDynamicShared() {

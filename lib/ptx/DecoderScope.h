@@ -75,6 +75,8 @@ private:
   std::map<std::pair<uint64_t, unsigned>, Row> constantIndex;
   std::map<std::string_view, Row> specialIndex;
   std::map<std::string_view, uint32_t> opcodeIndex;
+  /// Shared variables of functions that were inlined before: there is one of each.
+  std::map<const Variable *, Binding> placedShared;
   std::vector<RegisterRange> registerRanges;
   uint32_t dynamicAlign = 16;
   std::vector<size_t> dynamicConstants;

@@ -61,11 +61,13 @@ private:
 
   void word(Token &token) {
     token.kind = Token::Word;
+    // ".reg.b16" is two directives, "add.b16" one opcode.
+    bool directive = source[at] == '.';
     for (++at; at < source.size(); ++at) {
       // "L1::no_allocate" is one word, "label:" is not.
       if (source.substr(at, 2) == "::")
         ++at;
-      else if (!isLetter(source[at]) && !isDigit(source[at]) && source[at] != '.')
+      else if (!isLetter(source[at]) && !isDigit(source[at]) && (source[at] != '.' || directive))
         break;
     }
   }

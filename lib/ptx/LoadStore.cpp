@@ -115,10 +115,42 @@ void decodeHint(Build &build) {
   while (!build.takeNext().empty()) {
   }
 }
+/// createpolicy: policies change nothing, so any value does.
+void decodePolicy(Build &build) {
+  build.skipModifiers();
+  build.inst.d[0] = build.write(0, Scalar::B64);
+  build.inst.execute = [](Warp &warp, const Inst &inst, uint32_t lanes) {
+    forLanes<uint64_t>(warp, inst.d[0], lanes, [](unsigned) { return uint64_t(0); });
+  };
+}
+
+/// mapa: the address of the same variable in another block of the cluster, which is this block.
+void decodeMapAddress(Build &build) {
+  Inst &inst = build.inst;
+  build.takeSpace();
+  Scalar type = build.type();
+  build.expectCount(3, 3);
+  inst.registerBytes = uint8_t(bytesOf(type));
+  inst.d[0] = build.write(0, type);
+  inst.s[0] = build.read(1, type);
+  inst.s[1] = build.read(2, Scalar::U32);
+  inst.execute = [](Warp &warp, const Inst &inst, uint32_t lanes) {
+    eachLane(lanes, [&](unsigned lane) {
+      if (uint32_t rank = warp.row(inst.s[1])[lane])
+        warp.fault(FaultKind::InvalidOperand, lane,
+                   [&] { return fmt::format("there is no block {} in a cluster of one", rank); });
+      uint64_t address = warp.value(inst.s[0], inst.registerBytes, lane);
+      inst.registerBytes == 8 ? void(warp.wide(inst.d[0])[lane] = address)
+                              : void(warp.row(inst.d[0])[lane] = uint32_t(address));
+    });
+  };
+}
 } // namespace
 
 void addLoadStoreForms(FormTable &table) {
   table["ld"] = table["ldu"] = table["st"] = decodeLoadStore;
+  table["createpolicy"] = decodePolicy;
+  table["mapa"] = decodeMapAddress;
   table["prefetch"] = table["prefetchu"] = table["applypriority"] = decodeHint;
 }
 

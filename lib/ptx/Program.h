@@ -29,7 +29,7 @@ enum class Flow : uint8_t {
 /// Which lanes must have arrived before the instruction executes.
 enum class Converge : uint8_t {
   None,
-  Members, // those of the mask in row s[0] that have not exited
+  Members, // those of the mask in row s[0] that have not exited; only with Flow::Next
   Live,    // all that have not exited
   Warp     // all 32
 };

@@ -169,7 +169,7 @@ struct Options {
   /// A launch stops after so many different faults.
   unsigned maxFaults = 8;
   /// Warp instructions after which a block counts as endless.
-  uint64_t maxInstructions = uint64_t(1) << 32;
+  uint64_t maxInstructions = uint64_t(1) << 28;
 };
 
 enum class FaultKind : uint8_t {

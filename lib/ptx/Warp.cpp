@@ -86,9 +86,12 @@ void Warp::step() {
   active = lanes;
   cta.count(inst.opcode);
   if (lanes) {
-    if (inst.converge != Converge::None && !gathered(inst, lanes))
+    bool members = inst.converge == Converge::Members;
+    if (inst.converge != Converge::None && !members && !gathered(inst, lanes))
       return;
     checkReads(inst, lanes);
+    if (members)
+      return stepMembers(inst, lanes);
   }
   switch (inst.flow) {
   case Flow::Branch:
@@ -165,32 +168,46 @@ void Warp::branchByTable(const Inst &inst, uint32_t taken) {
   regroup();
 }
 
-/// True if every lane that the instruction needs is here; parks `lanes` otherwise.
+/// True if every lane of the warp that the instruction needs is here; parks `lanes` otherwise.
 bool Warp::gathered(const Inst &inst, uint32_t lanes) {
-  uint32_t needed = live;
-  if (inst.converge == Converge::Members) {
-    uint32_t *mask = row(inst.s[0]), members = mask[firstLane(lanes)];
-    for (uint32_t rest = lanes; rest; rest &= rest - 1) {
-      unsigned lane = firstLane(rest);
-      if (mask[lane] != members || !(members >> lane & 1)) {
-        fault(FaultKind::BarrierDivergence, lane, [&] {
-          return fmt::format("lane {} executes with member mask {:#x}, but lane {} with {:#x}; every lane has to be a "
-                             "member of the one mask",
-                             lane, mask[lane], firstLane(lanes), members);
-        });
-        return true;
-      }
-    }
-    needed = members & live;
-  } else if (inst.converge == Converge::Warp && live != All) {
+  if (inst.converge == Converge::Warp && live != All) {
     fault(FaultKind::BarrierDivergence, firstLane(lanes),
           [&] { return fmt::format("needs all 32 lanes, but only those of {:#x} exist or have not exited", live); });
     return true;
   }
-  if (!(needed & ~lanes))
+  if (!(live & ~lanes))
     return true;
   park(lanes);
   return false;
+}
+
+/// Converge::Members: the lanes with the same member mask execute together, once all members that have not exited are
+/// here; different masks are independent of each other.
+void Warp::stepMembers(const Inst &inst, uint32_t lanes) {
+  uint32_t masks[32], waiting = 0;
+  std::copy_n(row(inst.s[0]), 32, masks);
+  for (uint32_t rest = lanes; rest;) {
+    uint32_t members = masks[firstLane(rest)], same = 0;
+    for (uint32_t others = rest; others; others &= others - 1)
+      same |= uint32_t(masks[firstLane(others)] == members) << firstLane(others);
+    rest &= ~same;
+    if (uint32_t outside = same & ~members)
+      fault(FaultKind::BarrierDivergence, firstLane(outside), [&] {
+        return fmt::format("lane {} executes with member mask {:#x}, of which it is no member", firstLane(outside),
+                           members);
+      });
+    if (members & live & ~same) {
+      waiting |= same;
+      continue;
+    }
+    active = same;
+    inst.execute(*this, inst, same);
+    markWrites(inst, same);
+  }
+  if (waiting)
+    return park(waiting);
+  if (++counter >= nextOther)
+    regroup();
 }
 
 void Warp::checkReads(const Inst &inst, uint32_t lanes) {

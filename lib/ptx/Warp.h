@@ -92,6 +92,7 @@ private:
   void regroup();
   void step();
   bool gathered(const Inst &inst, uint32_t lanes);
+  void stepMembers(const Inst &inst, uint32_t lanes);
   void checkReads(const Inst &inst, uint32_t lanes);
   void markWrites(const Inst &inst, uint32_t lanes);
   void branch(const Inst &inst, uint32_t taken);

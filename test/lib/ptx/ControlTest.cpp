@@ -108,6 +108,29 @@ TEST_CASE("instructions that need lanes together wait for them") {
   CHECK(out.d[1] == 0);
 }
 
+TEST_CASE("disjoint member masks are independent") {
+  // Four lanes a tile, in one instruction and on two sides of a branch.
+  std::string body = R"(
+    and.b32 %r0, %lane, 28;
+    mov.u32 %r1, 15;
+    shl.b32 %r1, %r1, %r0;
+    redux.sync.add.u32 %d, %lane, %r1;
+    setp.lt.u32 %p, %lane, 12;
+    @%p bra LOW;
+    redux.sync.max.u32 %r2, %lane, %r1;
+    bra JOIN;
+  LOW:
+    redux.sync.min.u32 %r2, %lane, %r1;
+  JOIN:
+    cvt.u64.u32 %xd, %r2;)";
+  Outcome out = evaluate(body);
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    unsigned tile = lane / 4 * 4;
+    CHECK(out.d[lane] == 4 * tile + 6);
+    CHECK(out.xd[lane] == (lane < 12 ? tile : tile + 3));
+  }
+}
+
 TEST_CASE("shfl: modes, segments and the predicate") {
   auto shuffle = [](std::string_view form) {
     return evaluate("shfl.sync." + std::string(form) + ", -1; selp.u32 %r0, 1, 0, %p; cvt.u64.u32 %xd, %r0;",
@@ -231,6 +254,24 @@ BIG:
   CHECK_MESSAGE(report.ok(), report.format());
   for (uint32_t i = 0; i < 64; ++i)
     CHECK(out[i] == (i == 3 ? 7 : 2 * i > 100 ? 0 : 4 * i));
+}
+
+TEST_CASE("a shared variable of a function is one, however often it is called") {
+  std::string_view functions = R"(
+.func bump() {
+  .reg .b32 %x;
+  .shared .align 4 .b32 counter;
+  atom.shared.add.u32 %x, [counter], 1;
+  ret;
+}
+.func start() { .shared .align 4 .b32 filler; ret; }
+)";
+  Report report = faultsOf(R"(
+    call start; call bump; call bump; ret;)",
+                           32, functions);
+  // Nobody initialised it, which is the one fault, at the one address behind `filler`.
+  CHECK(has(report, FaultKind::UninitialisedMemory, "shared address 4 was never written"));
+  CHECK(report.faults.size() == 1);
 }
 
 TEST_CASE("numbered barriers: subsets, arrive without waiting, reductions") {

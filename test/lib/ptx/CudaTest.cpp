@@ -4,7 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <random>
 
 using namespace sattn::ptx;
@@ -161,6 +163,55 @@ extern "C" __global__ void wide(const unsigned long long *a, unsigned long long 
 const std::optional<std::string> &asynchronous() {
   static std::string why;
   static const std::optional<std::string> text = compileCuda(Asynchronous, "sm_90a", why);
+  if (!text)
+    MESSAGE(why);
+  return text;
+}
+
+constexpr std::string_view Library = R"(
+#include <cooperative_groups.h>
+#include <cooperative_groups/reduce.h>
+#include <cub/block/block_radix_sort.cuh>
+#include <cuda/pipeline>
+namespace cg = cooperative_groups;
+extern "C" __global__ void sort(unsigned *a) {
+  using Sort = cub::BlockRadixSort<unsigned, 128, 4>;
+  __shared__ typename Sort::TempStorage storage;
+  unsigned keys[4];
+  for (int i = 0; i < 4; ++i) keys[i] = a[threadIdx.x * 4 + i];
+  Sort(storage).Sort(keys);
+  for (int i = 0; i < 4; ++i) a[threadIdx.x * 4 + i] = keys[i];
+}
+extern "C" __global__ void tiles(int *a, int *o) {
+  auto block = cg::this_thread_block();
+  auto warp = cg::tiled_partition<32>(block);
+  auto four = cg::tiled_partition<4>(block);
+  o[threadIdx.x] = cg::reduce(warp, a[threadIdx.x], cg::plus<int>()) + 1000 * cg::reduce(four, a[threadIdx.x], cg::greater<int>());
+}
+#pragma nv_diag_suppress static_var_with_dynamic_init
+extern "C" __global__ void staged(const float *a, float *o) {
+  __shared__ float s[2][128];
+  __shared__ cuda::pipeline_shared_state<cuda::thread_scope_block, 2> state;
+  auto block = cg::this_thread_block();
+  auto pipe = cuda::make_pipeline(block, &state);
+  for (int i = 0; i < 2; ++i) {
+    pipe.producer_acquire();
+    cuda::memcpy_async(block, s[i], a + i * 128, cuda::aligned_size_t<16>(512), pipe);
+    pipe.producer_commit();
+  }
+  float sum = 0;
+  for (int i = 0; i < 2; ++i) {
+    pipe.consumer_wait();
+    sum += s[i][127 - threadIdx.x];
+    pipe.consumer_release();
+  }
+  o[threadIdx.x] = sum;
+}
+)";
+
+const std::optional<std::string> &library() {
+  static std::string why;
+  static const std::optional<std::string> text = compileCuda(Library, "sm_90a", why);
   if (!text)
     MESSAGE(why);
   return text;
@@ -393,5 +444,48 @@ TEST_CASE("nvcc: a switch over library functions; 128-bit integers") {
     using Wide = unsigned __int128;
     uint64_t high = uint64_t(Wide(x[i]) * x[0] >> 64), shifted = uint64_t((Wide(x[i]) * 12345 + x[1]) >> 40);
     CHECK(y[i] == high + shifted + x[i] / 1000003 % 77);
+  }
+}
+
+TEST_CASE("nvcc: the toolkit's own block sort, tiles and staged pipeline") {
+  if (!library())
+    return;
+  std::mt19937 random(10);
+  for (uint64_t seed = 0; seed < 3; ++seed) {
+    std::vector<uint32_t> keys(512);
+    for (uint32_t &key : keys)
+      key = random();
+    std::vector<uint32_t> sorted = keys;
+    std::sort(sorted.begin(), sorted.end());
+    Device device;
+    Launch launch{.block = {128}};
+    launch.arguments.pointer(device.add("keys", bytesOf(keys), Contents::Defined));
+    Report report = launchText(*library(), "sort", device, launch, {.seed = seed});
+    CHECK_MESSAGE(report.ok(), report.format());
+    CHECK(keys == sorted);
+
+    std::vector<int> a(128), o(128);
+    for (int &value : a)
+      value = int(random() % 100);
+    Device second;
+    Launch tiles{.block = {128}};
+    tiles.arguments.pointer(second.add("a", bytesOf(a), Contents::Defined))
+        .pointer(second.add("o", bytesOf(o), Contents::Undefined));
+    report = launchText(*library(), "tiles", second, tiles, {.seed = seed});
+    CHECK_MESSAGE(report.ok(), report.format());
+    for (int i = 0; i < 128; ++i) {
+      auto warp = a.begin() + i / 32 * 32, four = a.begin() + i / 4 * 4;
+      CHECK(o[size_t(i)] == std::accumulate(warp, warp + 32, 0) + 1000 * *std::max_element(four, four + 4));
+    }
+
+    std::vector<float> f = randomFloats(256, uint32_t(seed)), g(128);
+    Device third;
+    Launch staged{.block = {128}};
+    staged.arguments.pointer(third.add("f", bytesOf(f), Contents::Defined))
+        .pointer(third.add("g", bytesOf(g), Contents::Undefined));
+    report = launchText(*library(), "staged", third, staged, {.seed = seed});
+    CHECK_MESSAGE(report.ok(), report.format());
+    for (size_t i = 0; i < 128; ++i)
+      CHECK(g[i] == f[127 - i] + f[255 - i]);
   }
 }

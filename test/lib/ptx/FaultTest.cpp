@@ -151,7 +151,7 @@ TEST_CASE("barrier divergence, misuse and deadlock") {
   CHECK_CLEAN(faultsOf("setp.lt.u32 %p, %tid, 7; @%p ret; bar.sync 0; ret;"));
   CHECK_CLEAN(faultsOf("setp.lt.u32 %p, %tid, 32; @%p ret; bar.sync 0; ret;", 96));
   CHECK_FAULT(faultsOf("shfl.sync.idx.b32 %d, %tid, 0, 31, 0xff; ret;"), FaultKind::BarrierDivergence,
-              "every lane has to be a member");
+              "lane 8 executes with member mask 0xff, of which it is no member");
   CHECK_FAULT(faultsOf("mov.u32 %r0, 17; bar.sync %r0; ret;"), FaultKind::BarrierMisuse,
               "barrier 17 does not exist: there are 16");
   CHECK_FAULT(faultsOf("bar.sync 1, 40; ret;"), FaultKind::BarrierMisuse,

@@ -105,6 +105,12 @@ TEST_CASE("cvt with floating point") {
              std::bit_cast<uint32_t>(0.25f)) == 0xbe003400);
 }
 
+TEST_CASE("set on halves and pairs") {
+  CHECK(word("set.gt.f16x2.f16x2 %d, %a, %b;", 0x40003c00, 0x3c003c00) == 0x3c000000);
+  CHECK(word("set.leu.bf16x2.bf16x2 %d, %a, %b;", 0x7fff3f80, 0x3f803f80) == 0x3f803f80);
+  CHECK(word("mov.b32 {%h0, %h1}, %a; set.lt.f16.f16 %h2, %h0, %h1; cvt.u32.u16 %d, %h2;", 0x40003c00) == 0x3c00);
+}
+
 TEST_CASE("comparisons of unordered numbers") {
   std::string_view ordered = "setp.lt.f32 %p, %a, %b; selp.f32 %d, 0f3F800000, 0f00000000, %p;";
   CHECK(single(ordered, NaN, 1.0f) == 0.0f);

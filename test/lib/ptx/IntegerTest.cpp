@@ -32,6 +32,9 @@ TEST_CASE("add, sub, mul, mad wrap and take the half they name") {
 TEST_CASE("sums and differences with carries") {
   CHECK(word("add.cc.u32 %r0, %a, %b; addc.u32 %d, %c, 0;", 0xffffffff, 1, 7) == 8);
   CHECK(word("sub.cc.u32 %r0, %a, %b; subc.u32 %d, %c, 0;", 0, 1, 7) == 6);
+  // 0xffffffff squared, plus 0xffffffff: low and high word.
+  CHECK(wide("mad.lo.cc.u32 %r0, %a, %a, %a; madc.hi.u32 %r1, %a, %a, 0; mov.b64 %xd, {%r0, %r1};", 0xffffffff) ==
+        0xffffffffull * 0xffffffffull + 0xffffffffull);
   CHECK(wide("add.cc.u64 %l2, %xa, %xb; addc.cc.u64 %xd, %xa, 0; addc.u64 %xd, %xd, 0;", ~0ull, 5) == 1);
 }
 

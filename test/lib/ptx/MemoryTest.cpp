@@ -41,6 +41,17 @@ TEST_CASE("shared memory, its generic addresses and windows") {
   CHECK(out.d[31] == out.d[0]);
 }
 
+TEST_CASE("cache policies and cluster addresses of a cluster of one") {
+  CHECK(word("createpolicy.fractional.L2::evict_first.b64 %l2, 1.0; ld.global.L2::cache_hint.b32 %d, [%in], %l2;", 9) ==
+        9);
+  CHECK(word(".shared .b32 cell; mov.u32 %r0, cell; st.shared.b32 [%r0], %b; bar.warp.sync -1; "
+             "mapa.shared::cluster.u32 %r1, %r0, 0;"
+             "ld.shared::cluster.b32 %d, [%r1];",
+             0, 6) == 6);
+  CHECK(has(faultsOf("mov.u32 %r0, 0; mapa.shared::cluster.u32 %r1, %r0, 1; ret;"), FaultKind::InvalidOperand,
+            "there is no block 1 in a cluster of one"));
+}
+
 TEST_CASE("local memory is private to a thread") {
   std::string body = R"(
     .local .align 8 .b8 depot[16];

@@ -19,7 +19,7 @@ TEST_CASE("comments, debug sections, pragmas and nested scopes are read over") {
     .pragma "nounroll";
     // begin inline asm
     {
-      .reg .b32 %r0; /* hides the outer one
+      .reg.b32 %r0; /* hides the outer one
         over two lines */
       mov.u32 %r0, 5;
     LAB: .loc 1 2 3
@@ -76,11 +76,13 @@ TEST_CASE("what cannot be executed is refused when the entry is decoded") {
   CHECK(contains(rejection("add %d, %a, %b;"), "'add' names no type"));
   CHECK(contains(rejection("mul.s32 %d, %a, %b;"), "'mul.s32' needs one of '.lo', '.hi' and '.wide'"));
   CHECK(contains(rejection("add.b8 %h0, %h1, %h2;"), "'add' does not take '.b8'"));
-  CHECK(contains(rejection("mad.lo.cc.u32 %d, %a, %b, %c;"), "products have no carry here"));
+  CHECK(contains(rejection("mad.wide.cc.u32 %d, %a, %b, %c;"), "'mad.wide.cc.u32' is not supported"));
   CHECK(contains(rejection("max.relu.u32 %d, %a, %b;"), "'.relu' needs '.s32'"));
   CHECK(contains(rejection("fma.rn.relu.f32 %d, %a, %b, %c;"), "does not take '.f32'"));
   CHECK(contains(rejection("setp.foo.s32 %p, %a, %b;"), "comparison '.foo' is not supported"));
   CHECK(contains(rejection("setp.lt.f16x2 %p, %a, %b;"), "'setp' does not take '.f16x2'"));
+  CHECK(contains(rejection("set.lt.u64.s32 %xd, %a, %b;"), "'set' with a result of '.u64' is not supported"));
+  CHECK(contains(rejection("set.lt.u32.f16x2 %d, %a, %b;"), "'set.lt.u32.f16x2' is not supported"));
   CHECK(contains(rejection("bra NOWHERE;"), "'NOWHERE' is not a label"));
   CHECK(contains(rejection("@%a mov.u32 %d, 0;"), "guard '%a' is not a predicate register"));
   CHECK(contains(rejection("mov.u64 %d, %gridid;"), "register '%d' is declared as '.b32'"));
