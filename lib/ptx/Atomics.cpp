@@ -100,11 +100,11 @@ void execute(Warp &warp, const Inst &inst, uint32_t lanes) {
                                     ? warp.value(inst.s[2], inst.registerBytes, lane)
                                     : 0;
       auto *bytes = reinterpret_cast<std::byte *>(&old);
-      if (!loadBytes(warp, lane, inst.address[0].space, address, inst.bytes, inst.bytes, bytes, true))
+      if (!loadBytes(warp, lane, inst.address[0].space, address, inst.bytes, inst.bytes, bytes, Access::Strong))
         return;
       uint64_t next = combine(op, type, old, warp.value(b[i], inst.registerBytes, lane), third);
       storeBytes(warp, lane, inst.address[0].space, address, inst.bytes, inst.bytes,
-                 reinterpret_cast<const std::byte *>(&next), true);
+                 reinterpret_cast<const std::byte *>(&next), Access::Strong);
       if (i < to.size() && to[i])
         inst.registerBytes == 8 ? void(warp.wide(to[i])[lane] = old) : void(warp.row(to[i])[lane] = uint32_t(old));
     }

@@ -25,6 +25,9 @@ struct LaunchState {
   std::vector<uint64_t> opcodeCounts;
   std::map<std::pair<FaultKind, uint32_t>, size_t> faultIndex;
   bool stopped = false;
+  /// Of the block that runs, from 1; whether it has touched global memory atomically.
+  uint32_t blockNumber = 0;
+  bool blockUsedAtomics = false;
 };
 
 class Cta {

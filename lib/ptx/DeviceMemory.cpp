@@ -27,6 +27,11 @@ void Device::Memory::remove(uint64_t address) {
   allocations.erase(address);
 }
 
+void Device::Memory::beginLaunch() {
+  for (auto &[address, allocation] : allocations)
+    allocation.writers.clear();
+}
+
 Allocation *Device::Memory::find(uint64_t address, uint64_t bytes) {
   auto contains = [&](const Allocation &a) {
     return address >= a.address && address - a.address <= a.bytes && bytes <= a.bytes - (address - a.address);

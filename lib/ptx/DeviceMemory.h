@@ -14,6 +14,8 @@ struct Allocation {
   std::byte *data = nullptr;
   bool readOnly = false;
   std::vector<uint8_t> defined = {}; // empty: all
+  /// By byte: the block of the present launch that wrote it last, from 1; 0: none. Empty: nothing was written.
+  std::vector<uint32_t> writers = {};
 };
 
 class Device::Memory {
@@ -22,6 +24,8 @@ public:
   /// At a fixed address, for variables of a module.
   void place(Allocation allocation);
   void remove(uint64_t address);
+  /// Forgets who wrote what.
+  void beginLaunch();
   /// The allocation that contains all of [address, address + bytes), or null.
   Allocation *find(uint64_t address, uint64_t bytes);
   /// What lies near a bad address, for messages: "4 bytes after 'q' (1024 bytes)".

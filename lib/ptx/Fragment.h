@@ -6,7 +6,7 @@
 // C and D in f16 hold the two columns of a row in one register. (PTX ISA, "Matrix fragments for mma".)
 #pragma once
 
-#include "lib/ptx/Types.h"
+#include "lib/ptx/Program.h"
 
 #include <cstdint>
 
@@ -20,5 +20,9 @@ inline unsigned elementsOf(Scalar type) { return type == Scalar::TF32 ? 1 : 4 / 
 float elementOf(uint32_t word, unsigned index, Scalar type);
 /// The same from its bits in memory, in the low bytes of `bits`.
 float elementFromBits(uint32_t bits, Scalar type);
+
+class Warp;
+/// The 16 rows of A that the registers of a warp hold, into a matrix with `pitch` numbers in a row.
+void gatherA(Warp &warp, Range registers, Scalar type, float *a, unsigned pitch);
 
 } // namespace sattn::ptx

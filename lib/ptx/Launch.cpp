@@ -80,6 +80,8 @@ void runBlocks(LaunchState &state) {
     for (uint64_t i = order.size(); i > 1; --i)
       std::swap(order[i - 1], order[state.random.next() % i]);
   for (uint64_t i : order) {
+    state.blockNumber = uint32_t(i + 1);
+    state.blockUsedAtomics = false;
     Cta(state, {uint32_t(i % grid.x), uint32_t(i / grid.x % grid.y), uint32_t(i / grid.x / grid.y)}).run();
     if (state.stopped)
       return;
@@ -94,6 +96,7 @@ Result<Report> run(const Kernel &kernel, Device &device, const Launch &launch, c
   Result<std::vector<std::byte>> parameters = layOutArguments(program, launch);
   if (!parameters)
     return parameters.error();
+  device.memory().beginLaunch();
   ModuleVariables variables(program, device.memory());
   LaunchState state{program, device.memory(), launch, options, std::move(*parameters), Random(options.seed), {}, {},
                     {}};

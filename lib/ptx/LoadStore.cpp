@@ -57,7 +57,7 @@ void load(Warp &warp, const Inst &inst, uint32_t lanes) {
   eachLane(lanes, [&](unsigned lane) {
     std::byte bytes[32];
     loadBytes(warp, lane, inst.address[0].space, addressOf(warp, inst.address[0], lane), count, count, bytes,
-              inst.option);
+              Access(inst.option));
     for (size_t i = 0; i < rows.size(); ++i)
       setRegister(warp, rows[i], inst.registerBytes, lane, bytes + i * inst.bytes, inst);
   });
@@ -72,7 +72,7 @@ void store(Warp &warp, const Inst &inst, uint32_t lanes) {
     for (size_t i = 0; i < rows.size(); ++i)
       getRegister(warp, rows[i], inst.registerBytes, lane, bytes + i * inst.bytes, inst);
     storeBytes(warp, lane, inst.address[0].space, addressOf(warp, inst.address[0], lane), count, count, bytes,
-               inst.option);
+               Access(inst.option));
   });
 }
 
@@ -80,7 +80,10 @@ void decodeLoadStore(Build &build) {
   Inst &inst = build.inst;
   bool isStore = build.base == "st";
   // Acquiring and releasing loads and stores are strong; what else they order is over-approximated by atomics.
-  inst.option = build.take("volatile") || build.take("acquire") || build.take("release") || build.take("relaxed");
+  bool strong = false;
+  for (std::string_view word : {"volatile", "acquire", "release", "relaxed", "mmio"})
+    strong |= build.take(word);
+  inst.option = uint32_t(strong ? Access::Strong : build.take("nc") ? Access::NonCoherent : Access::Plain);
   Space space = build.takeSpace();
   build.takeCacheHints();
   for (std::string_view vector : {"v2", "v4", "v8"})

@@ -32,7 +32,30 @@ Allocation *globalRange(Warp &warp, unsigned lane, uint64_t address, uint32_t co
   return allocation;
 }
 
-bool loadGlobal(Warp &warp, unsigned lane, uint64_t address, uint32_t count, uint32_t align, std::byte *out) {
+/// Blocks of a launch run in any order: what one writes another may neither read nor overwrite with another value,
+/// unless it used atomics, which may have ordered that (then nothing is claimed).
+void checkOtherBlocks(Warp &warp, unsigned lane, const Allocation &allocation, uint64_t offset, uint32_t count,
+                      const std::byte *written, Access access) {
+  if (allocation.writers.empty())
+    return;
+  uint32_t own = warp.cta.launch().blockNumber;
+  for (uint32_t i = 0; i < count; ++i) {
+    uint32_t writer = allocation.writers[offset + i];
+    bool matters = access == Access::NonCoherent || (writer != own && !warp.cta.launch().blockUsedAtomics);
+    if (!writer || !matters || (written && written[i] == allocation.data[offset + i]))
+      continue;
+    return warp.fault(FaultKind::Race, lane, [&] {
+      return access == Access::NonCoherent
+                 ? fmt::format("byte {} of '{}' is read by a non-coherent load, but this launch wrote it", offset + i,
+                               allocation.name)
+                 : fmt::format("byte {} of '{}' is {}, but another block of this launch wrote it", offset + i,
+                               allocation.name, written ? "written" : "read");
+    });
+  }
+}
+
+bool loadGlobal(Warp &warp, unsigned lane, uint64_t address, uint32_t count, uint32_t align, std::byte *out,
+                Access access) {
   Allocation *allocation = globalRange(warp, lane, address, count, align);
   if (!allocation)
     return false;
@@ -45,11 +68,16 @@ bool loadGlobal(Warp &warp, unsigned lane, uint64_t address, uint32_t count, uin
                    [&] { return fmt::format("byte {} of '{}' was never written", offset + i, allocation->name); });
         break;
       }
+  if (access == Access::Strong)
+    warp.cta.launch().blockUsedAtomics = true;
+  else
+    checkOtherBlocks(warp, lane, *allocation, offset, count, nullptr, access);
   std::copy_n(allocation->data + offset, count, out);
   return true;
 }
 
-bool storeGlobal(Warp &warp, unsigned lane, uint64_t address, uint32_t count, uint32_t align, const std::byte *in) {
+bool storeGlobal(Warp &warp, unsigned lane, uint64_t address, uint32_t count, uint32_t align, const std::byte *in,
+                 Access access) {
   Allocation *allocation = globalRange(warp, lane, address, count, align);
   if (!allocation)
     return false;
@@ -59,6 +87,14 @@ bool storeGlobal(Warp &warp, unsigned lane, uint64_t address, uint32_t count, ui
   }
   uint64_t offset = address - allocation->address;
   warp.cta.launch().report.globalBytesWritten += count;
+  if (access == Access::Strong)
+    warp.cta.launch().blockUsedAtomics = true;
+  else
+    checkOtherBlocks(warp, lane, *allocation, offset, count, in, access);
+  if (allocation->writers.empty())
+    allocation->writers.resize(allocation->bytes);
+  std::fill_n(allocation->writers.begin() + long(offset), count,
+              access == Access::Strong ? 0 : warp.cta.launch().blockNumber);
   std::copy_n(in, count, allocation->data + offset);
   if (!allocation->defined.empty())
     std::fill_n(allocation->defined.begin() + long(offset), count, uint8_t(1));
@@ -118,13 +154,13 @@ uint64_t addressOf(Warp &warp, const AddressForm &form, unsigned lane) {
 }
 
 bool loadBytes(Warp &warp, unsigned lane, Space space, uint64_t address, uint32_t count, uint32_t align, std::byte *out,
-               bool strong) {
+               Access access) {
   std::fill_n(out, count, std::byte(0));
   Place place = resolve(space, address);
   switch (place.space) {
   case Space::Shared: {
     Accessor by = warp.accessor(lane);
-    by.strong = strong;
+    by.strong = access == Access::Strong;
     if (!warp.cta.shared().accessible(by, place.address, count, align))
       return false;
     warp.cta.shared().read(by, uint32_t(place.address), count, out);
@@ -140,17 +176,17 @@ bool loadBytes(Warp &warp, unsigned lane, Space space, uint64_t address, uint32_
     return true;
   }
   default:
-    return loadGlobal(warp, lane, place.address, count, align, out);
+    return loadGlobal(warp, lane, place.address, count, align, out, access);
   }
 }
 
 bool storeBytes(Warp &warp, unsigned lane, Space space, uint64_t address, uint32_t count, uint32_t align,
-                const std::byte *in, bool strong) {
+                const std::byte *in, Access access) {
   Place place = resolve(space, address);
   switch (place.space) {
   case Space::Shared: {
     Accessor by = warp.accessor(lane);
-    by.strong = strong;
+    by.strong = access == Access::Strong;
     if (!warp.cta.shared().accessible(by, place.address, count, align))
       return false;
     warp.cta.shared().write(by, uint32_t(place.address), count, in);
@@ -169,7 +205,7 @@ bool storeBytes(Warp &warp, unsigned lane, Space space, uint64_t address, uint32
     warp.fault(FaultKind::ReadOnly, lane, [] { return std::string("parameters of the entry must not be written"); });
     return false;
   default:
-    return storeGlobal(warp, lane, place.address, count, align, in);
+    return storeGlobal(warp, lane, place.address, count, align, in, access);
   }
 }
 

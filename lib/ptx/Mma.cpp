@@ -42,21 +42,23 @@ float elementOf(uint32_t word, unsigned index, Scalar type) {
   return elementFromBits(word >> (32 / elementsOf(type) * index), type);
 }
 
-namespace {
-constexpr unsigned Rows = 16, Columns = 8, MaxDepth = 64;
-
-/// Unpacks the registers of A and B into matrices of numbers.
-void gather(Warp &warp, const Inst &inst, Scalar type, float (*a)[MaxDepth], float (*b)[Columns]) {
+void gatherA(Warp &warp, Range registers, Scalar type, float *a, unsigned pitch) {
   unsigned e = elementsOf(type), r = 0;
-  for (Row row : warp.program.list(inst.list[1])) {
+  for (Row row : warp.program.list(registers)) {
     const uint32_t *words = warp.row(row);
     for (unsigned lane = 0; lane < 32; ++lane)
       for (unsigned i = 0; i < e; ++i)
-        a[lane / 4 + 8 * (r % 2)][4 * e * (r / 2) + e * (lane % 4) + i] = elementOf(words[lane], i, type);
+        a[pitch * (lane / 4 + 8 * (r % 2)) + 4 * e * (r / 2) + e * (lane % 4) + i] = elementOf(words[lane], i, type);
     ++r;
   }
-  r = 0;
-  for (Row row : warp.program.list(inst.list[2])) {
+}
+
+namespace {
+constexpr unsigned Rows = 16, Columns = 8, MaxDepth = 64;
+
+void gatherB(Warp &warp, Range registers, Scalar type, float (*b)[Columns]) {
+  unsigned e = elementsOf(type), r = 0;
+  for (Row row : warp.program.list(registers)) {
     const uint32_t *words = warp.row(row);
     for (unsigned lane = 0; lane < 32; ++lane)
       for (unsigned i = 0; i < e; ++i)
@@ -69,7 +71,8 @@ void gather(Warp &warp, const Inst &inst, Scalar type, float (*a)[MaxDepth], flo
 void multiply(Warp &warp, const Inst &inst, uint32_t) {
   auto type = Scalar(inst.immediate), accumulator = Scalar(inst.option);
   float a[Rows][MaxDepth], b[MaxDepth][Columns];
-  gather(warp, inst, type, a, b);
+  gatherA(warp, inst.list[1], type, &a[0][0], MaxDepth);
+  gatherB(warp, inst.list[2], type, b);
   double sum[Rows][Columns] = {};
   for (unsigned row = 0; row < Rows; ++row)
     for (unsigned k = 0; k < inst.count; ++k)

@@ -27,6 +27,8 @@ public:
   const uint32_t index;
   /// Lanes that exist and have not exited; those that wait for an event of the block.
   uint32_t live, blocked = 0;
+  /// What setmaxnreg asked for, for each lane; 0: nothing yet.
+  uint32_t maxRegisters = 0;
   /// Counts releases; see Clocks.h.
   uint32_t clock = 1;
 

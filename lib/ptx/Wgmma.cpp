@@ -99,18 +99,6 @@ bool readOperand(Warp &warp, uint64_t bits, const Shape &shape, unsigned first, 
   return true;
 }
 
-/// A from registers: the fragment of mma.sync.
-void gatherRegisters(Warp &warp, const Inst &inst, const Shape &shape, float (*a)[MaxDepth]) {
-  unsigned e = elementsOf(shape.element), r = 0;
-  for (Row row : warp.program.list(inst.list[1])) {
-    for (unsigned lane = 0; lane < 32; ++lane)
-      for (unsigned i = 0; i < e; ++i)
-        a[lane / 4 + 8 * (r % 2)][4 * e * (r / 2) + e * (lane % 4) + i] =
-            elementOf(warp.row(row)[lane], i, shape.element);
-    ++r;
-  }
-}
-
 bool scalesOld(Warp &warp, const Inst &inst) {
   if (inst.option & ScaleImmediate)
     return inst.option & ScaleIsOne;
@@ -184,7 +172,7 @@ void multiply(Warp &warp, const Inst &inst, uint32_t) {
   thread_local float b[MaxColumns][MaxDepth];
   WgmmaState::Product product{warp.line(), inst.list[0], inst.list[1], {}};
   if (inst.option & RegisterA)
-    gatherRegisters(warp, inst, shape, a);
+    gatherA(warp, inst.list[1], shape.element, &a[0][0], MaxDepth);
   else if (!readOperand(warp, warp.wide(inst.s[1])[0], shape, RowsOfWarp * (warp.index % 4), RowsOfWarp,
                         inst.option & TransposeA, a, product.units))
     return;
@@ -281,7 +269,19 @@ void decodeWgmma(Build &build) {
   }
 }
 
-/// Redistributes registers between warps, which are unlimited here; the number is checked.
+/// Warps of a block share one register file. A request that does not fit would wait for ever on hardware.
+void setMaxRegisters(Warp &warp, const Inst &inst, uint32_t lanes) {
+  constexpr uint32_t FileRegisters = 65536;
+  warp.maxRegisters = uint32_t(inst.immediate);
+  uint32_t total = 0;
+  for (const auto &other : warp.cta.allWarps())
+    total += 32 * other->maxRegisters;
+  if (total > FileRegisters)
+    warp.fault(FaultKind::InvalidOperand, unsigned(std::countr_zero(lanes)), [&] {
+      return fmt::format("the warps of the block ask for {} registers, but there are {}", total, FileRegisters);
+    });
+}
+
 void decodeSetMaxRegisters(Build &build) {
   if (!build.take("inc") && !build.take("dec"))
     return build.reject(fmt::format("'{}' is not supported", build.source.opcode));
@@ -293,7 +293,8 @@ void decodeSetMaxRegisters(Build &build) {
   if (count < 24 || count > 256 || count % 8)
     return build.reject(fmt::format("{} registers are not a multiple of 8 in 24..256", count));
   build.inst.converge = Converge::Warp;
-  build.inst.execute = [](Warp &, const Inst &, uint32_t) {};
+  build.inst.immediate = count;
+  build.inst.execute = setMaxRegisters;
 }
 } // namespace
 

@@ -39,6 +39,36 @@ TEST_CASE("global memory: bounds, alignment, permission, definedness") {
               "parameters of the entry must not be written");
 }
 
+namespace {
+Report gridFaults(std::string_view body) {
+  std::string text =
+      ".version 8.0\n.target sm_80\n.address_size 64\n.entry k(.param .u64 out) {\n"
+      ".reg .b64 %out, %x; .reg .b32 %r<9>, %cta; .reg .pred %p;\n"
+      "ld.param.u64 %out, [out]; mov.u32 %cta, %ctaid.x; mul.wide.u32 %x, %cta, 4; add.u64 %x, %out, %x;\n" +
+      std::string(body) + "\nret; }";
+  std::vector<uint32_t> out(64);
+  Device device;
+  Launch launch{.grid = {4}};
+  launch.arguments.pointer(device.add("out", bytesOf(out), Contents::Defined));
+  return launchText(text, "k", device, launch, {.seed = 3});
+}
+} // namespace
+
+TEST_CASE("global memory: blocks must not rely on each other") {
+  CHECK_CLEAN(gridFaults("st.global.b32 [%x], %cta; ld.global.b32 %r0, [%x];"));
+  CHECK_CLEAN(gridFaults("mov.u32 %r0, 7; st.global.b32 [%out], %r0;"));
+  CHECK_FAULT(gridFaults("st.global.b32 [%out], %cta;"), FaultKind::Race,
+              "is written, but another block of this launch wrote it");
+  CHECK_FAULT(gridFaults("st.global.b32 [%x], %cta; ld.global.b32 %r0, [%out];"), FaultKind::Race,
+              "is read, but another block of this launch wrote it");
+  // The last block to come reads what the others wrote.
+  CHECK_CLEAN(gridFaults("st.global.b32 [%x+64], %cta; membar.gl; atom.global.add.u32 %r0, [%out], 1;"
+                         "setp.eq.u32 %p, %r0, 3; @%p ld.global.v4.b32 {%r1, %r2, %r3, %r4}, [%out+64];"));
+  CHECK_FAULT(gridFaults("st.global.b32 [%x], %cta; ld.global.nc.b32 %r0, [%x];"), FaultKind::Race,
+              "is read by a non-coherent load, but this launch wrote it");
+  CHECK_CLEAN(gridFaults("ld.global.nc.b32 %r0, [%x];"));
+}
+
 TEST_CASE("local and parameter memory have bounds, too") {
   std::string depot = ".local .align 4 .b8 depot[8]; mov.u64 %l0, depot; ";
   CHECK_FAULT(faultsOf(depot + "st.local.b32 [%l0+8], %tid; ret;"), FaultKind::OutOfBounds,

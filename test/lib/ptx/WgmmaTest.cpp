@@ -283,6 +283,13 @@ TEST_CASE("wgmma: mistakes in the order of fence, commit and wait") {
          FaultKind::BarrierDivergence, "needs all 32 lanes");
 }
 
+TEST_CASE("setmaxnreg: the register file is finite") {
+  std::string body = "shr.u32 %r0, %tid, 7; setp.eq.u32 %p, %r0, 0; @%p bra A; setmaxnreg.inc.sync.aligned.u32 240; "
+                     "ret; A: setmaxnreg.dec.sync.aligned.u32 24; ret;";
+  CHECK(faultsOf(body, 384).ok());
+  CHECK(has(faultsOf(body, 512), FaultKind::InvalidOperand, "registers, but there are 65536"));
+}
+
 TEST_CASE("wgmma: what is refused") {
   auto refused = [](std::string_view text, std::string_view part) {
     std::string message = rejection(text);
