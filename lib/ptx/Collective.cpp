@@ -42,8 +42,6 @@ void shuffle(Warp &warp, const Inst &inst, uint32_t lanes) {
   uint32_t values[32], definedMask = 0, insideMask = 0;
   const uint32_t *a = warp.row(inst.s[1]), *b = warp.row(inst.s[2]), *c = warp.row(inst.s[3]);
   uint32_t available = lanes & warp.defined(inst.s[1]);
-  if (!inst.count)
-    available = lanes; // a constant
   eachLane(lanes, [&](unsigned lane) {
     auto [from, inside] = sourceLane(Shuffle(inst.option), lane, b[lane], c[lane]);
     values[lane] = a[from];
@@ -76,7 +74,6 @@ void decodeShuffle(Build &build) {
   bool pair = result.kind == Operand::Pair;
   inst.d[0] = build.write(pair ? result.elements[0] : result, Scalar::B32);
   inst.d[1] = pair ? build.write(result.elements[1], Scalar::Pred) : 0;
-  inst.count = build.registerBytes(build.operand(1)) != 0;
   inst.s[1] = build.read(1, Scalar::B32);
   build.takeReads();
   inst.s[2] = build.read(2, Scalar::B32);

@@ -159,9 +159,33 @@ void takeComparison(Build &build) {
   inst.ftz = build.take("ftz");
 }
 
+/// setp on pairs: p compares the lower halves, q the upper ones.
+template <float (*Load)(uint16_t)> void setPredicates(Warp &warp, const Inst &inst, uint32_t lanes) {
+  Source<uint32_t> a(warp, inst.s[0]), b(warp, inst.s[1]);
+  for (unsigned part = 0; part < 2; ++part)
+    forPredicate(warp, inst.d[part], lanes, [&](unsigned i) {
+      return outcome(Load(uint16_t(a[i] >> (16 * part))), Load(uint16_t(b[i] >> (16 * part)))) & inst.option;
+    });
+}
+
+void decodeSetPredicates(Build &build, Scalar type) {
+  Inst &inst = build.inst;
+  const Operand &result = build.operand(0);
+  build.expectCount(3, 3);
+  if (inst.registerBytes || result.kind != Operand::Pair)
+    return build.reject(fmt::format("'{}' takes a pair of predicates and no third source", build.source.opcode));
+  inst.execute = type == Scalar::F16x2 ? setPredicates<halfToFloat> : setPredicates<bfloatToFloat>;
+  inst.d[0] = build.write(result.elements[0], Scalar::Pred);
+  inst.d[1] = build.write(result.elements[1], Scalar::Pred);
+  inst.s[0] = build.read(1, type);
+  inst.s[1] = build.read(2, type);
+}
+
 void decodeSetPredicate(Build &build) {
   takeComparison(build);
   Scalar type = build.type();
+  if (type == Scalar::F16x2 || type == Scalar::BF16x2)
+    return decodeSetPredicates(build, type);
   Inst &inst = build.inst;
   inst.execute = setPredicate;
   const Operand &result = build.operand(0);
@@ -223,10 +247,13 @@ void decodeSet(Build &build) {
   decodeComparison(build, type, 1);
 }
 
+/// Defined where the chosen source is.
 template <typename T> void select(Warp &warp, const Inst &inst, uint32_t lanes) {
   Source<T> a(warp, inst.s[0]), b(warp, inst.s[1]);
   uint32_t c = warp.predicate(inst.s[2]);
   forLanes<T>(warp, inst.d[0], lanes, [&](unsigned i) { return c >> i & 1 ? a[i] : b[i]; });
+  uint32_t defined = (c & warp.defined(inst.s[0])) | (~c & warp.defined(inst.s[1]));
+  warp.defined(inst.d[0]) = (warp.defined(inst.d[0]) & ~lanes) | (defined & lanes);
 }
 
 void decodeSelect(Build &build) {
@@ -237,6 +264,8 @@ void decodeSelect(Build &build) {
   inst.d[0] = build.write(0, type);
   inst.s[0] = build.read(1, type);
   inst.s[1] = build.read(2, type);
+  build.takeReads();
+  inst.ownsWrites = true;
   bool negated = false;
   inst.s[2] = build.readPredicate(build.operand(3), negated);
   if (negated)

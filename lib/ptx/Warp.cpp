@@ -20,9 +20,13 @@ Warp::Warp(Cta &cta, const Program &program, uint32_t index, uint32_t lanes)
     for (unsigned lane = 0; lane < 32; ++lane)
       constant.bytes == 8 ? void(wide(constant.row)[lane] = constant.value)
                           : void(row(constant.row)[lane] = uint32_t(constant.value));
+  for (const Constant &constant : program.constants)
+    definedLanes[constant.row] = All;
   for (auto [specialRow, special] : program.specials)
     for (unsigned lane = 0; lane < 32; ++lane)
       row(specialRow)[lane] = cta.special(special, threadOf(lane));
+  for (auto [specialRow, special] : program.specials)
+    definedLanes[specialRow] = All;
   auto initial = std::make_shared<const View>(cta.clockCount());
   std::fill(std::begin(views), std::end(views), initial);
   regroup();

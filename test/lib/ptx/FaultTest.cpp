@@ -89,6 +89,10 @@ TEST_CASE("registers must be written before they are read") {
   // A copy of an undefined value is no fault, a use of the copy is.
   CHECK_CLEAN(faultsOf("mov.u32 %r1, %r2; ret;"));
   CHECK_FAULT(faultsOf("mov.u32 %r1, %r2; st.global.b32 [%out], %r1; ret;"), FaultKind::UninitialisedRegister, "'%r1'");
+  // A choice is as defined as what it chooses.
+  std::string choose = "setp.lt.u32 %p, %tid, 32; selp.b32 %d, %tid, %r2, %p; st.global.b32 [%out], %d; ret;";
+  CHECK_CLEAN(faultsOf(choose, 32));
+  CHECK_FAULT(faultsOf(choose, 64), FaultKind::UninitialisedRegister, "'%d'");
   // What a lane that takes no part would have sent.
   CHECK_FAULT(faultsOf("setp.lt.u32 %p, %tid, 16; @!%p bra E; shfl.sync.idx.b32 %d, %tid, 20, 31, 0xffff; add.u32 %d, "
                        "%d, 1; E: ret;"),

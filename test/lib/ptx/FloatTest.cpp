@@ -106,6 +106,8 @@ TEST_CASE("cvt with floating point") {
 }
 
 TEST_CASE("set on halves and pairs") {
+  CHECK(word("setp.gt.bf16x2 %p|%q, %a, %b; selp.u32 %d, 1, 0, %p; @%q add.u32 %d, %d, 2;", 0x40003f80, 0x3f803f80) ==
+        2);
   CHECK(word("set.gt.f16x2.f16x2 %d, %a, %b;", 0x40003c00, 0x3c003c00) == 0x3c000000);
   CHECK(word("set.leu.bf16x2.bf16x2 %d, %a, %b;", 0x7fff3f80, 0x3f803f80) == 0x3f803f80);
   CHECK(word("mov.b32 {%h0, %h1}, %a; set.lt.f16.f16 %h2, %h0, %h1; cvt.u32.u16 %d, %h2;", 0x40003c00) == 0x3c00);

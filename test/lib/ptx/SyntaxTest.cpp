@@ -80,9 +80,11 @@ TEST_CASE("what cannot be executed is refused when the entry is decoded") {
   CHECK(contains(rejection("max.relu.u32 %d, %a, %b;"), "'.relu' needs '.s32'"));
   CHECK(contains(rejection("fma.rn.relu.f32 %d, %a, %b, %c;"), "does not take '.f32'"));
   CHECK(contains(rejection("setp.foo.s32 %p, %a, %b;"), "comparison '.foo' is not supported"));
-  CHECK(contains(rejection("setp.lt.f16x2 %p, %a, %b;"), "'setp' does not take '.f16x2'"));
+  CHECK(contains(rejection("setp.lt.f16x2 %p, %a, %b;"),
+                 "'setp.lt.f16x2' takes a pair of predicates and no third source"));
   CHECK(contains(rejection("set.lt.u64.s32 %xd, %a, %b;"), "'set' with a result of '.u64' is not supported"));
   CHECK(contains(rejection("set.lt.u32.f16x2 %d, %a, %b;"), "'set.lt.u32.f16x2' is not supported"));
+  CHECK(contains(rejection("setp.lt.tf32 %p, %a, %b;"), "'setp' does not take '.tf32'"));
   CHECK(contains(rejection("bra NOWHERE;"), "'NOWHERE' is not a label"));
   CHECK(contains(rejection("@%a mov.u32 %d, 0;"), "guard '%a' is not a predicate register"));
   CHECK(contains(rejection("mov.u64 %d, %gridid;"), "register '%d' is declared as '.b32'"));
