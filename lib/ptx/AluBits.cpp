@@ -54,6 +54,7 @@ void decodeNot(Build &build) {
   build.expectCount(2, 2);
   Inst &inst = build.inst;
   inst.option = build.base == "cnot";
+  inst.immediate = bytesOf(type) == 2 ? 0xffff : 0xffffffff;
   inst.d[0] = build.write(0, type);
   inst.s[0] = build.read(1, type);
   if (type == Scalar::Pred)
@@ -69,7 +70,9 @@ void decodeNot(Build &build) {
   else
     inst.execute = [](Warp &warp, const Inst &inst, uint32_t lanes) {
       Source<uint32_t> a(warp, inst.s[0]);
-      forLanes<uint32_t>(warp, inst.d[0], lanes, [&](unsigned i) { return inst.option ? uint32_t(!a[i]) : ~a[i]; });
+      auto mask = uint32_t(inst.immediate);
+      forLanes<uint32_t>(warp, inst.d[0], lanes,
+                         [&](unsigned i) { return (inst.option ? uint32_t(!a[i]) : ~a[i]) & mask; });
     };
 }
 

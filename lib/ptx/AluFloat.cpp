@@ -91,13 +91,20 @@ template <typename Op, typename T> void arithmetic(Warp &warp, const Inst &inst,
 }
 
 struct HalfFormat {
+  static constexpr double LeastNormal = 0x1p-14;
   static double load(uint16_t bits) { return halfToFloat(bits); }
   static uint16_t store(double value, Rounding rounding) { return toHalf(value, rounding); }
 };
 struct BfloatFormat {
+  static constexpr double LeastNormal = 0x1p-126;
   static double load(uint16_t bits) { return bfloatToFloat(bits); }
   static uint16_t store(double value, Rounding rounding) { return toBfloat(value, rounding); }
 };
+
+/// Zero for the subnormal numbers of the format, if .ftz says so.
+template <typename Format> double flushedSmall(double value, bool ftz) {
+  return ftz && std::abs(value) < Format::LeastNormal ? std::copysign(0.0, value) : value;
+}
 
 /// One (Parts 1) or two (Parts 2) small values in a 32-bit word.
 template <typename Op, typename Format, unsigned Parts>
@@ -106,12 +113,13 @@ void smallArithmetic(Warp &warp, const Inst &inst, uint32_t lanes) {
   forLanes<uint32_t>(warp, inst.d[0], lanes, [&](unsigned i) {
     uint32_t result = 0;
     for (unsigned part = 0; part < 16 * Parts; part += 16) {
-      auto load = [&](uint32_t word) { return Format::load(uint16_t(word >> part)); };
+      auto load = [&](uint32_t word) { return flushedSmall<Format>(Format::load(uint16_t(word >> part)), inst.ftz); };
       double value = Op::template apply<double>(load(a[i]), load(b[i]), load(c[i]));
       if (inst.saturate)
         value = saturated(value);
       if (inst.option && value < 0) // .relu
         value = 0;
+      value = flushedSmall<Format>(value, inst.ftz);
       result |= uint32_t(Format::store(value, inst.rounding)) << part;
     }
     return result;
@@ -255,8 +263,11 @@ void functionSmall(Warp &warp, const Inst &inst, uint32_t lanes) {
   Source<uint32_t> a(warp, inst.s[0]);
   forLanes<uint32_t>(warp, inst.d[0], lanes, [&](unsigned i) {
     uint32_t result = 0;
-    for (unsigned part = 0; part < 16 * Parts; part += 16)
-      result |= uint32_t(Format::store(evaluate(F, Format::load(uint16_t(a[i] >> part))), Rounding::Nearest)) << part;
+    for (unsigned part = 0; part < 16 * Parts; part += 16) {
+      double x = flushedSmall<Format>(Format::load(uint16_t(a[i] >> part)), inst.ftz);
+      double y = flushedSmall<Format>(evaluate(F, x), inst.ftz);
+      result |= uint32_t(Format::store(y, Rounding::Nearest)) << part;
+    }
     return result;
   });
 }

@@ -72,6 +72,10 @@ TEST_CASE("halves: one rounding, both lanes of a pair") {
   CHECK(word("mov.b32 {%h0, %h1}, %a; setp.gt.bf16 %p, %h1, %h0; selp.u32 %d, 1, 0, %p;", 0x3f80bf80) == 1);
   CHECK(word("ex2.approx.ftz.bf16x2 %d, %a;", 0x3f800000) == 0x40003f80);
   CHECK(word("tanh.approx.bf16x2 %d, %a;", 0) == 0);
+  // Subnormal results and sources count as zero with .ftz.
+  CHECK(word("mul.ftz.f16x2 %d, %a, %b;", 0x04000001, 0x38003c00) == 0);
+  CHECK(word("mul.f16x2 %d, %a, %b;", 0x04000001, 0x38003c00) == 0x02000001);
+  CHECK(word("ex2.approx.ftz.bf16x2 %d, %a;", 0xc300c300) == 0);
 }
 
 TEST_CASE("cvt with floating point") {

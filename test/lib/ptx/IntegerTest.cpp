@@ -60,6 +60,7 @@ TEST_CASE("logic and shifts") {
   CHECK(word("xor.b32 %d, %a, -1;", 0xf0f0) == 0xffff0f0f);
   CHECK(wide("not.b64 %xd, %xa;", 1) == ~1ull);
   CHECK(word("cnot.b32 %d, %a;", 0) == 1);
+  CHECK(word("mov.b32 {%h0, %h1}, %a; not.b16 %h2, %h0; cnot.b16 %h3, %h2; mov.b32 %d, {%h3, %h2};", 0xffff) == 0x1);
   CHECK(word("shl.b32 %d, %a, %b;", 1, 31) == 0x80000000);
   CHECK(word("shl.b32 %d, %a, %b;", 1, 32) == 0);
   CHECK(word("shr.s32 %d, %a, %b;", 0x80000000, 40) == 0xffffffff);
