@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 
 namespace sattn::ptx {
@@ -127,15 +128,14 @@ uint32_t Cta::mbarrierClock(uint32_t n) const { return clocks - MbarrierClocks +
 /// Asynchronous work that outlives the block, and products that not all warps of a group took part in.
 void Cta::checkEnd() {
   for (size_t i = 0; i < warps.size() / 4 * 4; ++i) {
-    std::map<uint32_t, int64_t> difference;
-    for (auto [line, count] : warps[i]->wgmma.counts())
-      difference[line] += int64_t(count);
-    for (auto [line, count] : warps[i / 4 * 4]->wgmma.counts())
-      difference[line] -= int64_t(count);
-    for (auto [line, count] : difference)
-      if (count && isNewFault(FaultKind::BarrierDivergence, line))
-        addFault(FaultKind::BarrierDivergence, line, warps[i]->threadOf(0),
-                 "the four warps of a warpgroup did not execute this product equally often");
+    const auto &own = warps[i]->wgmma.history(), &leader = warps[i / 4 * 4]->wgmma.history();
+    auto [left, right] = std::mismatch(own.begin(), own.end(), leader.begin(), leader.end());
+    if (left == own.end() && right == leader.end())
+      continue;
+    uint32_t line = left != own.end() ? left->first : right->first;
+    if (isNewFault(FaultKind::BarrierDivergence, line))
+      addFault(FaultKind::BarrierDivergence, line, warps[i]->threadOf(0),
+               "the four warps of a warpgroup did not execute this product equally often with the same descriptors");
   }
   uint32_t line = asyncBarriers.unfinishedLine();
   for (auto &warp : warps) {

@@ -140,6 +140,8 @@ std::vector<uint32_t> Kernel::parameterBytes() const {
     bytes.push_back(parameter.bytes);
   return bytes;
 }
+uint64_t Kernel::requiredThreads() const { return decoded->requiredThreads; }
+uint64_t Kernel::maxThreads() const { return decoded->maxThreads; }
 uint32_t Kernel::staticSharedBytes() const { return decoded->dynamicShared; }
 
 std::string Error::format() const { return line ? fmt::format("line {}: {}: '{}'", line, message, text) : message; }

@@ -68,6 +68,9 @@ public:
   const Program &program() const { return *decoded; }
   /// Bytes of each parameter in order.
   std::vector<uint32_t> parameterBytes() const;
+  /// Threads of a block that the text requires (.reqntid) or allows (.maxntid); 0: not said.
+  uint64_t requiredThreads() const;
+  uint64_t maxThreads() const;
   /// Shared memory that the text itself declares; a launch adds its own bytes to it.
   uint32_t staticSharedBytes() const;
 

@@ -160,8 +160,24 @@ void checkRegisters(Warp &warp, const Inst &inst, bool keep) {
       report(row, FaultKind::MissingFence, "was written, and no 'wgmma.fence' follows before this product");
 }
 
+/// Descriptors and scale-d are one value for the whole warp.
+void checkUniform(Warp &warp, const Inst &inst) {
+  auto differs = [&](unsigned lane) {
+    bool scale =
+        !(inst.option & ScaleImmediate) && (warp.predicate(inst.s[0]) >> lane & 1) != (warp.predicate(inst.s[0]) & 1);
+    bool a = !(inst.option & RegisterA) && warp.wide(inst.s[1])[lane] != warp.wide(inst.s[1])[0];
+    return scale || a || warp.wide(inst.s[2])[lane] != warp.wide(inst.s[2])[0];
+  };
+  for (unsigned lane = 1; lane < 32; ++lane)
+    if (differs(lane))
+      return warp.fault(FaultKind::InvalidOperand, lane, [&] {
+        return fmt::format("lane {} has another matrix descriptor or scale than lane 0", lane);
+      });
+}
+
 void multiply(Warp &warp, const Inst &inst, uint32_t) {
   Shape shape = shapeOf(inst);
+  checkUniform(warp, inst);
   uint32_t firstWarp = warp.index / 4 * 4;
   if (firstWarp + 4 > warp.cta.allWarps().size())
     return warp.fault(FaultKind::BarrierDivergence, 0,
@@ -170,7 +186,8 @@ void multiply(Warp &warp, const Inst &inst, uint32_t) {
   checkRegisters(warp, inst, keep);
   float a[RowsOfWarp][MaxDepth];
   thread_local float b[MaxColumns][MaxDepth];
-  WgmmaState::Product product{warp.line(), inst.list[0], inst.list[1], {}};
+  uint64_t descriptors = warp.wide(inst.s[2])[0] + (inst.option & RegisterA ? 0 : 3 * warp.wide(inst.s[1])[0]);
+  WgmmaState::Product product{warp.line(), inst.list[0], inst.list[1], descriptors, {}};
   if (inst.option & RegisterA)
     gatherA(warp, inst.list[1], shape.element, &a[0][0], MaxDepth);
   else if (!readOperand(warp, warp.wide(inst.s[1])[0], shape, RowsOfWarp * (warp.index % 4), RowsOfWarp,

@@ -19,6 +19,7 @@ public:
   struct Product {
     uint32_t line;
     Range accumulators, sources; // registers
+    uint64_t descriptors;        // a value that tells those of one product from those of another
     std::vector<uint32_t> units; // 16-byte units of shared memory being read
   };
 
@@ -34,8 +35,8 @@ public:
   bool isAccumulating(Row row) const { return accumulating[row] != 0; }
   /// The line of a product whose result the register will hold; 0: none.
   uint32_t lineOf(const Program &program, Row row) const;
-  /// Products of each line that this warp has executed, to compare with the other warps of its group.
-  const std::map<uint32_t, uint64_t> &counts() const { return executed; }
+  /// For each line, what identifies the products that this warp has executed there: their number and descriptors.
+  const std::map<uint32_t, uint64_t> &history() const { return executed; }
   bool unfinished() const { return !groups.empty() || !open.empty(); }
 
 private:

@@ -8,7 +8,8 @@
 namespace sattn::ptx {
 
 void WgmmaState::start(Warp &warp, Product product) {
-  ++executed[product.line];
+  uint64_t &history = executed[product.line];
+  history = history * 0x9e3779b97f4a7c15 + product.descriptors + 1;
   for (Row row : warp.program.list(product.accumulators)) {
     ++accumulating[row];
     warp.defined(row) = 0;

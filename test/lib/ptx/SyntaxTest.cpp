@@ -135,6 +135,8 @@ TEST_CASE("entries and launches are checked") {
   REQUIRE(kernel);
   CHECK(kernel->parameterBytes() == std::vector<uint32_t>{4});
   CHECK(kernel->staticSharedBytes() == 112);
+  CHECK(kernel->requiredThreads() == 64);
+  CHECK(kernel->maxThreads() == 0);
   Device device;
   Launch launch{.block = {64}};
   CHECK(run(*kernel, device, launch).error().format() == "'k' takes 1 arguments, but got 0");

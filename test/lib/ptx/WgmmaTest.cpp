@@ -278,7 +278,13 @@ TEST_CASE("wgmma: mistakes in the order of fence, commit and wait") {
          "with a base offset is not supported");
   mutate("  wgmma.fence.sync.aligned;\n",
          "  shr.u32 %r1, %r0, 5; setp.eq.u32 %p, %r1, 2; @%p ret;\n  wgmma.fence.sync.aligned;\n",
-         FaultKind::BarrierDivergence, "the four warps of a warpgroup did not execute this product equally often");
+         FaultKind::BarrierDivergence, "did not execute this product equally often with the same descriptors");
+  mutate("  wgmma.fence.sync.aligned;\n",
+         "  shr.u32 %r1, %r0, 6; cvt.u64.u32 %x, %r1; add.u64 %bdesc, %bdesc, %x;\n  wgmma.fence.sync.aligned;\n",
+         FaultKind::BarrierDivergence, "with the same descriptors");
+  mutate("  wgmma.fence.sync.aligned;\n",
+         "  and.b32 %r1, %r0, 1; cvt.u64.u32 %x, %r1; add.u64 %bdesc, %bdesc, %x;\n  wgmma.fence.sync.aligned;\n",
+         FaultKind::InvalidOperand, "lane 1 has another matrix descriptor or scale than lane 0");
   mutate("  wgmma.fence.sync.aligned;\n", "  setp.eq.u32 %p, %r0, 2; @%p ret;\n  wgmma.fence.sync.aligned;\n",
          FaultKind::BarrierDivergence, "needs all 32 lanes");
 }
