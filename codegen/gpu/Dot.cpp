@@ -57,6 +57,19 @@ FailureOr<LeftOperand> Lowering::leftOf(tile::DotOp op, DotForm form) {
   return toLeft(*fragment, form, storedType(op.getB()));
 }
 
+// The condition under which a mask has removed elements of `value`, which a softmax step made; null where none has.
+Value Lowering::maskedIn(Value value) {
+  auto step = value.getDefiningOp<tile::SoftmaxStepOp>();
+  for (Operation *from = step ? step.getS().getDefiningOp() : nullptr; from;
+       from = from->getOperand(0).getDefiningOp()) {
+    if (auto mask = dyn_cast<tile::MaskOp>(from))
+      return mask.getWhen() ? scalar(mask.getWhen()) : fullTile ? Value() : c.boolean(true);
+    if (!isa<tile::MapOp>(from))
+      break;
+  }
+  return {};
+}
+
 LogicalResult Lowering::lower(tile::DotOp op) {
   FailureOr<DotForm> form = formOf(op);
   if (failed(form))
@@ -89,22 +102,54 @@ LogicalResult Lowering::lower(tile::DotOp op) {
   } else {
     std::fill(sums.at.begin(), sums.at.end(), c.float32(0));
   }
-  multiply(*a, b, op.getKind() == "nt", *form, sums);
+  Value masks = op.getKind() == "nn" ? maskedIn(op.getA()) : Value();
+  if (!masks) {
+    multiply(*a, b, op.getKind() == "nt", *form, sums);
+  } else {
+    FailureOr<Fragment> p = fragmentOf(op, op.getA());
+    if (failed(p))
+      return failure();
+    Fragment before = sums;
+    sums.at = c.when(
+        masks, ValueRange(sums.at).getTypes(), [&] { return multiplyVisible(*a, *p, b, *form, before).at; },
+        [&] {
+          Fragment all = before;
+          multiply(*a, b, false, *form, all);
+          return all.at;
+        });
+  }
   tile(op.getResult()) = {};
   tile(op.getResult()).fragment = std::move(sums);
   return success();
 }
 
-void Lowering::multiply(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums) {
+void Lowering::multiply(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums,
+                        Value *noNumber) {
   if (form.tf32())
-    multiplyTf32(a, b, transposed, sums);
+    multiplyTf32(a, b, transposed, sums, noNumber);
   else
-    multiplyShort(a, b, transposed, form, sums);
+    multiplyShort(a, b, transposed, form, sums, noNumber);
+}
+
+// 0 for elements that are NaN or infinite: those whose exponent has all bits set. `found` is i1 and remembers one.
+static Value keepNumbers(Code &c, Value word, MmaType type, Value &found) {
+  int64_t exponent = type == MmaType::TF32 ? 0x7f800000 : type == MmaType::F16 ? 0x7c00 : 0x7f80;
+  for (int64_t shift : {0, 16}) {
+    if (type == MmaType::TF32 && shift != 0)
+      break;
+    int64_t element = type == MmaType::TF32 ? 0xffffffff : int64_t(0xffff) << shift;
+    Value mask = c.int32(static_cast<int32_t>(exponent << shift));
+    Value full = c.compareI(arith::CmpIPredicate::eq, c.andi(word, mask), mask);
+    found = c.ori(found, full);
+    word = c.select(full, c.andi(word, c.int32(static_cast<int32_t>(~element))), word);
+  }
+  return word;
 }
 
 // One load gives the registers of two blocks of eight columns. Of `nt` the columns are rows of b, which lie as the
 // instruction wants them; of `nn` the inner elements are rows of b, and the load transposes.
-void Lowering::multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums) {
+void Lowering::multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums,
+                             Value *noNumber) {
   Value row8 = c.andi(c.lane, c.int32(7));
   Value low = c.andi(arith::ShRUIOp::create(c.b, c.lane, c.int32(3)), c.int32(1));
   Value high = arith::ShRUIOp::create(c.b, c.lane, c.int32(4));
@@ -116,6 +161,9 @@ void Lowering::multiplyShort(const LeftOperand &a, const SharedRows &b, bool tra
     for (int64_t j = 0; j < sums.cols / 16; ++j) {
       int64_t offset = transposed ? j * 16 * b.rowBytes + k * 32 : k * 16 * b.rowBytes + j * 32;
       Values matrices = c.loadMatrices(c.at(base, offset), !transposed);
+      if (noNumber)
+        for (Value &word : matrices)
+          word = keepNumbers(c, word, form.type, *noNumber);
       for (int64_t block = 0; block < a.blocks; ++block)
         for (int64_t n = 0; n < 2; ++n) {
           Value *sum = &sums.element(block, 2 * j + n, 0);
@@ -126,15 +174,26 @@ void Lowering::multiplyShort(const LeftOperand &a, const SharedRows &b, bool tra
     }
 }
 
-// x = high + low with high of 10 bits of fraction, as TF32 has, and low what is left of it, cut likewise.
-static std::pair<Value, Value> cut(Code &c, Value x) {
+namespace {
+/// x = high + low: high has the 10 bits of fraction that TF32 has, low what is left of it, cut likewise. `finite` is
+/// high, or 0 for an infinity, of which nothing is left: 0 times infinity must not come in.
+struct Parts {
+  Value high, low, finite;
+};
+} // namespace
+
+static Parts cut(Code &c, Value x) {
   Value keep = c.int32(static_cast<int32_t>(0xffffe000));
-  Value high = c.andi(c.bits(x), keep);
-  Value low = c.andi(c.bits(c.subf(x, c.number(high))), keep);
-  return {high, low};
+  Value high = c.andi(c.bits(x), keep), whole = c.number(high);
+  Value same = c.compare(arith::CmpFPredicate::OEQ, x, whole);
+  Value low = c.andi(c.bits(c.select(same, c.float32(0), c.subf(x, whole))), keep); // a NaN leaves a NaN
+  Value exponent = c.int32(0x7f800000);
+  Value full = c.compareI(arith::CmpIPredicate::eq, c.andi(high, exponent), exponent);
+  return {high, low, c.select(full, c.int32(0), high)};
 }
 
-void Lowering::multiplyTf32(const LeftOperand &a, const SharedRows &b, bool transposed, Fragment &sums) {
+void Lowering::multiplyTf32(const LeftOperand &a, const SharedRows &b, bool transposed, Fragment &sums,
+                            Value *noNumber) {
   int64_t bytes = b.element.getIntOrFloatBitWidth() / 8;
   bool exact = !b.element.isF32(); // 16-bit numbers need no second part
   // Inner element and column of the lane's first register; the second stands `further` inner elements on.
@@ -143,34 +202,90 @@ void Lowering::multiplyTf32(const LeftOperand &a, const SharedRows &b, bool tran
   int64_t innerBytes = transposed ? bytes : b.rowBytes, columnBytes = transposed ? b.rowBytes : bytes;
   Value base = c.at(b.base, c.addi(c.muli(inner, c.int32(innerBytes)), c.muli(c.laneRow, c.int32(columnBytes))));
   for (int64_t k = 0; k < a.steps; ++k) {
-    SmallVector<Values> highs, lows;
-    for (int64_t block = 0; block < a.blocks; ++block) {
-      highs.emplace_back();
-      lows.emplace_back();
-      for (Value x : a.registers(block, k)) {
-        auto [high, low] = cut(c, x);
-        highs.back().push_back(high);
-        lows.back().push_back(low);
+    struct Registers {
+      Values high, low, finite;
+      void add(const Parts &parts) {
+        high.push_back(parts.high);
+        low.push_back(parts.low);
+        finite.push_back(parts.finite);
       }
-    }
+    };
+    SmallVector<Registers> left(a.blocks);
+    for (int64_t block = 0; block < a.blocks; ++block)
+      for (Value x : a.registers(block, k))
+        left[block].add(cut(c, x));
     for (int64_t j = 0; j < sums.cols / 8; ++j) {
-      Values high, low;
+      Registers right;
       for (int64_t part = 0; part < 2; ++part) {
-        Value at = c.at(base, (8 * k + part * further) * innerBytes + 8 * j * columnBytes);
-        auto [h, l] = cut(c, loadNumber(b.element, at));
-        high.push_back(h);
-        low.push_back(l);
+        Value element = loadNumber(b.element, c.at(base, (8 * k + part * further) * innerBytes + 8 * j * columnBytes));
+        if (noNumber)
+          element = c.number(keepNumbers(c, c.bits(element), MmaType::TF32, *noNumber));
+        right.add(cut(c, element));
       }
       for (int64_t block = 0; block < a.blocks; ++block) {
         Value *sum = &sums.element(block, j, 0);
         Values next{sum[0], sum[1], sum[2], sum[3]};
         // Small products first.
         if (!exact)
-          next = c.mma(MmaType::TF32, highs[block], low, next);
-        next = c.mma(MmaType::TF32, lows[block], high, next);
-        next = c.mma(MmaType::TF32, highs[block], high, next);
+          next = c.mma(MmaType::TF32, left[block].finite, right.low, next);
+        next = c.mma(MmaType::TF32, left[block].low, right.finite, next);
+        next = c.mma(MmaType::TF32, left[block].high, right.high, next);
         std::copy(next.begin(), next.end(), sum);
       }
     }
   }
+}
+
+// The matrix instructions make NaN of 0 times infinity, and a value that one row does not see may be another row's. So
+// they get 0 for what is no number, and such terms are added to the rows whose weight is not 0: those that see them.
+Fragment Lowering::multiplyVisible(const LeftOperand &a, const Fragment &p, const SharedRows &b, DotForm form,
+                                   const Fragment &before) {
+  Fragment sums = before;
+  Value noNumber = c.boolean(false);
+  multiply(a, b, false, form, sums, &noNumber);
+  Value any = c.compareI(arith::CmpIPredicate::ne, c.ballot(noNumber), c.int32(0));
+  sums.at =
+      c.when(any, ValueRange(sums.at).getTypes(), [&] { return addNoNumbers(p, b, sums); }, [&] { return sums.at; });
+  return sums;
+}
+
+// Two keys at a time: the lane of the quad that holds their weights gives them to the others. Rare, so a loop over
+// registers that are picked by comparison keeps it short.
+Values Lowering::addNoNumbers(Fragment p, const SharedRows &b, const Fragment &sums) {
+  int64_t bytes = b.element.getIntOrFloatBitWidth() / 8;
+  auto count = static_cast<size_t>(sums.cols / 2);
+  Value quad = c.subi(c.lane, c.lanePair), columns = c.at(b.base, c.muli(c.lanePair, c.int32(2 * bytes)));
+  Values result(sums.at);
+  for (int64_t block = 0; block < sums.blocks(); ++block) {
+    auto first = result.begin() + static_cast<size_t>(block) * count;
+    Values part = c.loop(0, p.cols / 2, 1, Values(first, first + count), [&](Value step, ValueRange carried) {
+      Values next(carried);
+      // Keys 2 * step and the next: columns of the lane step % 4 in the block of columns step / 4.
+      Value pair = arith::TruncIOp::create(c.b, c.i32, step), from = c.addi(quad, c.andi(pair, c.int32(3)));
+      Value tile = arith::ShRUIOp::create(c.b, pair, c.int32(2));
+      for (int64_t e = 0; e < 2; ++e) {
+        Value key = c.addi(c.muli(pair, c.int32(2)), c.int32(e)), weights[2];
+        Value row = c.at(columns, c.muli(key, c.int32(b.rowBytes)));
+        for (int64_t half = 0; half < 2; ++half) {
+          Value picked = p.element(block, 0, 2 * half + e);
+          for (int64_t j = 1; j < p.cols / 8; ++j)
+            picked = c.select(c.compareI(arith::CmpIPredicate::eq, tile, c.int32(j)), p.element(block, j, 2 * half + e),
+                              picked);
+          weights[half] = c.fromLane(picked, from);
+        }
+        for (size_t i = 0; i < count; ++i) {
+          // Register i: column 8 * (i / 4) + 2 * lanePair + i % 2 of half i % 4 / 2.
+          auto column = static_cast<int64_t>(8 * (i / 4) + i % 2);
+          Value weight = weights[i % 4 / 2], value = loadNumber(b.element, c.at(row, column * bytes));
+          Value difference = c.subf(value, value); // 0 for numbers, else NaN
+          Value counts = c.andi(c.compare(arith::CmpFPredicate::UNE, weight, c.float32(0)),
+                                c.compare(arith::CmpFPredicate::UNO, difference, difference));
+          next[i] = c.select(counts, c.addf(next[i], c.mulf(weight, value)), next[i]);
+        }
+      }
+      return next;
+    });
+    std::copy(part.begin(), part.end(), first);
+  }
+  return result;
 }

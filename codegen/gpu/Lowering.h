@@ -103,11 +103,20 @@ private:
   //===-- Arithmetic (Dot.cpp, Elementwise.cpp, Softmax.cpp) --------------------------------------------===//
   LogicalResult lower(tile::DotOp op);
   FailureOr<DotForm> formOf(tile::DotOp op);
+  Value maskedIn(Value value);
   FailureOr<LeftOperand> leftOf(tile::DotOp op, DotForm form);
   LeftOperand toLeft(const Fragment &fragment, DotForm form, Type element);
-  void multiply(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums);
-  void multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums);
-  void multiplyTf32(const LeftOperand &a, const SharedRows &b, bool transposed, Fragment &sums);
+  /// Adds a b to `sums`. With `noNumber` elements of b that are NaN or infinite count as 0; it tells (i1, of each lane)
+  /// whether there were any.
+  void multiply(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums,
+                Value *noNumber = nullptr);
+  void multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums,
+                     Value *noNumber);
+  void multiplyTf32(const LeftOperand &a, const SharedRows &b, bool transposed, Fragment &sums, Value *noNumber);
+  /// before + p b, where terms whose p is 0 count as nothing; `a` is p as left operand.
+  Fragment multiplyVisible(const LeftOperand &a, const Fragment &p, const SharedRows &b, DotForm form,
+                           const Fragment &before);
+  Values addNoNumbers(Fragment p, const SharedRows &b, const Fragment &sums);
   LogicalResult lower(tile::MapOp op);
   FailureOr<Value> emitScalarBody(tile::MapOp op, ArrayRef<Value> inputs);
   LogicalResult lower(tile::MaskOp op);

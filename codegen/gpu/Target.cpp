@@ -37,6 +37,8 @@ TargetInfo sattn::gpu::targetInfo(const Arch &arch) {
   info.largeBytes = arch.sharedBytes;
   // Beside the state of a task's rows, keys and values of a block stand in shared memory.
   info.taskBytes = arch.sharedBytes / 2;
+  // A thread walks one list or two.
+  info.taskLists = 256;
   // One multiprocessor of an A100: 1024 multiply-adds in float16, 16 exponentials, 1555 GB/s over 108 at 1.41 GHz.
   info.flopsPerCycle = 2048;
   info.exp2PerCycle = 16;

@@ -64,7 +64,8 @@ double maskedCycles(const TargetInfo &target, const SelectedShape &shape) {
 
 int64_t mostRows(const TargetInfo &target, const SelectedShape &shape) {
   int64_t members = membersOf(target, shape.heads);
-  return std::max<int64_t>(target.taskBytes / (members * stateBytes(target, shape)), 1) * members;
+  int64_t held = target.taskBytes / (members * stateBytes(target, shape));
+  return std::max<int64_t>(std::min(held, target.taskLists / members), 1) * members;
 }
 
 int64_t keysPerRow(const TargetInfo &target, const SelectedShape &shape) {

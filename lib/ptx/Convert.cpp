@@ -14,9 +14,10 @@ struct Value {
   double real = 0;
 };
 
-Value load(Warp &warp, Row row, Scalar type, unsigned lane) {
-  uint32_t word = warp.row(row)[lane];
-  uint64_t wide = bytesOf(type) == 8 ? warp.wide(row)[lane] : 0;
+/// A narrower type is the low part of a wide register.
+Value load(Warp &warp, Row row, Scalar type, bool wideRegister, unsigned lane) {
+  uint64_t wide = wideRegister ? warp.wide(row)[lane] : 0;
+  uint32_t word = wideRegister ? uint32_t(wide) : warp.row(row)[lane];
   switch (type) {
   case Scalar::U8:
   case Scalar::B8:
@@ -122,7 +123,7 @@ Types typesOf(const Inst &inst) {
 
 uint64_t convertLane(Warp &warp, const Inst &inst, unsigned lane) {
   auto [to, from, integral] = typesOf(inst);
-  Value value = load(warp, inst.s[0], from, lane);
+  Value value = load(warp, inst.s[0], from, inst.bytes == 8, lane);
   if (isFloat(from)) {
     double real = value.real;
     if (inst.ftz && from == Scalar::F32)
@@ -275,6 +276,7 @@ void decodeConvert(Build &build) {
   inst.d[0] = build.write(build.operand(0), to, true);
   inst.s[0] = build.read(build.operand(1), from, true);
   inst.registerBytes = uint8_t(build.registerBytes(build.operand(0)));
+  inst.bytes = uint8_t(std::max(build.registerBytes(build.operand(1)), bytesOf(from)));
   if (build.registerBytes(build.operand(1)) && build.registerBytes(build.operand(1)) < bytesOf(from))
     return build.reject("the source register is narrower than its type");
   if (to == Scalar::TF32) {

@@ -29,6 +29,7 @@ struct TargetInfo {
   double largeBytesPerCycle = 32; ///< from largeBytes, one worker
   double packReuse = 2;           ///< prepare an operand when at least this many tasks read each of its tiles
   int64_t taskBytes = 8 << 20;    ///< private memory of a task at most
+  int64_t taskLists = 1 << 20;    ///< lists of a task at most
   int64_t waveBytes = 64 << 20;   ///< workspaces that scale with K and V are bounded to about this by looping
 };
 

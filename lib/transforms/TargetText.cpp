@@ -27,6 +27,7 @@ const Field kFields[] = {
     {"largeBytesPerCycle", nullptr, &TargetInfo::largeBytesPerCycle},
     {"packReuse", nullptr, &TargetInfo::packReuse},
     {"taskBytes", &TargetInfo::taskBytes},
+    {"taskLists", &TargetInfo::taskLists},
     {"waveBytes", &TargetInfo::waveBytes},
 };
 

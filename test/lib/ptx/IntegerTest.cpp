@@ -117,6 +117,9 @@ TEST_CASE("setp compares, combines and gives the complement") {
 }
 
 TEST_CASE("cvt between integers extends, truncates and saturates") {
+  // A narrower type takes the low part of a wide register.
+  CHECK(wide("cvt.s64.s32 %xd, %xa;", 0x1fffffff4ull) == minus(12));
+  CHECK(word("cvt.u32.u16 %d, %xa;", 0x1fffffff4ull) == 0xfff4);
   CHECK(wide("cvt.s64.s32 %xd, %a;", 0xffffffff) == ~0ull);
   CHECK(wide("cvt.u64.u32 %xd, %a;", 0xffffffff) == 0xffffffffull);
   CHECK(word("cvt.u32.u64 %d, %xa;", 0x1234567890ull) == 0x34567890);
