@@ -36,6 +36,7 @@ const FormTable &forms() {
     addAsyncForms(forms);
     addMbarrierForms(forms);
     addWgmmaForms(forms);
+    addWmmaForms(forms);
     return forms;
   }();
   return table;

@@ -98,6 +98,7 @@ void addMatrixForms(FormTable &table);
 void addAsyncForms(FormTable &table);
 void addMbarrierForms(FormTable &table);
 void addWgmmaForms(FormTable &table);
+void addWmmaForms(FormTable &table);
 
 /// Decodes one entry of the module.
 Result<std::shared_ptr<const Program>> decode(std::shared_ptr<const Syntax> syntax, std::string_view entry);

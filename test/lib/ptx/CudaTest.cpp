@@ -138,6 +138,29 @@ extern "C" __global__ void product(const __nv_bfloat16 *a, const __nv_bfloat16 *
   c[row * 8 + column] = d[0]; c[row * 8 + column + 1] = d[1];
   c[(row + 8) * 8 + column] = d[2]; c[(row + 8) * 8 + column + 1] = d[3];
 }
+#include <mma.h>
+template <typename T, typename LayoutB, int K> __device__ void fragments(const T *a, const T *b, float *c) {
+  using namespace nvcuda::wmma;
+  using E = std::conditional_t<std::is_same_v<T, float>, precision::tf32, T>;
+  fragment<matrix_a, 16, 16, K, E, row_major> fa;
+  fragment<matrix_b, 16, 16, K, E, LayoutB> fb;
+  fragment<accumulator, 16, 16, K, float> fc;
+  load_matrix_sync(fc, c, 16, mem_col_major);
+  load_matrix_sync(fa, a, 24);
+  load_matrix_sync(fb, b, 24);
+  mma_sync(fc, fa, fb, fc);
+  for (int i = 0; i < fc.num_elements; ++i) fc.x[i] *= 2;
+  store_matrix_sync(c, fc, 16, mem_row_major);
+}
+extern "C" __global__ void wmmaBf16(const __nv_bfloat16 *a, const __nv_bfloat16 *b, float *c) {
+  fragments<__nv_bfloat16, nvcuda::wmma::col_major, 16>(a, b, c);
+}
+extern "C" __global__ void wmmaF16(const __half *a, const __half *b, float *c) {
+  fragments<__half, nvcuda::wmma::row_major, 16>(a, b, c);
+}
+extern "C" __global__ void wmmaTf32(const float *a, const float *b, float *c) {
+  fragments<float, nvcuda::wmma::col_major, 8>(a, b, c);
+}
 extern "C" __global__ void choose(const int *a, float *o) {
   int x = a[threadIdx.x];
   float r;
@@ -411,6 +434,43 @@ TEST_CASE("nvcc: ldmatrix and mma.sync") {
         sum += double(bfloatToFloat(a[i * 16 + k])) * bfloatToFloat(b[k * 8 + j]);
       REQUIRE(c[i * 8 + j] == doctest::Approx(sum).epsilon(1e-5));
     }
+}
+
+namespace {
+/// C (16 x 16) := 2 (C^T + A B), rows of A and rows or columns of B 24 elements apart.
+template <typename T>
+void checkWmma(std::string_view entry, int depth, bool columnsOfB, T (*encode)(float), float (*decode)(T)) {
+  CAPTURE(std::string(entry));
+  std::vector<float> values = randomFloats(2 * 16 * 24, 12), c = randomFloats(256, 13), before = c;
+  std::vector<T> a(16 * 24), b(16 * 24);
+  for (size_t i = 0; i < a.size(); ++i) {
+    a[i] = encode(values[i]);
+    b[i] = encode(values[a.size() + i]);
+  }
+  Device device;
+  Launch launch{.block = {32}};
+  launch.arguments.pointer(device.add("a", bytesOf(a), Contents::Defined))
+      .pointer(device.add("b", bytesOf(b), Contents::Defined))
+      .pointer(device.add("c", bytesOf(c), Contents::Defined));
+  Report report = launchText(*asynchronous(), entry, device, launch);
+  CHECK_MESSAGE(report.ok(), report.format());
+  for (int i = 0; i < 16; ++i)
+    for (int j = 0; j < 16; ++j) {
+      double sum = before[size_t(j * 16 + i)];
+      for (int k = 0; k < depth; ++k)
+        sum += double(decode(a[size_t(i * 24 + k)])) * decode(b[size_t(columnsOfB ? j * 24 + k : k * 24 + j)]);
+      REQUIRE(c[size_t(i * 16 + j)] == doctest::Approx(2 * sum).epsilon(1e-5));
+    }
+}
+} // namespace
+
+TEST_CASE("nvcc: nvcuda::wmma") {
+  if (!asynchronous())
+    return;
+  checkWmma<uint16_t>("wmmaBf16", 16, true, toBfloatNearest, bfloatToFloat);
+  checkWmma<uint16_t>("wmmaF16", 16, false, [](float x) { return toHalf(x); }, halfToFloat);
+  auto truncated = [](float x) { return std::bit_cast<float>(std::bit_cast<uint32_t>(x) & 0xffffe000); };
+  checkWmma<float>("wmmaTf32", 8, true, truncated, [](float x) { return x; });
 }
 
 TEST_CASE("nvcc: a switch over library functions; 128-bit integers") {

@@ -145,6 +145,15 @@ TEST_CASE("mma.sync: what is refused") {
   CHECK(reject("ldmatrix.sync.aligned.m16n16.x1.shared.b8 {%r0}, [%a];").find("is not supported") != std::string::npos);
   CHECK(reject("cp.async.cg.shared.global [%a], [%in], 8;").find("a copy of 8 bytes is not supported") !=
         std::string::npos);
+  CHECK(reject("wmma.load.a.sync.aligned.row.m32n8k16.f16 {%r0}, [%in];").find("is not supported") !=
+        std::string::npos);
+  CHECK(reject("wmma.load.a.sync.aligned.row.m16n16k16.f16 {%r0}, [%in];").find("does not match 1 registers") !=
+        std::string::npos);
+  CHECK(reject("wmma.mma.sync.aligned.row.col.m16n16k16.f32.f32 {%r0}, {%r0}, {%r0}, {%r0};")
+            .find("operand 0 of 'wmma.mma.sync.aligned.row.col.m16n16k16.f32.f32' has 8 registers, but got 1") !=
+        std::string::npos);
+  CHECK(reject("wmma.mma.sync.aligned.row.col.m16n16k8.f32.bf16.bf16.f32 {%r0}, {%r0}, {%r0}, {%r0};")
+            .find("is not supported") != std::string::npos);
   CHECK(reject("cp.async.shared.global [%a], [%in], 16;").find("is not supported") != std::string::npos);
 }
 
