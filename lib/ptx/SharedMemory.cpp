@@ -28,6 +28,12 @@ bool SharedMemory::knowsReader(const Accessor &by, const Reader &reader) const {
   if (by.view.knowsWarp(reader.warp, reader.clock))
     return true;
   uint32_t others = reader.lanes;
+  if (reader.any) {
+    bool known = reader.warp == by.warp.index;
+    for (; others && !known; others &= others - 1)
+      known = by.view.knows(32u * reader.warp + unsigned(std::countr_zero(others)), reader.clock);
+    return known;
+  }
   if (reader.warp == by.warp.index)
     others &= ~(uint32_t(1) << by.lane);
   for (; others; others &= others - 1)
@@ -37,15 +43,20 @@ bool SharedMemory::knowsReader(const Accessor &by, const Reader &reader) const {
 }
 
 void SharedMemory::noteReader(const Accessor &by, Cell &cell) {
-  Reader now{by.lanes, by.clock, uint16_t(by.warp.index)};
-  auto replaces = [&](const Reader &old) { return old.warp == now.warp && !(old.lanes & ~now.lanes); };
+  Reader now{by.lanes, by.clock, uint16_t(by.warp.index), by.async};
+  auto replaces = [&](const Reader &old) {
+    return old.warp == now.warp && old.any == now.any && !(old.lanes & ~now.lanes);
+  };
+  auto extends = [&](const Reader &old) {
+    return old.warp == now.warp && old.any == now.any && old.clock == now.clock;
+  };
   cell.readLine = by.warp.line();
   cell.strongRead = by.strong;
   if (!cell.reader.lanes || replaces(cell.reader)) {
     cell.reader = now;
     return;
   }
-  if (cell.reader.warp == now.warp && cell.reader.clock == now.clock) {
+  if (extends(cell.reader)) {
     cell.reader.lanes |= now.lanes;
     return;
   }
@@ -58,7 +69,7 @@ void SharedMemory::noteReader(const Accessor &by, Cell &cell) {
       old = now;
       return;
     }
-    if (old.warp == now.warp && old.clock == now.clock) {
+    if (extends(old)) {
       old.lanes |= now.lanes;
       return;
     }

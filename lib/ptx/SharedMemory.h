@@ -57,6 +57,9 @@ private:
   struct Reader {
     uint32_t lanes = 0, clock = 0;
     uint16_t warp = 0;
+    /// An asynchronous read on behalf of the whole warp: every lane that waited for it knows that it is over, so the
+    /// release of any one lane orders it.
+    bool any = false;
   };
   struct Cell {
     uint32_t writeClock = 0, writeLine = 0;
