@@ -148,3 +148,19 @@ TEST_CASE("damaged operands of single instructions") {
     REQUIRE(report);
   }
 }
+
+TEST_CASE("texts that are no PTX at all") {
+  std::mt19937 random(22);
+  std::string_view alphabet = ".%$_abefxz0159 \n\t{}()[]<>,;:=+-*@!|\"/*\\#\xff";
+  for (unsigned i = 0; i < 3000; ++i) {
+    std::string text = i % 2 ? ".entry k(.param .u64 x) { .reg .b32 %a; " : "";
+    for (unsigned n = random() % 60; n > 0; --n)
+      text += alphabet[random() % alphabet.size()];
+    Result<Module> module = Module::parse(text);
+    if (module && !module->entries().empty())
+      (void)module->entry(module->entries().front());
+  }
+  for (std::string_view text :
+       {"", "/*", "//", "\"", "0x", "0f", "1.", ".", "%", ".entry", ".entry k(", ".func (", "@", "0b2"})
+    (void)Module::parse(text);
+}
