@@ -160,6 +160,12 @@ private:
   FailureOr<SmallVector<Staged>> stagedLoads(Block &body, int64_t mostBuffers, int64_t &buffers);
   LogicalResult prefetch(Block &body, ArrayRef<Staged> staged, Value index, Value buffer);
   void useStaged(ArrayRef<Staged> staged, Value buffer);
+  struct Carried {
+    SmallVector<TileValue> values; ///< in their forms; registers stand for those of fragments and tops
+    Values registers;
+  };
+  FailureOr<Carried> startCarry(tile::StreamOp op);
+  void setCarried(ValueRange targets, const Carried &carried, ValueRange registers);
   FailureOr<Values> streamBody(tile::StreamOp op, bool full);
 
   tile::KernelOp kernel;

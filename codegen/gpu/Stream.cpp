@@ -167,34 +167,19 @@ FailureOr<Values> Lowering::streamBody(tile::StreamOp op, bool full) {
 // Whether an op computes its result in shared memory whatever its operands are.
 static bool makesShared(Value value) { return isa_and_nonnull<tile::PoolOp>(value.getDefiningOp()); }
 
-// Values that a loop carries, as registers one after the other.
-namespace {
-struct Carried {
-  std::optional<Fragment> fragment;
-  std::optional<SharedTile> shared;
-  std::optional<TopState> top;
-};
-} // namespace
-
-LogicalResult Lowering::lower(tile::StreamOp op) {
-  auto cover = op.getCover().getDefiningOp<tile::CoverOp>();
-  if (!cover)
-    return unsupported(op, "a cover that is not made by sattn_tile.cover");
-  Block &block = op.getBody().front();
-  int64_t buffers = 2;
-
-  SmallVector<Carried> carried;
-  Values inits;
-  auto yield = cast<tile::YieldOp>(block.getTerminator());
+// What a loop carries: registers one after the other, and tiles that stay where they are in shared memory.
+FailureOr<Lowering::Carried> Lowering::startCarry(tile::StreamOp op) {
+  Carried carried;
+  auto yield = cast<tile::YieldOp>(op.getBody().front().getTerminator());
   for (auto [init, yielded] : llvm::zip(op.getInits(), yield.getValues())) {
-    Carried &value = carried.emplace_back();
-    TileValue &held = tile(init);
-    auto type = dyn_cast<tile::TileType>(init.getType());
+    TileValue &held = tile(init), &value = carried.values.emplace_back();
     if (held.top) {
       value.top = held.top;
-      inits.append(held.top->scores);
-      inits.append(held.top->ids);
-    } else if (type && (held.shared || makesShared(yielded))) {
+      carried.registers.append(held.top->scores);
+      carried.registers.append(held.top->ids);
+    } else if (!isa<tile::TileType>(init.getType())) {
+      return unsupported(op, "carried values that are not tiles");
+    } else if (held.shared || makesShared(yielded)) {
       FailureOr<SharedTile> home = copyToShared(op, init);
       if (failed(home))
         return failure();
@@ -203,30 +188,41 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
       FailureOr<Fragment> fragment = fragmentOf(op, init);
       if (failed(fragment))
         return failure();
-      inits.append(fragment->at);
+      carried.registers.append(fragment->at);
       value.fragment = std::move(*fragment);
     }
   }
-  // Makes the values of `targets` out of registers.
-  auto unpack = [&](ValueRange targets, ValueRange registers) {
-    auto next = [&](Values &to) {
-      size_t count = to.size();
-      to.assign(registers.begin(), registers.begin() + count);
-      registers = registers.drop_front(count);
-    };
-    for (auto [target, value] : llvm::zip(targets, carried)) {
-      if (value.fragment)
-        next(value.fragment->at);
-      if (value.top) {
-        next(value.top->scores);
-        next(value.top->ids);
-      }
-      tile(target) = {};
-      tile(target).fragment = value.fragment;
-      tile(target).shared = value.shared;
-      tile(target).top = value.top;
-    }
+  return carried;
+}
+
+void Lowering::setCarried(ValueRange targets, const Carried &carried, ValueRange registers) {
+  auto next = [&](Values &to) {
+    size_t count = to.size();
+    to.assign(registers.begin(), registers.begin() + count);
+    registers = registers.drop_front(count);
   };
+  for (auto [target, form] : llvm::zip(targets, carried.values)) {
+    TileValue value = form;
+    if (value.fragment)
+      next(value.fragment->at);
+    if (value.top) {
+      next(value.top->scores);
+      next(value.top->ids);
+    }
+    tile(target) = std::move(value);
+  }
+}
+
+LogicalResult Lowering::lower(tile::StreamOp op) {
+  auto cover = op.getCover().getDefiningOp<tile::CoverOp>();
+  if (!cover)
+    return unsupported(op, "a cover that is not made by sattn_tile.cover");
+  Block &block = op.getBody().front();
+  int64_t buffers = 2;
+
+  FailureOr<Carried> carried = startCarry(op);
+  if (failed(carried))
+    return failure();
   int64_t buffersMark = memory.mark(); // carried tiles in shared memory stay
   FailureOr<SmallVector<Staged>> staged = stagedLoads(block, 2, buffers);
   if (failed(staged))
@@ -244,7 +240,7 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
   if (ahead)
     copy(first, c.int32(0));
   Values state{first, c.int32(0)};
-  state.append(inits);
+  state.append(carried->registers);
   Values results = c.whileLoop(
       state,
       [&](ValueRange now) {
@@ -263,7 +259,7 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
           copy(next, other);
         scalars[op.getInductionVar()] = index;
         useStaged(*staged, ahead ? buffer : Value());
-        unpack(op.getCarried(), now.drop_front(2));
+        setCarried(op.getCarried(), *carried, now.drop_front(2));
         auto body = [&](bool full) -> Values {
           // Carried values in shared memory are taken over by the copy of the body that runs.
           FailureOr<Values> values = ok ? streamBody(op, full) : FailureOr<Values>();
@@ -285,6 +281,6 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
     return failure();
   c.barrier(); // the buffers may be used again
   memory.release(buffersMark);
-  unpack(op.getResults(), ValueRange(results).drop_front(2));
+  setCarried(op.getResults(), *carried, ValueRange(results).drop_front(2));
   return success();
 }
