@@ -161,7 +161,7 @@ private:
   LogicalResult prefetch(Block &body, ArrayRef<Staged> staged, Value index, Value buffer);
   void useStaged(ArrayRef<Staged> staged, Value buffer);
   struct Carried {
-    SmallVector<TileValue> values; ///< in their forms; registers stand for those of fragments and tops
+    std::vector<TileValue> values; ///< in their forms; registers stand for those of fragments and tops
     Values registers;
   };
   FailureOr<Carried> startCarry(tile::StreamOp op);
