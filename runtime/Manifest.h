@@ -87,7 +87,7 @@ struct KernelInfo {
   std::string symbol;
   int64_t scratch = 0;             ///< CPU: bytes for each thread, a multiple of 64
   int64_t threads = 0, shared = 0; ///< GPU: threads and bytes of shared memory of a block
-  std::vector<int64_t> align;      ///< GPU: bytes that address and strides of each argument divide by; 0: the element's
+  std::vector<int64_t> align{};    ///< GPU: bytes that address and strides of each argument divide by; 0: the element's
 };
 
 /// One grid axis of a launch order: 0 x, 1 y, 2 z; reversed runs from the end.
