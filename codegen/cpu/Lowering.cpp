@@ -78,10 +78,14 @@ LogicalResult Lowering::lowerFrom(Operation *op, llvm::function_ref<LogicalResul
   return finish ? finish() : success();
 }
 
+// Rows of tiles whose code may stand twice: with more panels a copy costs the compiler more than it saves.
+static constexpr int64_t kMostSplitRows = 64;
+
 // Groups of rows that are not full share one copy: they are few.
 bool Lowering::splitsAt(tile::MaskOp mask, bool canFinish) {
   return mask.getWhen() && !acts(mask) && canFinish && !isa<tile::KernelOp>(mask->getParentOp()) &&
-         liveRows(mask.getResult()) == mask.getResult().getType().getRows();
+         liveRows(mask.getResult()) == mask.getResult().getType().getRows() &&
+         mask.getResult().getType().getRows() <= kMostSplitRows;
 }
 
 LogicalResult Lowering::lowerSplit(tile::MaskOp mask, llvm::function_ref<LogicalResult()> finish) {

@@ -7,12 +7,15 @@ using namespace sattn::cpu;
 
 // Most columns, one bit each, and most that their bounds are rounded to: enough steps for a loop.
 static constexpr int64_t kMostColumns = 64, kMostMultiple = 4;
+// Rows of tiles that are worth it: with more panels the code grows, and what a group of them hides shrinks.
+static constexpr int64_t kMostRows = 64;
 
 // A mask of a partial tile that only a softmax and, through its weights, one product over the keys see. The product
 // counts its steps within one block of its right operand.
 bool Lowering::skipsHidden(tile::SoftmaxStepOp op) {
   auto mask = op.getS().getDefiningOp<tile::MaskOp>();
-  if (!mask || acts(mask) != true || consumerOf(mask) != op || !op.getP().hasOneUse())
+  if (!mask || acts(mask) != true || consumerOf(mask) != op || !op.getP().hasOneUse() ||
+      op.getS().getType().getRows() > kMostRows)
     return false;
   const Pending *pending = tile(op.getS()).pending.get();
   auto dot = dyn_cast<tile::DotOp>(*op.getP().user_begin());
