@@ -8,6 +8,7 @@
 namespace llvm {
 class LLVMContext;
 class Module;
+class TargetMachine;
 } // namespace llvm
 
 namespace sattn::codegen {
@@ -25,5 +26,8 @@ void prepareContext(MLIRContext &context);
 
 /// Converts `module` to the llvm dialect alone and translates it. Runs in the caller's context.
 FailureOr<LlvmModule> toLlvm(mlir::ModuleOp module);
+
+/// Optimises the functions of `module`. `loadsOnce`: loads that are repeated without a write between them are dropped.
+void optimise(llvm::Module &module, llvm::TargetMachine &machine, bool loadsOnce = false);
 
 } // namespace sattn::codegen

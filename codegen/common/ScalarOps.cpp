@@ -21,12 +21,18 @@ static bool isScalarOp(Operation *op) {
              arith::MinimumFOp, arith::SIToFPOp, arith::FPToSIOp, arith::SelectOp>(op);
 }
 
-// An arith op on index, i1, i32, i64 or f32 scalars, with index made i64.
-static Value cloneScalar(ScalarCode &c, Operation *op, ArrayRef<Value> operands) {
+bool sattn::codegen::isElementwise(Operation *op) {
+  return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp, arith::CmpFOp, arith::MaxNumFOp,
+             arith::MinNumFOp, arith::MaximumFOp, arith::MinimumFOp, arith::SelectOp, arith::AddIOp, arith::SubIOp,
+             arith::MulIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp, arith::ShLIOp, arith::ShRSIOp, arith::ShRUIOp,
+             arith::CmpIOp, arith::MaxSIOp, arith::MinSIOp, arith::SIToFPOp, arith::FPToSIOp, arith::BitcastOp>(op) &&
+         llvm::none_of(op->getOperandTypes(), [](Type type) { return type.isF16() || type.isBF16(); });
+}
+
+Value sattn::codegen::cloneOn(ScalarCode &c, Operation *op, ArrayRef<Value> operands, Type type) {
   OperationState state(op->getLoc(), op->getName());
   state.addOperands(operands);
-  for (Type type : op->getResultTypes())
-    state.addTypes(type.isIndex() ? Type(c.i64) : type);
+  state.addTypes(type);
   state.addAttributes(op->getAttrs());
   return c.b.create(state)->getResult(0);
 }
@@ -84,6 +90,7 @@ ScalarResult sattn::codegen::emitScalarOp(ScalarCode &c, Operation *op, ArrayRef
       .Default([&](Operation *other) -> ScalarResult {
         if (!isScalarOp(other))
           return {{}, ("'" + other->getName().getStringRef() + "'").str()};
-        return {cloneScalar(c, other, operands), {}};
+        Type type = other->getResult(0).getType();
+        return {cloneOn(c, other, operands, type.isIndex() ? Type(c.i64) : type), {}};
       });
 }

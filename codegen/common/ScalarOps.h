@@ -14,4 +14,10 @@ struct ScalarResult {
 /// `operands` are those of `op`, with index made i64.
 ScalarResult emitScalarOp(ScalarCode &c, Operation *op, ArrayRef<Value> operands);
 
+/// Ops of a map that mean the same on elements, strips and registers. Short floats have none.
+bool isElementwise(Operation *op);
+
+/// `op` on other operands, with a result of `type`.
+Value cloneOn(ScalarCode &c, Operation *op, ArrayRef<Value> operands, Type type);
+
 } // namespace sattn::codegen

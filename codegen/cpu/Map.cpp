@@ -1,5 +1,6 @@
 // Maps: the scalar region is emitted once on strips; f32 becomes a strip of float32, i32 of int32, i1 of i1, and
 // values from outside the region are broadcast.
+#include "codegen/common/ScalarOps.h"
 #include "codegen/cpu/Lowering.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -17,14 +18,6 @@ static Type stripType(Code &c, Type scalar) {
   if (scalar.isInteger(32))
     return c.vi;
   return scalar.isInteger(1) ? c.v1 : Type();
-}
-
-// Ops that mean the same on strips.
-static bool isElementwise(Operation *op) {
-  return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp, arith::CmpFOp, arith::MaxNumFOp,
-             arith::MinNumFOp, arith::MaximumFOp, arith::MinimumFOp, arith::SelectOp, arith::AddIOp, arith::SubIOp,
-             arith::MulIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp, arith::ShLIOp, arith::ShRSIOp, arith::ShRUIOp,
-             arith::CmpIOp, arith::MaxSIOp, arith::MinSIOp, arith::SIToFPOp, arith::FPToSIOp, arith::BitcastOp>(op);
 }
 
 static Value emitMath(Code &c, Operation *op, ArrayRef<Value> x) {
@@ -70,12 +63,8 @@ FailureOr<Value> Lowering::emitScalarBody(tile::MapOp op, ArrayRef<Value> inputs
       result = operands[0];
     } else if (isa<arith::TruncFOp>(inner)) {
       result = c.widen(c.narrow(operands[0], inner.getResult(0).getType()), inner.getResult(0).getType());
-    } else if (isElementwise(&inner) && !llvm::any_of(inner.getOperandTypes(), isShortFloat)) {
-      OperationState state(inner.getLoc(), inner.getName());
-      state.addOperands(operands);
-      state.addTypes(type);
-      state.addAttributes(inner.getAttrs());
-      result = c.b.create(state)->getResult(0);
+    } else if (codegen::isElementwise(&inner)) {
+      result = codegen::cloneOn(c, &inner, operands, type);
     } else {
       result = emitMath(c, &inner, operands);
     }

@@ -27,7 +27,7 @@ FailureOr<DotForm> Lowering::formOf(tile::DotOp op) {
 // a step of 16, one block those of a step of 8 if its columns are taken in the order 0 2 4 6 1 3 5 7.
 LeftOperand Lowering::toLeft(const Fragment &fragment, DotForm form, Type element) {
   LeftOperand left;
-  left.tf32 = left.permuted = form.tf32();
+  left.permuted = form.tf32();
   left.blocks = fragment.blocks();
   left.steps = fragment.cols / form.step();
   Fragment from = fragment;

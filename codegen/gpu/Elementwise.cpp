@@ -1,4 +1,5 @@
 // Maps and masks, register by register.
+#include "codegen/common/ScalarOps.h"
 #include "codegen/common/SetCode.h"
 #include "codegen/gpu/Lowering.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -9,16 +10,6 @@ using namespace sattn::gpu;
 using namespace mlir;
 
 //===-- Maps --------------------------------------------------------------------------------------------===//
-
-// Ops that LLVM's GPU target has for float32, i32 and i1.
-static bool isElementwise(Operation *op) {
-  return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp, arith::CmpFOp, arith::MaxNumFOp,
-             arith::MinNumFOp, arith::MaximumFOp, arith::MinimumFOp, arith::SelectOp, arith::AddIOp, arith::SubIOp,
-             arith::MulIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp, arith::ShLIOp, arith::ShRSIOp, arith::ShRUIOp,
-             arith::CmpIOp, arith::MaxSIOp, arith::MinSIOp, arith::SIToFPOp, arith::FPToSIOp, arith::BitcastOp,
-             arith::ConstantOp>(op) &&
-         llvm::none_of(op->getOperandTypes(), [](Type type) { return type.isF16() || type.isBF16(); });
-}
 
 // 1 - 2 / (e^2x + 1), of which the exponential may overflow or vanish without harm.
 static Value emitTanh(Code &c, Value x) {
@@ -54,12 +45,8 @@ FailureOr<Value> Lowering::emitScalarBody(tile::MapOp op, ArrayRef<Value> inputs
     for (Value operand : inner.getOperands())
       operands.push_back(lookup(operand));
     Value result;
-    if (isElementwise(&inner)) {
-      OperationState state(inner.getLoc(), inner.getName());
-      state.addOperands(operands);
-      state.addTypes(inner.getResultTypes());
-      state.addAttributes(inner.getAttrs());
-      result = c.b.create(state)->getResult(0);
+    if (codegen::isElementwise(&inner) || isa<arith::ConstantOp>(inner)) {
+      result = codegen::cloneOn(c, &inner, operands, inner.getResult(0).getType());
     } else {
       result = emitMath(c, &inner, operands);
     }

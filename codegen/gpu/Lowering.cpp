@@ -27,7 +27,7 @@ Unsupported Lowering::unsupported(Operation *op, const Twine &what, const Twine 
 }
 
 // Enough warps for the rows of the largest tile that is computed with.
-LogicalResult Lowering::chooseWarps() {
+void Lowering::chooseWarps() {
   int64_t rows = kMmaRows;
   kernel.getBody().walk([&](Operation *op) {
     if (isa<tile::DotOp, tile::MapOp, tile::StoreOp>(op))
@@ -36,12 +36,10 @@ LogicalResult Lowering::chooseWarps() {
           rows = std::max(rows, type.getRows());
   });
   layout.warps = std::min<int64_t>(kMostWarps, llvm::divideCeil(rows, kMmaRows));
-  return success();
 }
 
 LogicalResult Lowering::run() {
-  if (failed(chooseWarps()))
-    return failure();
+  chooseWarps();
   sharedBase = mlir::LLVM::AddressOfOp::create(c.b, c.shared, sharedName(kernel));
   if (failed(lowerBody(kernel.getBody().front())))
     return failure();

@@ -42,7 +42,7 @@ public:
 
 private:
   //===-- Structure (Lowering.cpp, Frame.cpp) -----------------------------------------------------------===//
-  LogicalResult chooseWarps();
+  void chooseWarps();
   void decodeFrame();
   void decodeTask(ArrayRef<std::string> order, ValueRange extents);
   LogicalResult lowerBody(Block &block);

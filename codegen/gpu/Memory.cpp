@@ -119,7 +119,6 @@ FailureOr<LeftOperand> Lowering::loadLeft(Operation *op, tile::TileType type, co
   if (type.getCols() % step != 0)
     return unsupported(op, "feature sizes that are not multiples of " + Twine(step), "pad the features with zeros");
   LeftOperand result;
-  result.tf32 = tf32;
   result.blocks = layout.blocks(type.getRows());
   result.steps = type.getCols() / step;
   result.at.resize(4 * result.blocks * result.steps);

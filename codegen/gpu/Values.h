@@ -28,7 +28,6 @@ struct Fragment {
 /// The left operand of dots as the matrix instructions take it: four registers for each block of rows and step of the
 /// inner extent. Of TF32 they are float32 that the dot cuts in two.
 struct LeftOperand {
-  bool tf32 = false;
   int64_t blocks = 0, steps = 0;
   Values at;
   /// Of step k of TF32 the inner elements stand in the order 0 2 4 6 1 3 5 7, as the columns of a fragment do.

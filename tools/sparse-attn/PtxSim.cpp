@@ -13,7 +13,7 @@
 namespace sattn::tool {
 namespace {
 
-std::atomic<uint64_t> launches{0}, warpInstructions{0};
+std::atomic<uint64_t> launches{0}; ///< each runs its warps in another order
 
 struct LoadedModule {
   explicit LoadedModule(ptx::Module module) : module(std::move(module)) {}
@@ -99,7 +99,6 @@ sattn_status run(void *, void *opaque, const sattn_device_launch *given, char **
   if (!report->ok())
     return refuse(error, fmt::format("kernel '{}' is wrong:\n{}", given->symbol, report->format()));
   ++launches;
-  warpInstructions += report->warpInstructions;
   return SATTN_OK;
 }
 
@@ -120,7 +119,5 @@ void installPtxSim(sattn_context *context) {
   device.unload = unload;
   check(sattn_set_device(context, &device));
 }
-
-PtxCounts ptxCounts() { return {launches.load(), warpInstructions.load()}; }
 
 } // namespace sattn::tool

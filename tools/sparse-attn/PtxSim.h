@@ -4,22 +4,14 @@
 
 #include <sattn/sattn.h>
 
-#include <cstdint>
 #include <string>
 
 namespace sattn::tool {
-
-/// What the launches since the last reset did.
-struct PtxCounts {
-  uint64_t launches = 0, warpInstructions = 0;
-};
 
 /// "ptx-sim" -> "sm_80", "ptx-sim:sm_90a" -> "sm_90a"; "" for names of other targets.
 std::string ptxSimTarget(const std::string &name);
 
 /// Hands the interpreter to `context`. A fault of a kernel fails the run with the report's text.
 void installPtxSim(sattn_context *context);
-
-PtxCounts ptxCounts();
 
 } // namespace sattn::tool
