@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <sched.h>
 #include <thread>
 
@@ -35,36 +36,74 @@ static double median(std::vector<double> values) {
   return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-namespace {
-struct Timings {
-  std::vector<double> seconds, flops, bytes; ///< of each repeat: the run, the peak and the bandwidth beside it
-};
-} // namespace
-
-/// One peak, one run, in turn, so that each run has the peak of its moment.
-static Timings measure(BoundCall &bound, sattn_kernel *kernel, int threads, int repeat) {
-  bench::ReadBandwidth stream(streamBytes);
-  Timings timings;
-  Clock::time_point start = Clock::now();
-  bound.run(kernel); // warm-up: pages of the workspace, caches, frequency
-  double once = secondsSince(start);
-  if (repeat == 0)
-    repeat = std::clamp(static_cast<int>(1.5 / std::max(once, 1e-3)), 3, 25);
-  for (int i = 0; i < repeat; ++i) {
-    timings.flops.push_back(bench::flopsPerSecond(threads, peakSeconds));
-    start = Clock::now();
-    bound.run(kernel);
-    timings.seconds.push_back(secondsSince(start));
-    timings.bytes.push_back(stream.bytesPerSecond(threads));
-  }
-  return timings;
-}
-
 static std::vector<double> ratios(double amount, const std::vector<double> &seconds, const std::vector<double> &rates) {
   std::vector<double> shares;
   for (size_t i = 0; i < seconds.size(); ++i)
     shares.push_back(amount / seconds[i] / rates[i]);
   return shares;
+}
+
+namespace {
+/// A pattern with its operands, its kernel and the time of each run.
+struct Contender {
+  Invocation call;
+  UsefulWork work;
+  Engine engine; ///< without a disk cache, so that the kernel is compiled here and now
+  sattn_kernel *kernel;
+  double compileSeconds;
+  std::unique_ptr<BoundCall> bound;
+  std::vector<double> seconds;
+
+  Contender(const CompareOptions &options, int threads);
+  void run() { bound->run(kernel); }
+  double timeOnce() {
+    Clock::time_point start = Clock::now();
+    run();
+    return secondsSince(start);
+  }
+};
+
+/// What the machine could do beside each run.
+struct Machine {
+  std::vector<double> flops, bytes;
+};
+} // namespace
+
+static Invocation prepare(const CompareOptions &options) {
+  Invocation call = openPattern(options);
+  Dtype dtype = parseOperandDtype(options.dtype);
+  if (options.args.empty())
+    generateOperands(call, {options.shape, dtype, options.seed}, options);
+  else
+    readOperands(call, options);
+  return call;
+}
+
+Contender::Contender(const CompareOptions &options, int threads)
+    : call(prepare(options)), work(usefulWork(call)), engine({threads, /*memoryOnly=*/true}, call.file.path) {
+  Clock::time_point start = Clock::now();
+  kernel = engine.get(call.file.text, call.bind(), checkTarget(options.target));
+  compileSeconds = secondsSince(start);
+  bound = std::make_unique<BoundCall>(call, std::vector<std::string>{}, threads);
+}
+
+/// One peak, one run of each, in turn, so that each run has the peak and the rival of its moment.
+static Machine measure(Contender &first, Contender *rival, int threads, int repeat) {
+  bench::ReadBandwidth stream(streamBytes);
+  Machine machine;
+  double once = first.timeOnce(); // warm-up: pages of the workspace, caches, frequency
+  if (rival)
+    once += rival->timeOnce();
+  if (repeat == 0)
+    repeat = std::clamp(static_cast<int>(1.5 / std::max(once, 1e-3)), 3, 25);
+  for (int i = 0; i < repeat; ++i) {
+    machine.flops.push_back(bench::flopsPerSecond(threads, peakSeconds));
+    first.seconds.push_back(first.timeOnce());
+    if (rival)
+      rival->seconds.push_back(rival->timeOnce());
+    machine.bytes.push_back(stream.bytesPerSecond(threads));
+  }
+  return machine;
 }
 
 static std::string sizesText(const Invocation &call) {
@@ -75,67 +114,115 @@ static std::string sizesText(const Invocation &call) {
   return text;
 }
 
-int bench(const CompareOptions &options) {
-  Invocation call = openPattern(options);
-  Dtype dtype = parseOperandDtype(options.dtype);
-  int threads = options.threads > 0 ? options.threads : availableThreads();
-  if (options.args.empty())
-    generateOperands(call, {options.shape, dtype, options.seed}, options);
-  else
-    readOperands(call, options);
-  UsefulWork work = usefulWork(call);
+namespace {
+struct Spread {
+  double middle, least, most;
+  explicit Spread(const std::vector<double> &values)
+      : middle(median(values)), least(*std::min_element(values.begin(), values.end())),
+        most(*std::max_element(values.begin(), values.end())) {}
+};
 
-  // A context without a disk cache, so that the kernel is compiled here and now.
-  Engine engine({threads, /*memoryOnly=*/true}, call.file.path);
-  std::string target = checkTarget(options.target);
-  Clock::time_point start = Clock::now();
-  sattn_kernel *kernel = engine.get(call.file.text, call.bind(), target);
-  double compileSeconds = secondsSince(start);
-  BoundCall bound(call, {}, threads);
-  Timings timings = measure(bound, kernel, threads, options.repeat);
+/// How much faster the first is than its rival, pair by pair, and how much faster it could be by its work alone.
+struct Comparison {
+  Spread speedup;
+  double bound;
+  Comparison(const Contender &first, const Contender &rival)
+      : speedup(quotients(rival.seconds, first.seconds)), bound(rival.work.flops / first.work.flops) {}
 
-  double seconds = median(timings.seconds), peak = median(timings.flops), bandwidth = median(timings.bytes);
-  double share = median(ratios(work.flops, timings.seconds, timings.flops));
-  double bandwidthShare = median(ratios(work.bytes, timings.seconds, timings.bytes));
-  auto [fastest, slowest] = std::minmax_element(timings.seconds.begin(), timings.seconds.end());
-  if (options.json) {
-    nlohmann::ordered_json report = {{"pattern", call.info.name},
-                                     {"shape", sizesText(call)},
-                                     {"dtype", dtypeName(call.inputDtype())},
-                                     {"target", sattn_kernel_target(kernel)},
-                                     {"threads", threads},
-                                     {"seed", options.seed},
-                                     {"repeat", timings.seconds.size()},
-                                     {"compile_ms", compileSeconds * 1e3},
-                                     {"run_ms", seconds * 1e3},
-                                     {"run_ms_min", *fastest * 1e3},
-                                     {"run_ms_max", *slowest * 1e3},
-                                     {"useful_flops", work.flops},
-                                     {"useful_pairs", work.pairs},
-                                     {"work_sampled", work.sampled},
-                                     {"work_at_most", work.atMost},
-                                     {"useful_gflops", work.flops / seconds * 1e-9},
-                                     {"peak_gflops", peak * 1e-9},
-                                     {"peak_share", share},
-                                     {"useful_bytes", work.bytes},
-                                     {"read_gbps", work.bytes / seconds * 1e-9},
-                                     {"bandwidth_gbps", bandwidth * 1e-9},
-                                     {"bandwidth_share", bandwidthShare}};
-    fmt::print("{}\n", report.dump());
-    return 0;
+private:
+  static std::vector<double> quotients(const std::vector<double> &over, const std::vector<double> &under) {
+    std::vector<double> result;
+    for (size_t i = 0; i < over.size(); ++i)
+      result.push_back(over[i] / under[i]);
+    return result;
   }
-  fmt::print("{} {} {} on {}, {} thread{}\n", call.info.name, sizesText(call), dtypeName(call.inputDtype()),
-             sattn_kernel_target(kernel), threads, threads == 1 ? "" : "s");
-  fmt::print("  compile   {:9.1f} ms, from text to loaded kernel\n", compileSeconds * 1e3);
-  fmt::print("  run       {:9.3f} ms, median of {} ({:.3f} to {:.3f})\n", seconds * 1e3, timings.seconds.size(),
-             *fastest * 1e3, *slowest * 1e3);
+};
+
+/// The figures of one contender beside the machine's.
+struct Figures {
+  Spread run;
+  double flops, bandwidth, share, bandwidthShare; ///< per second, and medians of the shares run by run
+  Figures(const Contender &of, const Machine &machine)
+      : run(of.seconds), flops(median(machine.flops)), bandwidth(median(machine.bytes)),
+        share(median(ratios(of.work.flops, of.seconds, machine.flops))),
+        bandwidthShare(median(ratios(of.work.bytes, of.seconds, machine.bytes))) {}
+};
+} // namespace
+
+static void printJson(const Contender &first, const Contender *rival, const Figures &figures, int threads,
+                      uint64_t seed) {
+  const UsefulWork &work = first.work;
+  nlohmann::ordered_json report = {{"pattern", first.call.info.name},
+                                   {"shape", sizesText(first.call)},
+                                   {"dtype", dtypeName(first.call.inputDtype())},
+                                   {"target", sattn_kernel_target(first.kernel)},
+                                   {"threads", threads},
+                                   {"seed", seed},
+                                   {"repeat", first.seconds.size()},
+                                   {"compile_ms", first.compileSeconds * 1e3},
+                                   {"run_ms", figures.run.middle * 1e3},
+                                   {"run_ms_min", figures.run.least * 1e3},
+                                   {"run_ms_max", figures.run.most * 1e3},
+                                   {"useful_flops", work.flops},
+                                   {"useful_pairs", work.pairs},
+                                   {"work_sampled", work.sampled},
+                                   {"work_at_most", work.atMost},
+                                   {"useful_gflops", work.flops / figures.run.middle * 1e-9},
+                                   {"peak_gflops", figures.flops * 1e-9},
+                                   {"peak_share", figures.share},
+                                   {"useful_bytes", work.bytes},
+                                   {"read_gbps", work.bytes / figures.run.middle * 1e-9},
+                                   {"bandwidth_gbps", figures.bandwidth * 1e-9},
+                                   {"bandwidth_share", figures.bandwidthShare}};
+  if (rival) {
+    Comparison comparison(first, *rival);
+    report["against"] = {{"pattern", rival->call.info.name},       {"shape", sizesText(rival->call)},
+                         {"run_ms", median(rival->seconds) * 1e3}, {"useful_flops", rival->work.flops},
+                         {"speedup", comparison.speedup.middle},   {"speedup_min", comparison.speedup.least},
+                         {"speedup_max", comparison.speedup.most}, {"speedup_bound", comparison.bound}};
+  }
+  fmt::print("{}\n", report.dump());
+}
+
+static void printText(const Contender &first, const Contender *rival, const Figures &figures, int threads) {
+  const UsefulWork &work = first.work;
+  fmt::print("{} {} {} on {}, {} thread{}\n", first.call.info.name, sizesText(first.call),
+             dtypeName(first.call.inputDtype()), sattn_kernel_target(first.kernel), threads, threads == 1 ? "" : "s");
+  fmt::print("  compile   {:9.1f} ms, from text to loaded kernel\n", first.compileSeconds * 1e3);
+  fmt::print("  run       {:9.3f} ms, median of {} ({:.3f} to {:.3f})\n", figures.run.middle * 1e3,
+             first.seconds.size(), figures.run.least * 1e3, figures.run.most * 1e3);
   fmt::print("  useful    {:9.1f} GFLOP/s, {:.0f} % of the {:.0f} GFLOP/s of {} measured beside it{}\n",
-             work.flops / seconds * 1e-9, 100 * share, peak * 1e-9, bench::vectorLevelName(bench::vectorLevel()),
+             work.flops / figures.run.middle * 1e-9, 100 * figures.share, figures.flops * 1e-9,
+             bench::vectorLevelName(bench::vectorLevel()),
              work.atMost    ? " (at most: a table or a threshold decides)"
              : work.sampled ? " (work counted on sampled rows)"
                             : "");
   fmt::print("  reads     {:9.2f} GB/s, {:.0f} % of the {:.1f} GB/s of sequential reads measured beside it\n",
-             work.bytes / seconds * 1e-9, 100 * bandwidthShare, bandwidth * 1e-9);
+             work.bytes / figures.run.middle * 1e-9, 100 * figures.bandwidthShare, figures.bandwidth * 1e-9);
+  if (rival) {
+    Comparison comparison(first, *rival);
+    fmt::print("  against   {:9.3f} ms of {}: {:.2f}x as fast ({:.2f} to {:.2f}); by useful work alone {:.2f}x\n",
+               median(rival->seconds) * 1e3, rival->call.info.name, comparison.speedup.middle, comparison.speedup.least,
+               comparison.speedup.most, comparison.bound);
+  }
+}
+
+int bench(const CompareOptions &options) {
+  int threads = options.threads > 0 ? options.threads : availableThreads();
+  Contender first(options, threads);
+  std::unique_ptr<Contender> rival;
+  if (!options.against.empty()) {
+    CompareOptions other = options;
+    other.pattern = options.against;
+    keepWordsOf(other, other.shape);
+    rival = std::make_unique<Contender>(other, threads);
+  }
+  Machine machine = measure(first, rival.get(), threads, options.repeat);
+  Figures figures(first, machine);
+  if (options.json)
+    printJson(first, rival.get(), figures, threads, options.seed);
+  else
+    printText(first, rival.get(), figures, threads);
   return 0;
 }
 

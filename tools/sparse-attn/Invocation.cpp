@@ -9,6 +9,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 #include <thread>
 
 namespace sattn::tool {
@@ -343,8 +344,8 @@ public:
       int64_t size = 0;
       if (!parseInteger(value, size) || size < 0 || size > maxSize)
         fail(Err::BadNumber, name, value, "a size, 0 or more");
-      if (!isKnown(name))
-        fail(Err::UnknownDim, name, axisNames());
+      if (!isKnown(call.info, name))
+        fail(Err::UnknownDim, name, fmt::format("{}", fmt::join(axes(call.info), ", ")));
       if (!given.emplace(name, size).second)
         fail(Err::GivenTwice, name);
     }
@@ -374,6 +375,13 @@ public:
     return first({"D"}, 64);
   }
 
+  static bool isKnown(const PatternInfo &info, const std::string &name) {
+    static const char *general[] = {"B", "T", "S", "Tq", "Hq", "Hkv", "D", "Dv"};
+    std::vector<std::string> own = axes(info);
+    return std::find(std::begin(general), std::end(general), name) != std::end(general) ||
+           std::find(own.begin(), own.end(), name) != own.end();
+  }
+
 private:
   int64_t first(std::initializer_list<const char *> names, int64_t otherwise) const {
     for (const char *name : names)
@@ -381,26 +389,32 @@ private:
         return found->second;
     return otherwise;
   }
-  std::vector<std::string> axes() const {
+  static std::vector<std::string> axes(const PatternInfo &info) {
     std::vector<std::string> names;
-    for (const RoleInfo &role : call.info.roles)
+    for (const RoleInfo &role : info.roles)
       for (const std::string &axis : role.axes)
         if (!isFixedAxis(axis) && std::find(names.begin(), names.end(), axis) == names.end())
           names.push_back(axis);
     return names;
-  }
-  std::string axisNames() const { return fmt::format("{}", fmt::join(axes(), ", ")); }
-  bool isKnown(const std::string &name) const {
-    static const char *general[] = {"B", "T", "S", "Tq", "Hq", "Hkv", "D", "Dv"};
-    std::vector<std::string> own = axes();
-    return std::find(std::begin(general), std::end(general), name) != std::end(general) ||
-           std::find(own.begin(), own.end(), name) != own.end();
   }
 
   const Invocation &call;
   std::map<std::string, int64_t> given;
 };
 } // namespace
+
+void keepWordsOf(CallOptions &options, std::string &shape) {
+  PatternInfo info = describe(findPattern(options.pattern), "");
+  auto nameOf = [](const std::string &word) { return word.substr(0, word.find_first_of("=:")); };
+  std::erase_if(options.params, [&](const std::string &word) { return !info.param(nameOf(word)); });
+  std::erase_if(options.args, [&](const std::string &word) { return !info.role(nameOf(word)); });
+  std::string kept;
+  std::istringstream words(shape);
+  for (std::string word; std::getline(words, word, ',');)
+    if (ShapeTable::isKnown(info, nameOf(word)))
+      kept += (kept.empty() ? "" : ",") + word;
+  shape = kept;
+}
 
 /// Fills elements [begin, end): small ids for int operands, numbers for the others.
 static void fillRange(Tensor &tensor, const ShapeOptions &options, uint64_t stream, int64_t begin, int64_t end) {

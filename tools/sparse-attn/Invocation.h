@@ -85,6 +85,9 @@ struct ShapeOptions {
 /// keys.
 void generateOperands(Invocation &call, const ShapeOptions &options, const CallOptions &callOptions);
 
+/// Leaves of the words for one pattern those that mean something to `options.pattern` too: params, operands, sizes.
+void keepWordsOf(CallOptions &options, std::string &shape);
+
 /// f32, f16 or bf16 of --dtype.
 Dtype parseOperandDtype(const std::string &name);
 

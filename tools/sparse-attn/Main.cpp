@@ -93,10 +93,13 @@ void addBench(CLI::App &app, CompareOptions &options, Action &action) {
   addGenerated(verb, options);
   verb->add_option("--repeat", options.repeat, "timed runs (default: 3 to 25 by their length)")
       ->check(CLI::Range(1, 10000));
+  verb->add_option("--against", options.against,
+                   "another pattern, timed in turn with it; takes the sizes, params and operands that it has too");
   verb->footer("Useful work counts visible or selected pairs only; each run is paired with a measurement of the "
                "peak.\nExamples:\n"
                "  sparse-attn bench causal --shape T=4096,Hq=16,D=64 --threads 1\n"
                "  sparse-attn bench causal --shape B=8,T=8192,Tq=1,Hq=32,Hkv=8,D=128      (decode)\n"
+               "  sparse-attn bench nsa --shape T=16384,Hq=16,Hkv=4,D=64 --against causal\n"
                "  sparse-attn bench topk_blocks --shape T=65536,Hq=16,Hkv=4,D=64 --param n=8 --json");
   verb->callback([&] { action = [&] { return bench(options); }; });
 }

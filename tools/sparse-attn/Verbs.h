@@ -19,7 +19,8 @@ int run(const RunOptions &options);
 struct CompareOptions : CallOptions {
   std::string shape, dtype = "f32";
   uint64_t seed = 1;
-  int repeat = 0; ///< bench: timed runs; 0 chooses by their length
+  int repeat = 0;      ///< bench: timed runs; 0 chooses by their length
+  std::string against; ///< bench: a second pattern, timed in turn with the first
   bool json = false;
 };
 int verify(const CompareOptions &options);
