@@ -12,6 +12,7 @@ struct Arch {
   StringRef name;      ///< target name of the manifest, and LLVM's name of the processor
   StringRef features;  ///< lowest PTX version that has what we emit
   int64_t sharedBytes; ///< most shared memory that a block may ask for
+  bool groups = false; ///< warpgroups multiply out of shared memory (wgmma), and TMA copies tiles to it
 };
 
 } // namespace sattn::gpu

@@ -61,6 +61,26 @@ public:
   /// c + a b of 16 rows and 8 columns; inner extent 16, or 8 for TF32. Four, two and four registers.
   Values mma(MmaType type, ValueRange a, ValueRange b, ValueRange c);
 
+  //===-- Warpgroups (GroupCode.cpp) --------------------------------------------------------------------===//
+  /// Orders writes of this thread to shared memory before what the asynchronous proxy does after the next barrier.
+  void fenceAsync();
+  /// i1: whether the condition held for any thread; a barrier.
+  Value anyThread(Value condition);
+  /// A product of a warpgroup: 64 rows, 16 inner elements for each step.
+  struct GroupProduct {
+    MmaType type;
+    ArrayRef<Value> a;       ///< four registers for each step
+    Value b;                 ///< matrix descriptor (i64) of the first step
+    SmallVector<int64_t> at; ///< what to add to it for each step
+    bool transposed = false; ///< inner elements are rows of b
+  };
+  /// c + a b, or a b where `c` is empty; `registers` sums of each thread. Complete when it returns.
+  Values multiplyGroup(const GroupProduct &product, ValueRange c, int64_t registers);
+  /// Descriptor of a tile in 128-byte swizzled panels; `panelBytes` apart, where inner elements are rows.
+  Value descriptor(Value base, int64_t panelBytes);
+  /// Inline PTX with the given results and LLVM's constraints for results and operands.
+  Values assembly(StringRef text, StringRef constraints, ValueRange operands, ArrayRef<Type> results = {});
+
 private:
   Values fields(Value structure, size_t count);
 };

@@ -3,18 +3,20 @@
 #include "codegen/gpu/Emit.h"
 #include "codegen/gpu/Lowering.h"
 #include "mlir/IR/Verifier.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/InstrTypes.h"
 #include "llvm/IR/Module.h"
 #include <thread>
 
 using namespace sattn;
 using namespace sattn::gpu;
 
-static mlir::LLVM::LLVMFuncOp createEntry(mlir::ModuleOp module, tile::KernelOp kernel) {
+static mlir::LLVM::LLVMFuncOp createEntry(mlir::ModuleOp module, tile::KernelOp kernel, const Arch &arch) {
   mlir::OpBuilder b = mlir::OpBuilder::atBlockBegin(module.getBody());
   Type nothing = mlir::LLVM::LLVMVoidType::get(b.getContext());
   mlir::LLVM::GlobalOp::create(b, kernel.getLoc(), mlir::LLVM::LLVMArrayType::get(b.getI8Type(), 0),
                                /*isConstant=*/false, mlir::LLVM::Linkage::External, Lowering::sharedName(kernel),
-                               Attribute(), /*alignment=*/16, /*addrSpace=*/3);
+                               Attribute(), arch.groups ? kSwizzleAlignment : 16, /*addrSpace=*/3);
   auto type = mlir::LLVM::LLVMFunctionType::get(nothing, Lowering::parameters(kernel));
   auto function = mlir::LLVM::LLVMFuncOp::create(b, kernel.getLoc(), kernel.getSymName(), type);
   function.setCConv(mlir::LLVM::CConv::PTX_Kernel);
@@ -45,13 +47,21 @@ static FailureOr<SmallVector<std::string>> orderOf(tile::ProgramOp program, tile
   return order ? *order : SmallVector<std::string>{"z", "y", "x"};
 }
 
+// What MLIR does not say: the threads of a block, and that inline PTX belongs to all threads that reach it.
+static void finish(llvm::Function &function, int64_t threads) {
+  function.addFnAttr("nvvm.maxntid", std::to_string(threads));
+  for (llvm::Instruction &instruction : llvm::instructions(function))
+    if (auto *call = llvm::dyn_cast<llvm::CallBase>(&instruction); call && call->isInlineAsm())
+      call->addFnAttr(llvm::Attribute::Convergent);
+}
+
 static FailureOr<codegen::LlvmModule> lowerKernel(tile::ProgramOp program, tile::KernelOp kernel, const Arch &arch,
                                                   CompiledKernel &result) {
   FailureOr<SmallVector<std::string>> order = orderOf(program, kernel);
   if (failed(order))
     return failure();
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(kernel.getLoc());
-  Lowering lowering(kernel, createEntry(*module, kernel), arch, *order);
+  Lowering lowering(kernel, createEntry(*module, kernel, arch), arch, *order);
   if (failed(lowering.run()))
     return failure();
 #ifndef NDEBUG
@@ -64,7 +74,7 @@ static FailureOr<codegen::LlvmModule> lowerKernel(tile::ProgramOp program, tile:
   if (succeeded(translated))
     for (llvm::Function &function : *translated->module)
       if (!function.isDeclaration())
-        function.addFnAttr("nvvm.maxntid", std::to_string(result.threads));
+        finish(function, result.threads);
   return translated;
 }
 

@@ -84,6 +84,8 @@ LogicalResult Lowering::lower(tile::DotOp op) {
   if (type.getCols() % 16 != 0)
     return unsupported(op, "results whose columns are not a multiple of 16");
 
+  if (arch.groups && !b.swizzled)
+    remarkOnWarps(op);
   Fragment sums = emptyFragment(type);
   if (op.getAcc()) {
     FailureOr<Fragment> acc = fragmentOf(op, op.getAcc());
@@ -103,7 +105,14 @@ LogicalResult Lowering::lower(tile::DotOp op) {
     std::fill(sums.at.begin(), sums.at.end(), c.float32(0));
   }
   Value masks = op.getKind() == "nn" ? maskedIn(op.getA()) : Value();
-  if (!masks) {
+  if (b.swizzled && masks) {
+    FailureOr<Fragment> p = fragmentOf(op, op.getA());
+    if (failed(p))
+      return failure();
+    sums = multiplyVisibleByGroups(*a, *p, b, *form, sums, masks);
+  } else if (b.swizzled) {
+    multiplyByGroups(*a, b, op.getKind() == "nt", *form, sums, !op.getAcc());
+  } else if (!masks) {
     multiply(*a, b, op.getKind() == "nt", *form, sums);
   } else {
     FailureOr<Fragment> p = fragmentOf(op, op.getA());
@@ -131,8 +140,7 @@ void Lowering::multiply(const LeftOperand &a, const SharedRows &b, bool transpos
     multiplyShort(a, b, transposed, form, sums, noNumber);
 }
 
-// 0 for elements that are NaN or infinite: those whose exponent has all bits set. `found` is i1 and remembers one.
-static Value keepNumbers(Code &c, Value word, MmaType type, Value &found) {
+Value sattn::gpu::keepNumbers(Code &c, Value word, MmaType type, Value &found) {
   int64_t exponent = type == MmaType::TF32 ? 0x7f800000 : type == MmaType::F16 ? 0x7c00 : 0x7f80;
   for (int64_t shift : {0, 16}) {
     if (type == MmaType::TF32 && shift != 0)
@@ -254,7 +262,7 @@ Fragment Lowering::multiplyVisible(const LeftOperand &a, const Fragment &p, cons
 Values Lowering::addNoNumbers(Fragment p, const SharedRows &b, const Fragment &sums) {
   int64_t bytes = b.element.getIntOrFloatBitWidth() / 8;
   auto count = static_cast<size_t>(sums.cols / 2);
-  Value quad = c.subi(c.lane, c.lanePair), columns = c.at(b.base, c.muli(c.lanePair, c.int32(2 * bytes)));
+  Value quad = c.subi(c.lane, c.lanePair), own = c.muli(c.lanePair, c.int32(2 * bytes));
   Values result(sums.at);
   for (int64_t block = 0; block < sums.blocks(); ++block) {
     auto first = result.begin() + static_cast<size_t>(block) * count;
@@ -265,7 +273,8 @@ Values Lowering::addNoNumbers(Fragment p, const SharedRows &b, const Fragment &s
       Value tile = arith::ShRUIOp::create(c.b, pair, c.int32(2));
       for (int64_t e = 0; e < 2; ++e) {
         Value key = c.addi(c.muli(pair, c.int32(2)), c.int32(e)), weights[2];
-        Value row = c.at(columns, c.muli(key, c.int32(b.rowBytes)));
+        Value row = b.swizzled ? Value() : c.at(c.at(b.base, own), c.muli(key, c.int32(b.rowBytes)));
+        Value unit;
         for (int64_t half = 0; half < 2; ++half) {
           Value picked = p.element(block, 0, 2 * half + e);
           for (int64_t j = 1; j < p.cols / 8; ++j)
@@ -276,7 +285,10 @@ Values Lowering::addNoNumbers(Fragment p, const SharedRows &b, const Fragment &s
         for (size_t i = 0; i < count; ++i) {
           // Register i: column 8 * (i / 4) + 2 * lanePair + i % 2 of half i % 4 / 2.
           auto column = static_cast<int64_t>(8 * (i / 4) + i % 2);
-          Value weight = weights[i % 4 / 2], value = loadNumber(b.element, c.at(row, column * bytes));
+          if (b.swizzled && i % 4 == 0)
+            unit = c.at(unitOf(b, key, c.int32(static_cast<int64_t>(i / 4))), own);
+          Value at = b.swizzled ? c.at(unit, static_cast<int64_t>(i % 2) * bytes) : c.at(row, column * bytes);
+          Value weight = weights[i % 4 / 2], value = loadNumber(b.element, at);
           Value difference = c.subf(value, value); // 0 for numbers, else NaN
           Value counts = c.andi(c.compare(arith::CmpFPredicate::UNE, weight, c.float32(0)),
                                 c.compare(arith::CmpFPredicate::UNO, difference, difference));

@@ -146,7 +146,7 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
         ok = ok && succeeded(prefetch(body, *staged, index, {}));
         c.commitCopies();
         Value count = listMembers(members, slots, ids, unit);
-        c.awaitCopies();
+        awaitCopies();
         c.barrier();
         c.loop(c.int64(0), arith::ExtUIOp::create(c.b, c.i64, count).getResult(), atOnce, [&](Value from) {
           for (auto [argument, all] :

@@ -1,10 +1,12 @@
 // One tile kernel to one PTX entry, emitted in program order with Code.h. A task of the grid is a block of threads; its
 // warps share the rows of each tile (Values.h). The ops are lowered by family: Frame.cpp (arguments, scalars),
 // Memory.cpp (views, loads, stores), Means.cpp, Staging.cpp (copies to shared memory), Shared.cpp (tiles there),
-// Dot.cpp, Elementwise.cpp (maps, masks), Softmax.cpp, Reduce.cpp, Stream.cpp, Control.cpp, Select.cpp, Inverse.cpp.
+// Dot.cpp, Group.cpp (products of warpgroups), Elementwise.cpp (maps, masks), Softmax.cpp, Reduce.cpp, Stream.cpp,
+// Control.cpp, Select.cpp, Inverse.cpp.
 #pragma once
 #include "codegen/common/SetCode.h"
 #include "codegen/gpu/Values.h"
+#include <set>
 
 namespace mlir::scf {
 class ForOp;
@@ -25,6 +27,10 @@ struct DotForm {
   bool tf32() const { return type == MmaType::TF32; }
   int64_t step() const { return tf32() ? 8 : 16; } ///< inner extent of an instruction
 };
+
+/// 0 for elements of a word that are NaN or infinite: those whose exponent has all bits set. `found` is i1 and
+/// remembers one.
+Value keepNumbers(Code &c, Value word, MmaType type, Value &found);
 
 class Lowering {
 public:
@@ -80,9 +86,15 @@ private:
   void needAlignment(const View &view, int64_t bytes);
 
   //===-- Staging (Staging.cpp) -------------------------------------------------------------------------===//
-  FailureOr<SharedRows> newSharedRows(Operation *op, tile::TileType type, tile::ViewType view);
+  FailureOr<SharedRows> newSharedRows(Operation *op, Value operand, tile::ViewType view);
+  /// Gives `copies` buffers for `rows`, one behind the other, their memory.
+  void takeMemory(SharedRows &rows, int64_t copies = 1);
+  /// Address of a 16-byte unit (i32) of a row (i32).
+  Value unitOf(const SharedRows &rows, Value row, Value unit);
   /// Begins to copy a tile to `rows`.
   void startCopy(const RowSource &source, const SharedRows &rows);
+  /// Waits for the copies of this thread; after a barrier every reader sees what all have copied.
+  void awaitCopies();
   /// Copies the right operand `result` and waits for it.
   LogicalResult stageNow(Operation *op, Value result, const RowSource &source);
 
@@ -103,6 +115,12 @@ private:
   //===-- Arithmetic (Dot.cpp, Elementwise.cpp, Softmax.cpp) --------------------------------------------===//
   LogicalResult lower(tile::DotOp op);
   FailureOr<DotForm> formOf(tile::DotOp op);
+  /// Why warpgroups cannot compute a dot; "" where they can.
+  std::string groupObstacle(tile::DotOp op) const;
+  /// Says once for each reason of a kernel why single warps compute a dot.
+  void remarkOnWarps(tile::DotOp op);
+  /// Whether warpgroups compute every dot that has `operand` as its right one.
+  bool feedsGroups(Value operand) const;
   Value maskedIn(Value value);
   FailureOr<LeftOperand> leftOf(tile::DotOp op, DotForm form);
   LeftOperand toLeft(const Fragment &fragment, DotForm form, Type element);
@@ -110,12 +128,17 @@ private:
   /// whether there were any.
   void multiply(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums,
                 Value *noNumber = nullptr);
+  /// The same with `sums` from zero where `fresh`.
+  void multiplyByGroups(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums,
+                        bool fresh);
   void multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums,
                      Value *noNumber);
   void multiplyTf32(const LeftOperand &a, const SharedRows &b, bool transposed, Fragment &sums, Value *noNumber);
   /// before + p b, where terms whose p is 0 count as nothing; `a` is p as left operand.
   Fragment multiplyVisible(const LeftOperand &a, const Fragment &p, const SharedRows &b, DotForm form,
                            const Fragment &before);
+  Fragment multiplyVisibleByGroups(const LeftOperand &a, const Fragment &p, const SharedRows &b, DotForm form,
+                                   const Fragment &before, Value masks);
   Values addNoNumbers(Fragment p, const SharedRows &b, const Fragment &sums);
   LogicalResult lower(tile::MapOp op);
   FailureOr<Value> emitScalarBody(tile::MapOp op, ArrayRef<Value> inputs);
@@ -185,6 +208,7 @@ private:
   llvm::DenseMap<Value, Inverse> inverses;
   std::vector<int64_t> alignments; ///< by operand
   llvm::SmallPtrSet<Operation *, 4> refused;
+  std::set<std::string> remarked;
   bool fullTile = false; ///< masks of the enclosing stream are the identity
 };
 

@@ -8,7 +8,8 @@ using namespace mlir;
 
 static constexpr int64_t kPiece = 16; ///< bytes of a copy
 
-FailureOr<SharedRows> Lowering::newSharedRows(Operation *op, tile::TileType type, tile::ViewType view) {
+FailureOr<SharedRows> Lowering::newSharedRows(Operation *op, Value operand, tile::ViewType view) {
+  auto type = cast<tile::TileType>(operand.getType());
   Type element = view.getElementType();
   if (!isa<FloatType>(element) || element.getIntOrFloatBitWidth() > 32)
     return unsupported(op, "right operands of an element type other than f32, f16 and bf16");
@@ -21,8 +22,31 @@ FailureOr<SharedRows> Lowering::newSharedRows(Operation *op, tile::TileType type
   int64_t bytes = rows.cols * element.getIntOrFloatBitWidth() / 8;
   if (bytes % kPiece != 0)
     return unsupported(op, "rows of " + Twine(bytes) + " bytes", "use a feature size of whole 16 bytes");
-  rows.rowBytes = (bytes / kPiece | 1) * kPiece;
+  rows.swizzled = feedsGroups(operand);
+  rows.rowBytes = rows.swizzled ? kSwizzleBytes : (bytes / kPiece | 1) * kPiece;
   return rows;
+}
+
+void Lowering::takeMemory(SharedRows &rows, int64_t copies) {
+  int64_t alignment = rows.swizzled ? kSwizzleAlignment : kPiece;
+  rows.base = c.at(sharedBase, memory.take(copies * rows.bytes(), alignment));
+}
+
+Value Lowering::unitOf(const SharedRows &rows, Value row, Value unit) {
+  Value start = c.muli(row, c.int32(rows.rowBytes));
+  if (!rows.swizzled)
+    return c.at(rows.base, c.addi(start, c.muli(unit, c.int32(kPiece))));
+  int64_t units = kSwizzleBytes / kPiece;
+  Value panel = arith::DivUIOp::create(c.b, unit, c.int32(units));
+  Value place = arith::XOrIOp::create(c.b, c.andi(unit, c.int32(units - 1)), c.andi(row, c.int32(7)));
+  return c.at(rows.base,
+              c.addi(c.addi(start, c.muli(panel, c.int32(rows.panelBytes()))), c.muli(place, c.int32(kPiece))));
+}
+
+void Lowering::awaitCopies() {
+  c.awaitCopies();
+  if (arch.groups)
+    c.fenceAsync(); // warpgroups read what was copied past the generic proxy
 }
 
 void Lowering::startCopy(const RowSource &source, const SharedRows &rows) {
@@ -31,11 +55,10 @@ void Lowering::startCopy(const RowSource &source, const SharedRows &rows) {
   for (int64_t first = 0; first < all; first += threads()) {
     Value piece = c.addi(c.thread, c.int32(first));
     Value row = arith::DivUIOp::create(c.b, piece, c.int32(pieces));
-    Value column = c.muli(c.subi(piece, c.muli(row, c.int32(pieces))), c.int32(kPiece));
+    Value unit = c.subi(piece, c.muli(row, c.int32(pieces)));
     auto copy = [&] {
       auto [pointer, inside] = rowPointer(source, row);
-      Value to = c.at(rows.base, c.addi(c.muli(row, c.int32(rows.rowBytes)), column));
-      c.copyAsync(to, c.at(pointer, column), inside);
+      c.copyAsync(unitOf(rows, row, unit), c.at(pointer, c.muli(unit, c.int32(kPiece))), inside);
     };
     if (first + threads() <= all)
       copy();
@@ -45,15 +68,14 @@ void Lowering::startCopy(const RowSource &source, const SharedRows &rows) {
 }
 
 LogicalResult Lowering::stageNow(Operation *op, Value result, const RowSource &source) {
-  auto type = cast<tile::TileType>(result.getType());
-  FailureOr<SharedRows> rows = newSharedRows(op, type, source.view.type);
+  FailureOr<SharedRows> rows = newSharedRows(op, result, source.view.type);
   if (failed(rows))
     return failure();
-  rows->base = c.at(sharedBase, memory.take(rows->rows * rows->rowBytes));
+  takeMemory(*rows);
   c.barrier(); // the memory may have been another value's
   startCopy(source, *rows);
   c.commitCopies();
-  c.awaitCopies();
+  awaitCopies();
   c.barrier();
   tile(result).right = *rows;
   return success();

@@ -75,15 +75,15 @@ FailureOr<SmallVector<Lowering::Staged>> Lowering::stagedLoads(Block &body, int6
     });
     if (!isRight || !followsFrom(body, load.getPosition()))
       continue;
-    FailureOr<SharedRows> rows = newSharedRows(load, load.getTile().getType(), load.getView().getType());
+    FailureOr<SharedRows> rows = newSharedRows(load, load.getTile(), load.getView().getType());
     if (failed(rows))
       return failure();
-    staged.push_back({load, *rows, rows->rows * rows->rowBytes});
+    staged.push_back({load, *rows, rows->bytes()});
     bytes += staged.back().bufferBytes;
   }
   buffers = std::min<int64_t>(mostBuffers, memory.mark() + 2 * bytes <= arch.sharedBytes ? 2 : 1);
   for (Staged &operand : staged)
-    operand.rows.base = c.at(sharedBase, memory.take(buffers * operand.bufferBytes));
+    takeMemory(operand.rows, buffers);
   return staged;
 }
 
@@ -253,7 +253,7 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
           c.barrier(); // everyone is done with the tile before
           copy(index, buffer);
         }
-        c.awaitCopies();
+        awaitCopies();
         c.barrier(); // all copies of this tile have landed, and everyone is done with the one before
         if (ahead)
           copy(next, other);

@@ -7,8 +7,8 @@ using namespace sattn;
 using namespace sattn::gpu;
 
 static const Arch kArchs[] = {
-    {"sm_80", "+ptx70", 163 << 10},  {"sm_86", "+ptx71", 99 << 10},   {"sm_89", "+ptx78", 99 << 10},
-    {"sm_90", "+ptx78", 227 << 10},  {"sm_90a", "+ptx80", 227 << 10}, {"sm_100a", "+ptx86", 227 << 10},
+    {"sm_80", "+ptx70", 163 << 10},  {"sm_86", "+ptx71", 99 << 10},         {"sm_89", "+ptx78", 99 << 10},
+    {"sm_90", "+ptx78", 227 << 10},  {"sm_90a", "+ptx80", 227 << 10, true}, {"sm_100a", "+ptx86", 227 << 10},
     {"sm_120a", "+ptx87", 99 << 10},
 };
 

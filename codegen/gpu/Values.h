@@ -14,6 +14,11 @@ struct RowLayout {
   int64_t blocks(int64_t rows) const { return llvm::divideCeil(rows, kMmaRows * warps); }
 };
 
+inline constexpr int64_t kSwizzleBytes = 128;                                  ///< of a row of a panel
+inline constexpr int64_t kPanelColumns = kSwizzleBytes / 2;                    ///< 16-bit elements
+inline constexpr int64_t kSwizzleAlignment = 8 * kSwizzleBytes;                ///< of panels: where the pattern repeats
+inline constexpr int64_t kGroupWarps = 4, kGroupRows = kGroupWarps * kMmaRows; ///< of a warpgroup
+
 /// A computed tile in registers: register 4 * (block * cols / 8 + j) + e holds row `laneRow` + 8 * (e / 2) of the block
 /// and column 8 * j + 2 * lanePair + e % 2. A row vector has registers 2 * block + half, the same in the four lanes of
 /// a row.
@@ -37,11 +42,16 @@ struct LeftOperand {
   }
 };
 
-/// Rows of a tile in shared memory, `rowBytes` apart.
+/// A right operand in shared memory: rows `rowBytes` apart, or, where warpgroups multiply, panels of 64 columns. A
+/// panel has 128 bytes of each row; of row r the 16-byte unit u lies at place u ^ r % 8, which is the 128-byte swizzle
+/// of TMA and of matrix descriptors.
 struct SharedRows {
   Value base;
   Type element;
   int64_t rows = 0, cols = 0, rowBytes = 0;
+  bool swizzled = false;
+  int64_t panelBytes() const { return rows * kSwizzleBytes; }
+  int64_t bytes() const { return swizzled ? cols / kPanelColumns * panelBytes() : rows * rowBytes; }
 };
 
 /// A computed tile in shared memory, four bytes each, rows one after the other. Few rows that no matrix instruction
@@ -99,9 +109,9 @@ struct TileValue {
 /// Shared memory of a block, handed out while code is emitted in program order.
 class SharedMemory {
 public:
-  int64_t take(int64_t bytes) {
-    int64_t offset = end;
-    end += llvm::alignTo(bytes, 16);
+  int64_t take(int64_t bytes, int64_t alignment = 16) {
+    int64_t offset = llvm::alignTo(end, alignment);
+    end = offset + llvm::alignTo(bytes, 16);
     top = std::max(top, end);
     return offset;
   }

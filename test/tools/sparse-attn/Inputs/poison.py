@@ -1,9 +1,10 @@
-"""poison.py PATTERN FOLDER TARGET [--keys N] OPTION...: NaN and infinities in operands, hidden and seen.
+"""poison.py PATTERN FOLDER TARGET [--keys N] [--half FEATURES] OPTION...: NaN and infinities in operands, hidden and seen.
 
 Runs the pattern on operands where some keys in the middle, or the queries beside them, hold NaN or an infinity. Rows
 before the first of these keys see none of them and must give the bits that they give without, even where they share a
 block with one; all rows must agree with the oracle, also about which numbers are NaN: a block whose score is NaN is not
-selected, so that a row may well be finite behind it. Landmarks of blocks are poisoned like the keys of a block."""
+selected, so that a row may well be finite behind it. Landmarks of blocks are poisoned like the keys of a block.
+Operands are float32 of 16 features, or float16 of FEATURES."""
 
 import subprocess
 import sys
@@ -15,10 +16,13 @@ pattern, folder, target, options = sys.argv[1], Path(sys.argv[2]), sys.argv[3], 
 keys = 64
 if options[:1] == ["--keys"]:
     keys, options = int(options[1]), options[2:]
+features, dtype, tolerance = 16, np.float32, 1e-4
+if options[:1] == ["--half"]:
+    features, dtype, tolerance, options = int(options[1]), np.float16, 4e-3, options[2:]
 params = dict(word.split("=") for word in options if "=" in word)
 first, last = 21 * keys // 32, 3 * keys // 4  # begins inside a block of keys, ends with one
 rowBlock = int(params.get("qblock", 1))
-shapes = dict(q=(1, keys, 4, 16), k=(1, keys, 2, 16), v=(1, keys, 2, 16))
+shapes = {name: (1, keys, heads, features) for name, heads in [("q", 4), ("k", 2), ("v", 2)]}
 if pattern == "nsa":
     shapes |= dict(g=(1, keys, 4, 3))
 if pattern == "hsa":
@@ -26,7 +30,7 @@ if pattern == "hsa":
     shapes |= dict(r=(1, keys, 2, 8), m=(1, keys // length, 2, 8))
 folder.mkdir(parents=True, exist_ok=True)
 r = np.random.default_rng(7)
-clean = {name: r.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+clean = {name: r.standard_normal(shape).astype(dtype) for name, shape in shapes.items()}
 
 
 def run(arrays, *judge):
@@ -59,7 +63,7 @@ for operand in [name for name in "qkvm" if name in shapes]:
         assert (np.isnan(got) == np.isnan(oracle)).all(), f"{what}: NaN in other places than the oracle's"
         finite = np.isfinite(oracle)
         assert (got[~finite & ~np.isnan(oracle)] == oracle[~finite & ~np.isnan(oracle)]).all(), f"{what}: infinities"
-        assert np.allclose(got[finite], oracle[finite], rtol=1e-4, atol=1e-4), f"{what}: other numbers than the oracle's"
+        assert np.allclose(got[finite], oracle[finite], rtol=tolerance, atol=tolerance), f"{what}: other numbers than the oracle's"
         seen += (~finite).any()
 assert seen, "no poison is seen by any row: nothing was tested"
 print(f"no leak, {seen} poisons seen")

@@ -1,0 +1,74 @@
+// The part of Code.h that warpgroups use. LLVM has no form of wgmma whose left operand stands in registers, and would
+// see its results before they are there; so a whole product, from the fence to the wait, is one piece of inline PTX.
+#include "codegen/gpu/Code.h"
+
+using namespace sattn;
+using namespace sattn::gpu;
+using namespace mlir;
+
+Values Code::assembly(StringRef text, StringRef constraints, ValueRange operands, ArrayRef<Type> results) {
+  Type type = results.empty()       ? Type()
+              : results.size() == 1 ? results.front()
+                                    : LLVM::LLVMStructType::getLiteral(b.getContext(), results);
+  auto op = LLVM::InlineAsmOp::create(b, type ? TypeRange(type) : TypeRange(), operands, text, constraints,
+                                      /*has_side_effects=*/true, /*is_align_stack=*/false,
+                                      LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+  if (results.size() == 1)
+    return {op.getResult(0)};
+  return results.empty() ? Values() : fields(op.getResult(0), results.size());
+}
+
+void Code::fenceAsync() { assembly("fence.proxy.async.shared::cta;", "~{memory}", {}); }
+
+Value Code::anyThread(Value condition) {
+  return intrinsic("llvm.nvvm.barrier.cta.red.or.aligned.all", i1, {int32(0), condition});
+}
+
+// Bits 0-13: address / 16; 16-29: distance of the panels / 16; 32-45: distance of eight rows / 16; 62-63: 1, the
+// 128-byte swizzle (PTX ISA, "Matrix-descriptor format").
+Value Code::descriptor(Value base, int64_t panelBytes) {
+  constexpr int64_t eightRows = 1024;
+  Value address = LLVM::PtrToIntOp::create(b, i32, base);
+  Value low = arith::ExtUIOp::create(b, i64, andi(arith::ShRUIOp::create(b, address, int32(4)), int32(0x3fff)));
+  return ori(low, int64(panelBytes / 16 << 16 | eightRows / 16 << 32 | int64_t(1) << 62));
+}
+
+// "{$0, $1, ...}"
+static std::string listOf(int64_t first, int64_t count) {
+  std::string text = "{";
+  for (int64_t i = 0; i < count; ++i)
+    text += (i == 0 ? "$" : ", $") + std::to_string(first + i);
+  return text + "}";
+}
+
+Values Code::multiplyGroup(const GroupProduct &product, ValueRange c, int64_t registers) {
+  auto steps = static_cast<int64_t>(product.at.size());
+  StringRef element = product.type == MmaType::F16 ? "f16" : "bf16";
+  std::string name =
+      ("wgmma.mma_async.sync.aligned.m64n" + Twine(2 * registers) + "k16.f32." + element + "." + element + " ").str();
+  std::string sums = listOf(0, registers), b0 = "$" + std::to_string(registers + 4 * steps);
+  std::string text = "{\n.reg .b64 b;\n.reg .pred p;\n";
+  text += c.empty() ? "setp.ne.b32 p, 0, 0;\n" : "setp.eq.b32 p, 0, 0;\n";
+  text += "wgmma.fence.sync.aligned;\n";
+  for (int64_t k = 0; k < steps; ++k) {
+    text += "add.s64 b, " + b0 + ", " + std::to_string(product.at[k]) + ";\n";
+    text +=
+        name + sums + ", " + listOf(registers + 4 * k, 4) + ", b, p, 1, 1, " + (product.transposed ? "1;\n" : "0;\n");
+    if (k == 0 && c.empty())
+      text += "setp.eq.b32 p, 0, 0;\n";
+  }
+  text += "wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;\n}";
+
+  std::string constraints;
+  for (int64_t i = 0; i < registers; ++i)
+    constraints += "=&f,";
+  for (int64_t i = 0; i < 4 * steps; ++i)
+    constraints += "r,";
+  constraints += "l,";
+  for (size_t i = 0; i < c.size(); ++i)
+    constraints += std::to_string(i) + ",";
+  Values operands(product.a.begin(), product.a.end());
+  operands.push_back(product.b);
+  operands.append(c.begin(), c.end());
+  return assembly(text, constraints + "~{memory}", operands, SmallVector<Type>(registers, f32));
+}
