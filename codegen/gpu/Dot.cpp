@@ -63,7 +63,7 @@ Value Lowering::maskedIn(Value value) {
   for (Operation *from = step ? step.getS().getDefiningOp() : nullptr; from;
        from = from->getOperand(0).getDefiningOp()) {
     if (auto mask = dyn_cast<tile::MaskOp>(from))
-      return mask.getWhen() ? scalar(mask.getWhen()) : fullTile ? Value() : c.boolean(true);
+      return mask.getWhen() ? scalar(mask.getWhen()) : partialTile ? partialTile : c.boolean(true);
     if (!isa<tile::MapOp>(from))
       break;
   }
@@ -104,60 +104,46 @@ LogicalResult Lowering::lower(tile::DotOp op) {
   } else {
     std::fill(sums.at.begin(), sums.at.end(), c.float32(0));
   }
-  Value masks = op.getKind() == "nn" ? maskedIn(op.getA()) : Value();
-  if (b.swizzled && masks) {
+  // The matrix instructions make NaN of 0 times infinity, and a value that one row does not see may be another row's.
+  // Such terms are added to the rows whose weight is not 0: those that see them; the instructions get 0 for them.
+  Value noNumbers;
+  if (Value masks = op.getKind() == "nn" ? maskedIn(op.getA()) : Value()) {
     FailureOr<Fragment> p = fragmentOf(op, op.getA());
     if (failed(p))
       return failure();
-    sums = multiplyVisibleByGroups(*a, *p, b, *form, sums, masks);
-  } else if (b.swizzled) {
-    multiplyByGroups(*a, b, op.getKind() == "nt", *form, sums, !op.getAcc());
-  } else if (!masks) {
-    multiply(*a, b, op.getKind() == "nt", *form, sums);
-  } else {
-    FailureOr<Fragment> p = fragmentOf(op, op.getA());
-    if (failed(p))
-      return failure();
-    Fragment before = sums;
+    noNumbers = c.when(
+        masks, {Type(c.i1)}, [&] { return Values{holdsNoNumbers(b)}; }, [&] { return Values{c.boolean(false)}; })[0];
     sums.at = c.when(
-        masks, ValueRange(sums.at).getTypes(), [&] { return multiplyVisible(*a, *p, b, *form, before).at; },
+        noNumbers, ValueRange(sums.at).getTypes(),
         [&] {
-          Fragment all = before;
-          multiply(*a, b, false, *form, all);
-          return all.at;
-        });
+          Values all = addNoNumbers(*p, b, sums);
+          dropNoNumbers(b);
+          return all;
+        },
+        [&] { return sums.at; });
   }
+  if (b.swizzled)
+    multiplyByGroups(*a, b, op.getKind() == "nt", *form, sums, !op.getAcc());
+  else
+    multiply(*a, b, op.getKind() == "nt", *form, sums);
+  if (noNumbers)
+    c.when(noNumbers, [&] { copyNow(*tile(op.getB()).rightFrom, b); });
   tile(op.getResult()) = {};
   tile(op.getResult()).fragment = std::move(sums);
   return success();
 }
 
-void Lowering::multiply(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums,
-                        Value *noNumber) {
+void Lowering::multiply(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums) {
   if (form.tf32())
-    multiplyTf32(a, b, transposed, sums, noNumber);
+    multiplyTf32(a, b, transposed, sums);
   else
-    multiplyShort(a, b, transposed, form, sums, noNumber);
-}
-
-Value sattn::gpu::keepNumbers(Code &c, Value word, MmaType type, Value &found) {
-  int64_t exponent = type == MmaType::TF32 ? 0x7f800000 : type == MmaType::F16 ? 0x7c00 : 0x7f80;
-  for (int64_t shift : {0, 16}) {
-    if (type == MmaType::TF32 && shift != 0)
-      break;
-    int64_t element = type == MmaType::TF32 ? 0xffffffff : int64_t(0xffff) << shift;
-    Value mask = c.int32(static_cast<int32_t>(exponent << shift));
-    Value full = c.compareI(arith::CmpIPredicate::eq, c.andi(word, mask), mask);
-    found = c.ori(found, full);
-    word = c.select(full, c.andi(word, c.int32(static_cast<int32_t>(~element))), word);
-  }
-  return word;
+    multiplyShort(a, b, transposed, form, sums);
 }
 
 // One load gives the registers of two blocks of eight columns. Of `nt` the columns are rows of b, which lie as the
 // instruction wants them; of `nn` the inner elements are rows of b, and the load transposes.
-void Lowering::multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums,
-                             Value *noNumber) {
+void Lowering::multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form,
+                             Fragment &sums) {
   Value row8 = c.andi(c.lane, c.int32(7));
   Value low = c.andi(arith::ShRUIOp::create(c.b, c.lane, c.int32(3)), c.int32(1));
   Value high = arith::ShRUIOp::create(c.b, c.lane, c.int32(4));
@@ -169,9 +155,6 @@ void Lowering::multiplyShort(const LeftOperand &a, const SharedRows &b, bool tra
     for (int64_t j = 0; j < sums.cols / 16; ++j) {
       int64_t offset = transposed ? j * 16 * b.rowBytes + k * 32 : k * 16 * b.rowBytes + j * 32;
       Values matrices = c.loadMatrices(c.at(base, offset), !transposed);
-      if (noNumber)
-        for (Value &word : matrices)
-          word = keepNumbers(c, word, form.type, *noNumber);
       for (int64_t block = 0; block < a.blocks; ++block)
         for (int64_t n = 0; n < 2; ++n) {
           Value *sum = &sums.element(block, 2 * j + n, 0);
@@ -200,8 +183,7 @@ static Parts cut(Code &c, Value x) {
   return {high, low, c.select(full, c.int32(0), high)};
 }
 
-void Lowering::multiplyTf32(const LeftOperand &a, const SharedRows &b, bool transposed, Fragment &sums,
-                            Value *noNumber) {
+void Lowering::multiplyTf32(const LeftOperand &a, const SharedRows &b, bool transposed, Fragment &sums) {
   int64_t bytes = b.element.getIntOrFloatBitWidth() / 8;
   bool exact = !b.element.isF32(); // 16-bit numbers need no second part
   // Inner element and column of the lane's first register; the second stands `further` inner elements on.
@@ -226,8 +208,6 @@ void Lowering::multiplyTf32(const LeftOperand &a, const SharedRows &b, bool tran
       Registers right;
       for (int64_t part = 0; part < 2; ++part) {
         Value element = loadNumber(b.element, c.at(base, (8 * k + part * further) * innerBytes + 8 * j * columnBytes));
-        if (noNumber)
-          element = c.number(keepNumbers(c, c.bits(element), MmaType::TF32, *noNumber));
         right.add(cut(c, element));
       }
       for (int64_t block = 0; block < a.blocks; ++block) {
@@ -242,62 +222,4 @@ void Lowering::multiplyTf32(const LeftOperand &a, const SharedRows &b, bool tran
       }
     }
   }
-}
-
-// The matrix instructions make NaN of 0 times infinity, and a value that one row does not see may be another row's. So
-// they get 0 for what is no number, and such terms are added to the rows whose weight is not 0: those that see them.
-Fragment Lowering::multiplyVisible(const LeftOperand &a, const Fragment &p, const SharedRows &b, DotForm form,
-                                   const Fragment &before) {
-  Fragment sums = before;
-  Value noNumber = c.boolean(false);
-  multiply(a, b, false, form, sums, &noNumber);
-  Value any = c.compareI(arith::CmpIPredicate::ne, c.ballot(noNumber), c.int32(0));
-  sums.at =
-      c.when(any, ValueRange(sums.at).getTypes(), [&] { return addNoNumbers(p, b, sums); }, [&] { return sums.at; });
-  return sums;
-}
-
-// Two keys at a time: the lane of the quad that holds their weights gives them to the others. Rare, so a loop over
-// registers that are picked by comparison keeps it short.
-Values Lowering::addNoNumbers(Fragment p, const SharedRows &b, const Fragment &sums) {
-  int64_t bytes = b.element.getIntOrFloatBitWidth() / 8;
-  auto count = static_cast<size_t>(sums.cols / 2);
-  Value quad = c.subi(c.lane, c.lanePair), own = c.muli(c.lanePair, c.int32(2 * bytes));
-  Values result(sums.at);
-  for (int64_t block = 0; block < sums.blocks(); ++block) {
-    auto first = result.begin() + static_cast<size_t>(block) * count;
-    Values part = c.loop(0, p.cols / 2, 1, Values(first, first + count), [&](Value step, ValueRange carried) {
-      Values next(carried);
-      // Keys 2 * step and the next: columns of the lane step % 4 in the block of columns step / 4.
-      Value pair = arith::TruncIOp::create(c.b, c.i32, step), from = c.addi(quad, c.andi(pair, c.int32(3)));
-      Value tile = arith::ShRUIOp::create(c.b, pair, c.int32(2));
-      for (int64_t e = 0; e < 2; ++e) {
-        Value key = c.addi(c.muli(pair, c.int32(2)), c.int32(e)), weights[2];
-        Value row = b.swizzled ? Value() : c.at(c.at(b.base, own), c.muli(key, c.int32(b.rowBytes)));
-        Value unit;
-        for (int64_t half = 0; half < 2; ++half) {
-          Value picked = p.element(block, 0, 2 * half + e);
-          for (int64_t j = 1; j < p.cols / 8; ++j)
-            picked = c.select(c.compareI(arith::CmpIPredicate::eq, tile, c.int32(j)), p.element(block, j, 2 * half + e),
-                              picked);
-          weights[half] = c.fromLane(picked, from);
-        }
-        for (size_t i = 0; i < count; ++i) {
-          // Register i: column 8 * (i / 4) + 2 * lanePair + i % 2 of half i % 4 / 2.
-          auto column = static_cast<int64_t>(8 * (i / 4) + i % 2);
-          if (b.swizzled && i % 4 == 0)
-            unit = c.at(unitOf(b, key, c.int32(static_cast<int64_t>(i / 4))), own);
-          Value at = b.swizzled ? c.at(unit, static_cast<int64_t>(i % 2) * bytes) : c.at(row, column * bytes);
-          Value weight = weights[i % 4 / 2], value = loadNumber(b.element, at);
-          Value difference = c.subf(value, value); // 0 for numbers, else NaN
-          Value counts = c.andi(c.compare(arith::CmpFPredicate::UNE, weight, c.float32(0)),
-                                c.compare(arith::CmpFPredicate::UNO, difference, difference));
-          next[i] = c.select(counts, c.addf(next[i], c.mulf(weight, value)), next[i]);
-        }
-      }
-      return next;
-    });
-    std::copy(part.begin(), part.end(), first);
-  }
-  return result;
 }

@@ -126,13 +126,9 @@ FailureOr<codegen::Position> Lowering::rowPosition(Operation *op, AffineMap map,
 }
 
 LogicalResult Lowering::lower(tile::MaskOp op) {
-  bool applies = !fullTile || op.getWhen();
-  if (tile(op.getTile()).shared && applies && !op.getWhen())
+  Value acts = op.getWhen() ? scalar(op.getWhen()) : partialTile;
+  if (tile(op.getTile()).shared && !op.getWhen())
     return maskShared(op, *tile(op.getTile()).shared);
-  if (!applies) {
-    tile(op.getResult()) = TileValue(tile(op.getTile()));
-    return success();
-  }
   FailureOr<Fragment> scores = fragmentOf(op, op.getTile());
   if (failed(scores))
     return failure();
@@ -152,8 +148,8 @@ LogicalResult Lowering::lower(tile::MaskOp op) {
         status = maskRow(op, ids, block, half, hidden);
     return hidden.at;
   };
-  if (op.getWhen())
-    result.at = c.when(scalar(op.getWhen()), ValueRange(result.at).getTypes(), masked, [&] { return result.at; });
+  if (acts)
+    result.at = c.when(acts, ValueRange(result.at).getTypes(), masked, [&] { return result.at; });
   else
     result.at = masked();
   tile(op.getResult()) = {};

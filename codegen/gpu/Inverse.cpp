@@ -125,8 +125,8 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
   for (const ListWalk &walk : walks)
     state.push_back(walk.idAt(c.int32(0)));
   // The body's masks depend on their conditions alone.
-  bool outer = fullTile, ok = true;
-  fullTile = false;
+  Value outer = std::exchange(partialTile, Value());
+  bool ok = true;
 
   c.barrier();
   c.whileLoop(
@@ -170,7 +170,7 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
           next.push_back(walks[i].idAt(next[i]));
         return next;
       });
-  fullTile = outer;
+  partialTile = outer;
   memory.release(mark);
   return success(ok);
 }

@@ -1,8 +1,8 @@
 // One tile kernel to one PTX entry, emitted in program order with Code.h. A task of the grid is a block of threads; its
 // warps share the rows of each tile (Values.h). The ops are lowered by family: Frame.cpp (arguments, scalars),
 // Memory.cpp (views, loads, stores), Means.cpp, Staging.cpp (copies to shared memory), Shared.cpp (tiles there),
-// Dot.cpp, Group.cpp (products of warpgroups), Elementwise.cpp (maps, masks), Softmax.cpp, Reduce.cpp, Stream.cpp,
-// Control.cpp, Select.cpp, Inverse.cpp.
+// Dot.cpp, Group.cpp (products of warpgroups), NoNumbers.cpp, Elementwise.cpp (maps, masks), Softmax.cpp, Reduce.cpp,
+// Stream.cpp, Control.cpp, Select.cpp, Inverse.cpp.
 #pragma once
 #include "codegen/common/SetCode.h"
 #include "codegen/gpu/Values.h"
@@ -27,10 +27,6 @@ struct DotForm {
   bool tf32() const { return type == MmaType::TF32; }
   int64_t step() const { return tf32() ? 8 : 16; } ///< inner extent of an instruction
 };
-
-/// 0 for elements of a word that are NaN or infinite: those whose exponent has all bits set. `found` is i1 and
-/// remembers one.
-Value keepNumbers(Code &c, Value word, MmaType type, Value &found);
 
 class Lowering {
 public:
@@ -95,6 +91,8 @@ private:
   void startCopy(const RowSource &source, const SharedRows &rows);
   /// Waits for the copies of this thread; after a barrier every reader sees what all have copied.
   void awaitCopies();
+  /// Copies a tile to `rows` and waits for it.
+  void copyNow(const RowSource &source, const SharedRows &rows);
   /// Copies the right operand `result` and waits for it.
   LogicalResult stageNow(Operation *op, Value result, const RowSource &source);
 
@@ -124,22 +122,22 @@ private:
   Value maskedIn(Value value);
   FailureOr<LeftOperand> leftOf(tile::DotOp op, DotForm form);
   LeftOperand toLeft(const Fragment &fragment, DotForm form, Type element);
-  /// Adds a b to `sums`. With `noNumber` elements of b that are NaN or infinite count as 0; it tells (i1, of each lane)
-  /// whether there were any.
-  void multiply(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums,
-                Value *noNumber = nullptr);
+  /// Adds a b to `sums`.
+  void multiply(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums);
   /// The same with `sums` from zero where `fresh`.
   void multiplyByGroups(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums,
                         bool fresh);
-  void multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums,
-                     Value *noNumber);
-  void multiplyTf32(const LeftOperand &a, const SharedRows &b, bool transposed, Fragment &sums, Value *noNumber);
-  /// before + p b, where terms whose p is 0 count as nothing; `a` is p as left operand.
-  Fragment multiplyVisible(const LeftOperand &a, const Fragment &p, const SharedRows &b, DotForm form,
-                           const Fragment &before);
-  Fragment multiplyVisibleByGroups(const LeftOperand &a, const Fragment &p, const SharedRows &b, DotForm form,
-                                   const Fragment &before, Value masks);
+  void multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums);
+  void multiplyTf32(const LeftOperand &a, const SharedRows &b, bool transposed, Fragment &sums);
+
+  //===-- What is no number (NoNumbers.cpp) -------------------------------------------------------------===//
+  /// i1, the same for all threads: a tile in shared memory holds NaN or infinities.
+  Value holdsNoNumbers(const SharedRows &b);
+  /// Adds the terms of p b whose element of b is no number and whose p is not 0 to `sums`.
   Values addNoNumbers(Fragment p, const SharedRows &b, const Fragment &sums);
+  /// Puts 0 in the place of what is no number.
+  void dropNoNumbers(const SharedRows &b);
+
   LogicalResult lower(tile::MapOp op);
   FailureOr<Value> emitScalarBody(tile::MapOp op, ArrayRef<Value> inputs);
   LogicalResult lower(tile::MaskOp op);
@@ -189,7 +187,7 @@ private:
   };
   FailureOr<Carried> startCarry(tile::StreamOp op);
   void setCarried(ValueRange targets, const Carried &carried, ValueRange registers);
-  FailureOr<Values> streamBody(tile::StreamOp op, bool full);
+  FailureOr<Values> streamBody(tile::StreamOp op);
 
   tile::KernelOp kernel;
   const Arch &arch;
@@ -209,7 +207,9 @@ private:
   std::vector<int64_t> alignments; ///< by operand
   llvm::SmallPtrSet<Operation *, 4> refused;
   std::set<std::string> remarked;
-  bool fullTile = false; ///< masks of the enclosing stream are the identity
+  /// i1: masks without a condition of their own act, which they do in the partial tiles of the enclosing stream; null:
+  /// always.
+  Value partialTile;
 };
 
 } // namespace sattn::gpu

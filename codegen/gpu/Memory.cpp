@@ -209,6 +209,7 @@ LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSou
     if (!tile(result).right && failed(stageNow(op, result, source)))
       return failure();
     value.right = tile(result).right;
+    value.rightFrom = source;
   }
   for (auto [wanted, tf32, slot] : {std::tuple(left, false, &value.left), {leftTf32, true, &value.leftTf32}}) {
     if (!wanted)

@@ -72,11 +72,15 @@ LogicalResult Lowering::stageNow(Operation *op, Value result, const RowSource &s
   if (failed(rows))
     return failure();
   takeMemory(*rows);
+  copyNow(source, *rows);
+  tile(result).right = *rows;
+  return success();
+}
+
+void Lowering::copyNow(const RowSource &source, const SharedRows &rows) {
   c.barrier(); // the memory may have been another value's
-  startCopy(source, *rows);
+  startCopy(source, rows);
   c.commitCopies();
   awaitCopies();
   c.barrier();
-  tile(result).right = *rows;
-  return success();
 }

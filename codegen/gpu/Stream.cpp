@@ -50,7 +50,7 @@ private:
 };
 } // namespace
 
-// Whether a body is the same for full and partial tiles.
+// Whether a body differs for full and partial tiles.
 static bool hasMask(tile::StreamOp op) {
   bool found = false;
   op.getBody().walk([&](tile::MaskOp mask) { found |= !mask.getWhen(); });
@@ -127,18 +127,14 @@ void Lowering::useStaged(ArrayRef<Staged> staged, Value buffer) {
   }
 }
 
-// One copy of the body; gives the next carried values. Those in shared memory are copied to where they are carried.
-FailureOr<Values> Lowering::streamBody(tile::StreamOp op, bool full) {
-  bool outer = fullTile;
-  fullTile = full;
+// The body; gives the next carried values. Those in shared memory are copied to where they are carried.
+FailureOr<Values> Lowering::streamBody(tile::StreamOp op) {
   Block &body = op.getBody().front();
   int64_t mark = memory.mark();
   SmallVector<std::optional<SharedTile>> homes;
   for (Value argument : op.getCarried())
     homes.push_back(tile(argument).shared);
-  LogicalResult status = lowerBody(body);
-  fullTile = outer;
-  if (failed(status))
+  if (failed(lowerBody(body)))
     return failure();
   Values next;
   for (auto [value, home] : llvm::zip(cast<tile::YieldOp>(body.getTerminator()).getValues(), homes)) {
@@ -260,21 +256,14 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
         scalars[op.getInductionVar()] = index;
         useStaged(*staged, ahead ? buffer : Value());
         setCarried(op.getCarried(), *carried, now.drop_front(2));
-        auto body = [&](bool full) -> Values {
-          // Carried values in shared memory are taken over by the copy of the body that runs.
-          FailureOr<Values> values = ok ? streamBody(op, full) : FailureOr<Values>();
-          ok = ok && succeeded(values);
-          return ok ? *values : Values(now.drop_front(2));
-        };
+        Value outer = partialTile;
+        if (hasMask(op))
+          partialTile = arith::XOrIOp::create(c.b, runs.isFull(index), c.boolean(true));
+        FailureOr<Values> values = ok ? streamBody(op) : FailureOr<Values>();
+        partialTile = outer;
+        ok = ok && succeeded(values);
         Values result{next, other};
-        if (!hasMask(op))
-          result.append(body(true));
-        else if (now.size() == 2)
-          c.when(runs.isFull(index), [&] { body(true); }, [&] { body(false); });
-        else
-          result.append(c.when(
-              runs.isFull(index), now.drop_front(2).getTypes(), [&] { return body(true); },
-              [&] { return body(false); }));
+        result.append(ok ? *values : Values(now.drop_front(2)));
         return result;
       });
   if (!ok)

@@ -102,6 +102,7 @@ struct TileValue {
   std::optional<Fragment> fragment;
   std::optional<LeftOperand> left, leftTf32;
   std::optional<SharedRows> right;
+  std::optional<RowSource> rightFrom; ///< where the elements of `right` were copied from
   std::optional<SharedTile> shared;
   std::optional<TopState> top;
 };

@@ -1,0 +1,128 @@
+// NaN and infinities in right operands whose rows a mask hides from some rows of the left one. Rare, so that the code
+// is loops, and it costs what holds only numbers no more than a look at each element.
+#include "codegen/gpu/Lowering.h"
+
+using namespace sattn;
+using namespace sattn::gpu;
+using namespace mlir;
+
+// Of a word of one or two elements: the bits of the exponents, which what is no number has all set, and their lowest
+// ones, whose addition then carries into the sign bits.
+namespace {
+struct Exponents {
+  int64_t all, lowest, signs;
+};
+} // namespace
+
+static Exponents exponentsOf(Type element) {
+  if (element.isF32())
+    return {0x7f800000, 0x00800000, 0x80000000};
+  return element.isF16() ? Exponents{0x7c007c00, 0x04000400, 0x80008000}
+                         : Exponents{0x7f807f80, 0x00800080, 0x80008000};
+}
+
+static Value word32(Code &c, int64_t bits) { return c.int32(static_cast<int32_t>(static_cast<uint32_t>(bits))); }
+
+// The sign bits of elements that are no numbers; other bits have no meaning.
+static Value carries(Code &c, Value word, const Exponents &exponents) {
+  return c.addi(c.andi(word, word32(c, exponents.all)), word32(c, exponents.lowest));
+}
+
+// Threads take 16 bytes at a time, `body` gets their address and what `carried` became so far.
+static Value forPieces(Code &c, const SharedRows &b, int64_t threads, Value init,
+                       llvm::function_ref<Value(Value, Value)> body) {
+  constexpr int64_t piece = 16;
+  // Rows of panels follow each other; others have gaps that nobody writes.
+  int64_t inRow = b.swizzled ? 1 : b.cols * b.element.getIntOrFloatBitWidth() / 8 / piece;
+  int64_t all = b.swizzled ? b.bytes() / piece : b.rows * inRow, rowBytes = b.swizzled ? piece : b.rowBytes;
+  Value first = arith::ExtUIOp::create(c.b, c.i64, c.thread);
+  return c.loop(first, c.int64(all), threads, {init}, [&](Value i, ValueRange carried) -> Values {
+    Value number = arith::TruncIOp::create(c.b, c.i32, i);
+    Value row = arith::DivUIOp::create(c.b, number, c.int32(inRow));
+    Value column = c.subi(number, c.muli(row, c.int32(inRow)));
+    Value at = c.at(b.base, c.addi(c.muli(row, c.int32(rowBytes)), c.muli(column, c.int32(piece))));
+    return {body(at, carried[0])};
+  })[0];
+}
+
+Value Lowering::holdsNoNumbers(const SharedRows &b) {
+  Exponents exponents = exponentsOf(b.element);
+  Type four = VectorType::get({4}, c.i32);
+  Value found = forPieces(c, b, threads(), c.int32(0), [&](Value at, Value sofar) {
+    Value words = c.load(four, at, 16);
+    for (int64_t i = 0; i < 4; ++i)
+      sofar = c.ori(sofar, carries(c, LLVM::ExtractElementOp::create(c.b, words, c.int32(i)), exponents));
+    return sofar;
+  });
+  Value own = c.andi(found, word32(c, exponents.signs));
+  return c.anyThread(c.compareI(arith::CmpIPredicate::ne, own, c.int32(0)));
+}
+
+void Lowering::dropNoNumbers(const SharedRows &b) {
+  Exponents exponents = exponentsOf(b.element);
+  Type four = VectorType::get({4}, c.i32);
+  c.barrier(); // everyone has added them
+  forPieces(c, b, threads(), c.int32(0), [&](Value at, Value none) {
+    Value words = c.load(four, at, 16);
+    for (int64_t i = 0; i < 4; ++i) {
+      Value word = LLVM::ExtractElementOp::create(c.b, words, c.int32(i));
+      Value signs = c.andi(carries(c, word, exponents), word32(c, exponents.signs));
+      // Ones below each sign bit that is set, and it: s - (s >> bits - 1) + s, all within the element.
+      int64_t bits = b.element.getIntOrFloatBitWidth();
+      Value lowest = arith::ShRUIOp::create(c.b, signs, c.int32(bits - 1));
+      Value drop = c.ori(c.subi(signs, lowest), signs);
+      Value keep = c.andi(word, arith::XOrIOp::create(c.b, drop, c.int32(-1)));
+      words = LLVM::InsertElementOp::create(c.b, words, keep, c.int32(i));
+    }
+    c.store(words, at, 16);
+    return none;
+  });
+  if (b.swizzled)
+    c.fenceAsync(); // warpgroups read it past the generic proxy
+  c.barrier();
+}
+
+// Two keys at a time: the lane of the quad that holds their weights gives them to the others. Registers
+// that are picked by comparison keep the loop one.
+Values Lowering::addNoNumbers(Fragment p, const SharedRows &b, const Fragment &sums) {
+  int64_t bytes = b.element.getIntOrFloatBitWidth() / 8;
+  auto count = static_cast<size_t>(sums.cols / 2);
+  Value quad = c.subi(c.lane, c.lanePair), own = c.muli(c.lanePair, c.int32(2 * bytes));
+  Values result(sums.at);
+  for (int64_t block = 0; block < sums.blocks(); ++block) {
+    auto first = result.begin() + static_cast<size_t>(block) * count;
+    Values part = c.loop(0, p.cols / 2, 1, Values(first, first + count), [&](Value step, ValueRange carried) {
+      Values next(carried);
+      // Keys 2 * step and the next: columns of the lane step % 4 in the block of columns step / 4.
+      Value pair = arith::TruncIOp::create(c.b, c.i32, step), from = c.addi(quad, c.andi(pair, c.int32(3)));
+      Value tile = arith::ShRUIOp::create(c.b, pair, c.int32(2));
+      for (int64_t e = 0; e < 2; ++e) {
+        Value key = c.addi(c.muli(pair, c.int32(2)), c.int32(e)), weights[2];
+        Value row = b.swizzled ? Value() : c.at(c.at(b.base, own), c.muli(key, c.int32(b.rowBytes)));
+        Value unit;
+        for (int64_t half = 0; half < 2; ++half) {
+          Value picked = p.element(block, 0, 2 * half + e);
+          for (int64_t j = 1; j < p.cols / 8; ++j)
+            picked = c.select(c.compareI(arith::CmpIPredicate::eq, tile, c.int32(j)), p.element(block, j, 2 * half + e),
+                              picked);
+          weights[half] = c.fromLane(picked, from);
+        }
+        for (size_t i = 0; i < count; ++i) {
+          // Register i: column 8 * (i / 4) + 2 * lanePair + i % 2 of half i % 4 / 2.
+          auto column = static_cast<int64_t>(8 * (i / 4) + i % 2);
+          if (b.swizzled && i % 4 == 0)
+            unit = c.at(unitOf(b, key, c.int32(static_cast<int64_t>(i / 4))), own);
+          Value at = b.swizzled ? c.at(unit, static_cast<int64_t>(i % 2) * bytes) : c.at(row, column * bytes);
+          Value weight = weights[i % 4 / 2], value = loadNumber(b.element, at);
+          Value difference = c.subf(value, value); // 0 for numbers, else NaN
+          Value counts = c.andi(c.compare(arith::CmpFPredicate::UNE, weight, c.float32(0)),
+                                c.compare(arith::CmpFPredicate::UNO, difference, difference));
+          next[i] = c.select(counts, c.addf(next[i], c.mulf(weight, value)), next[i]);
+        }
+      }
+      return next;
+    });
+    std::copy(part.begin(), part.end(), first);
+  }
+  return result;
+}
