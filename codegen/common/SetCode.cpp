@@ -12,22 +12,49 @@ namespace {
 class SetEmitter {
 public:
   SetEmitter(ScalarCode &c, const LaneType &lane, const Position &t, const Position &s, ArrayRef<Value> symbols)
-      : c(c), lane(lane), t(t), s(s), symbols(symbols) {}
+      : c(c), lane(lane), t(t), first(s), s(s), symbols(symbols) {}
 
-  FailureOr<Value> contains(IntegerSet set) {
-    Value all;
-    for (unsigned i = 0; i < set.getNumConstraints(); ++i) {
-      FailureOr<Position> value = evaluate(set.getConstraint(i));
-      if (failed(value))
+  /// For the keys at each of `offsets`; null for a set without constraints.
+  FailureOr<Values> contains(IntegerSet set, ArrayRef<int64_t> offsets) {
+    Values all(offsets.size());
+    for (unsigned i = 0; i < set.getNumConstraints(); ++i)
+      if (failed(constrain(set.getConstraint(i), set.isEq(i), offsets, all)))
         return failure();
-      Value holds = compare(*value, set.isEq(i));
-      all = all ? c.andi(all, holds) : holds;
-    }
     return all;
   }
 
 private:
-  Position ofScalar(Value scalar) { return {scalar, nullptr, 0, 0}; }
+  LogicalResult constrain(AffineExpr constraint, bool equality, ArrayRef<int64_t> offsets, Values &all) {
+    bool divides = false;
+    constraint.walk([&](AffineExpr expr) {
+      auto kind = expr.getKind();
+      divides |= (kind == AffineExprKind::FloorDiv || kind == AffineExprKind::CeilDiv || kind == AffineExprKind::Mod) &&
+                 expr.isFunctionOfDim(1);
+    });
+    s = first;
+    s.step = offsets.size() > 1 && !divides ? 1 : 0;
+    FailureOr<Position> value = evaluate(constraint);
+    Value holds, base;
+    for (auto [offset, result] : llvm::zip(offsets, all)) {
+      if (divides && offset != 0) {
+        s = first;
+        s.lanes = first.lanes ? c.addi(first.lanes, number(offset)) : number(offset);
+        value = evaluate(constraint);
+      }
+      if (failed(value))
+        return failure();
+      if (value->step != 0) {
+        base = base ? base : c.subi(value->lanes, threshold(*value));
+        holds = compare(base, number(-value->step * offset), equality);
+      } else if (!holds || divides) {
+        holds = compare(value->lanes ? value->lanes : number(0), threshold(*value), equality);
+      }
+      result = result ? c.andi(result, holds) : holds;
+    }
+    return success();
+  }
+
+  Position ofScalar(Value scalar) { return {scalar, nullptr, 0, 0, 0}; }
 
   FailureOr<Position> checked(Position value) {
     if (value.low < -kMostLane || value.high > kMostLane)
@@ -77,7 +104,8 @@ private:
   FailureOr<Position> negated(Position a) { return scale(a, -1); }
 
   FailureOr<Position> add(Position a, Position d) {
-    Position sum{c.add(a.scalar, d.scalar), a.lanes ? a.lanes : d.lanes, a.low + d.low, a.high + d.high};
+    Position sum{c.add(a.scalar, d.scalar), a.lanes ? a.lanes : d.lanes, a.low + d.low, a.high + d.high,
+                 a.step + d.step};
     if (a.lanes && d.lanes)
       sum.lanes = c.addi(a.lanes, d.lanes);
     return checked(sum);
@@ -88,7 +116,8 @@ private:
       return ofScalar(c.mul(a.scalar, k));
     if (k < -kMostLane || k > kMostLane || std::max(std::abs(a.low), std::abs(a.high)) * std::abs(k) > kMostLane)
       return failure();
-    Position product{c.mul(a.scalar, k), a.lanes, std::min(a.low * k, a.high * k), std::max(a.low * k, a.high * k)};
+    Position product{c.mul(a.scalar, k), a.lanes, std::min(a.low * k, a.high * k), std::max(a.low * k, a.high * k),
+                     a.step * k};
     if (k != 1)
       product.lanes = c.muli(a.lanes, number(k));
     return product;
@@ -106,15 +135,15 @@ private:
       return failure();
     Value numerator = c.addi(a.lanes, lane.spread(arith::TruncIOp::create(c.b, c.i32, c.add(rest, shift))));
     Value lanes = arith::DivUIOp::create(c.b, numerator, number(k));
-    return checked({c.sub(quotient, c.int64(shift / k)), lanes, 0, high / k});
+    return checked({c.sub(quotient, c.int64(shift / k)), lanes, 0, high / k, 0});
   }
 
-  // scalar + lanes >= 0, or == 0.
-  Value compare(Position value, bool equality) {
-    if (!value.lanes)
-      value = {value.scalar, number(0), 0, 0};
-    Value threshold = lane.spread(c.clampTo32(c.sub(c.int64(0), value.scalar), value.low - 1, value.high + 1));
-    return c.compareI(equality ? CmpIPredicate::eq : CmpIPredicate::sge, value.lanes, threshold);
+  // scalar + lanes >= 0, or == 0, as a comparison of the lanes.
+  Value threshold(const Position &value) {
+    return lane.spread(c.clampTo32(c.sub(c.int64(0), value.scalar), value.low - 1, value.high + 1));
+  }
+  Value compare(Value lanes, Value with, bool equality) {
+    return c.compareI(equality ? CmpIPredicate::eq : CmpIPredicate::sge, lanes, with);
   }
 
   Value number(int64_t value) {
@@ -124,24 +153,35 @@ private:
 
   ScalarCode &c;
   const LaneType &lane;
-  const Position &t, &s;
+  const Position &t, &first;
+  Position s; ///< `first` with the step or offset of the constraint at hand
   ArrayRef<Value> symbols;
 };
 } // namespace
 
-FailureOr<Value> sattn::codegen::inUnion(ScalarCode &c, const LaneType &lane, ArrayAttr sets, const Position &t,
-                                         const Position &s, ArrayRef<Value> symbols) {
-  Value any;
+FailureOr<Values> sattn::codegen::inUnion(ScalarCode &c, const LaneType &lane, ArrayAttr sets, const Position &t,
+                                          const Position &s, ArrayRef<Value> symbols, ArrayRef<int64_t> offsets) {
+  Values any(offsets.size());
   for (Attribute set : sets) {
-    FailureOr<Value> inside = SetEmitter(c, lane, t, s, symbols).contains(cast<IntegerSetAttr>(set).getValue());
+    FailureOr<Values> inside =
+        SetEmitter(c, lane, t, s, symbols).contains(cast<IntegerSetAttr>(set).getValue(), offsets);
     if (failed(inside))
       return failure();
-    if (!*inside)
-      return Value();
-    any = any ? c.ori(any, *inside) : *inside;
+    for (auto [result, condition] : llvm::zip(any, *inside)) {
+      if (!condition)
+        return Values(offsets.size());
+      result = result ? c.ori(result, condition) : condition;
+    }
   }
-  if (any)
+  if (!sets.empty())
     return any;
   auto vector = dyn_cast<VectorType>(lane.type);
-  return vector ? c.constant(DenseElementsAttr::get(vector.clone(c.i1), false)) : c.boolean(false);
+  Value none = vector ? c.constant(DenseElementsAttr::get(vector.clone(c.i1), false)) : c.boolean(false);
+  return Values(offsets.size(), none);
+}
+
+FailureOr<Value> sattn::codegen::inUnion(ScalarCode &c, const LaneType &lane, ArrayAttr sets, const Position &t,
+                                         const Position &s, ArrayRef<Value> symbols) {
+  FailureOr<Values> inside = inUnion(c, lane, sets, t, s, symbols, {0});
+  return failed(inside) ? FailureOr<Value>() : (*inside)[0];
 }

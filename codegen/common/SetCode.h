@@ -11,10 +11,11 @@ class IntegerSet;
 
 namespace sattn::codegen {
 
-/// scalar + lanes, each lane within [low, high]; no lanes means 0.
+/// scalar + lanes, each lane within [low, high]; no lanes means 0. Of a position that stands for several columns the
+/// lanes are those of the first one, `step` more for each column further, and the range is that of all.
 struct Position {
   Value scalar, lanes;
-  int64_t low = 0, high = 0;
+  int64_t low = 0, high = 0, step = 0;
 };
 
 /// Lanes are int32; sums below this bound cannot overflow.
@@ -30,5 +31,10 @@ struct LaneType {
 /// where a lane part does not fit int32 or a divisor is not a positive constant.
 FailureOr<Value> inUnion(ScalarCode &c, const LaneType &lane, mlir::ArrayAttr sets, const Position &t,
                          const Position &s, ArrayRef<Value> symbols);
+
+/// The same for the keys s + offset of each of `offsets`, which the range of `s` covers. What does not differ is
+/// computed once: a constraint without divisions costs a comparison with a constant for each.
+FailureOr<Values> inUnion(ScalarCode &c, const LaneType &lane, mlir::ArrayAttr sets, const Position &t,
+                          const Position &s, ArrayRef<Value> symbols, ArrayRef<int64_t> offsets);
 
 } // namespace sattn::codegen

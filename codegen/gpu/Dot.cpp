@@ -142,8 +142,7 @@ void Lowering::multiply(const LeftOperand &a, const SharedRows &b, bool transpos
 
 // One load gives the registers of two blocks of eight columns. Of `nt` the columns are rows of b, which lie as the
 // instruction wants them; of `nn` the inner elements are rows of b, and the load transposes.
-void Lowering::multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form,
-                             Fragment &sums) {
+void Lowering::multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums) {
   Value row8 = c.andi(c.lane, c.int32(7));
   Value low = c.andi(arith::ShRUIOp::create(c.b, c.lane, c.int32(3)), c.int32(1));
   Value high = arith::ShRUIOp::create(c.b, c.lane, c.int32(4));

@@ -68,40 +68,55 @@ LogicalResult Lowering::lower(tile::MapOp op) {
   SmallVector<std::optional<Fragment>> operands;
   for (Value input : op.getInputs()) {
     operands.emplace_back();
-    if (!isa<tile::TileType>(input.getType()))
+    if (!isa<tile::TileType>(input.getType()) || tile(input).unread)
       continue;
     FailureOr<Fragment> fragment = fragmentOf(op, input);
     if (failed(fragment))
       return failure();
     operands.back() = std::move(*fragment);
   }
-  int64_t perBlock = result.isVector() ? 2 : result.cols / 2;
-  for (size_t i = 0; i < result.at.size(); ++i) {
-    int64_t block = static_cast<int64_t>(i) / perBlock;
-    // Of a row vector beside a tile: the register of the element's row.
-    int64_t ofRow = result.isVector() ? static_cast<int64_t>(i) : 2 * block + static_cast<int64_t>(i) % 4 / 2;
-    Values inputs;
-    for (auto [input, operand] : llvm::zip(op.getInputs(), operands))
-      inputs.push_back(!operand ? scalar(input) : operand->at[operand->isVector() ? ofRow : i]);
-    FailureOr<Value> element = emitScalarBody(op, inputs);
-    if (failed(element))
-      return failure();
-    result.at[i] = *element;
-  }
+  for (int64_t block = 0; block < result.blocks(); ++block)
+    for (int64_t half = 0; half < 2; ++half)
+      if (failed(mapRow(op, operands, block, half, result)))
+        return failure();
   tile(op.getResult()) = {};
   tile(op.getResult()).fragment = std::move(result);
   return success();
 }
 
+// The elements of one row of a thread. What is read from memory for them is dead after it, so that whole tiles of it
+// need no registers.
+LogicalResult Lowering::mapRow(tile::MapOp op, llvm::MutableArrayRef<std::optional<Fragment>> operands, int64_t block,
+                               int64_t half, Fragment &result) {
+  SmallVector<Values> rows; // empty for scalars
+  for (auto [input, operand] : llvm::zip(op.getInputs(), operands)) {
+    rows.emplace_back();
+    if (auto type = dyn_cast<tile::TileType>(input.getType()); type && !operand)
+      rows.back() = loadRow(type, *tile(input).unread, block, half);
+    for (int64_t i = 0; operand && i < operand->perRow(); ++i)
+      rows.back().push_back(operand->ofRow(block, half, i));
+  }
+  for (int64_t i = 0; i < result.perRow(); ++i) {
+    Values inputs;
+    for (auto [input, row] : llvm::zip(op.getInputs(), rows))
+      inputs.push_back(row.empty() ? scalar(input) : row[row.size() == 1 ? 0 : i]);
+    FailureOr<Value> element = emitScalarBody(op, inputs);
+    if (failed(element))
+      return failure();
+    result.ofRow(block, half, i) = *element;
+  }
+  return success();
+}
+
 //===-- Masks -------------------------------------------------------------------------------------------===//
 
-FailureOr<Value> Lowering::inSets(Operation *op, ArrayAttr sets, const codegen::Position &row,
-                                  const codegen::Position &column, ValueRange symbols) {
+FailureOr<Values> Lowering::inSets(Operation *op, ArrayAttr sets, const codegen::Position &row,
+                                   const codegen::Position &column, ValueRange symbols, ArrayRef<int64_t> offsets) {
   Values numbers;
   for (Value symbol : symbols)
     numbers.push_back(scalar(symbol));
   auto spread = [](Value number) { return number; };
-  FailureOr<Value> inside = codegen::inUnion(c, {c.i32, spread}, sets, row, column, numbers);
+  FailureOr<Values> inside = codegen::inUnion(c, {c.i32, spread}, sets, row, column, numbers, offsets);
   if (failed(inside))
     return unsupported(op,
                        "sets whose row positions or divisors exceed 2^30, or with divisors that are not positive "
@@ -173,16 +188,17 @@ LogicalResult Lowering::maskRow(tile::MaskOp op, const std::optional<SharedTile>
   }
   if (failed(t))
     return failure();
-  Value pair = c.muli(c.lanePair, c.int32(2));
-  for (int64_t j = 0; j < scores.cols / 8; ++j)
-    for (int64_t e = 0; e < 2; ++e) {
-      codegen::Position s{scalar(op.getCol()), c.addi(pair, c.int32(8 * j + e)), 0, scores.cols - 1};
-      FailureOr<Value> inside = inSets(op, op.getSets(), *t, s, op.getSymbols());
-      if (failed(inside))
-        return failure();
-      Value &score = scores.element(block, j, 2 * half + e);
-      if (*inside)
-        score = c.select(*inside, score, c.minusInf());
-    }
+  SmallVector<int64_t> columns;
+  for (int64_t i = 0; i < scores.perRow(); ++i)
+    columns.push_back(8 * (i / 2) + i % 2);
+  codegen::Position s{scalar(op.getCol()), c.muli(c.lanePair, c.int32(2)), 0, scores.cols - 1};
+  FailureOr<Values> inside = inSets(op, op.getSets(), *t, s, op.getSymbols(), columns);
+  if (failed(inside))
+    return failure();
+  for (auto [i, visible] : llvm::enumerate(*inside)) {
+    Value &score = scores.ofRow(block, half, static_cast<int64_t>(i));
+    if (visible)
+      score = c.select(visible, score, c.minusInf());
+  }
   return success();
 }

@@ -1,5 +1,6 @@
 // The walk over a kernel's ops and the table of op families.
 #include "codegen/gpu/Lowering.h"
+#include "codegen/gpu/Order.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -52,9 +53,11 @@ LogicalResult Lowering::run() {
 }
 
 LogicalResult Lowering::lowerBody(Block &block) {
-  for (Operation &op : block.without_terminator()) {
-    c.b.setLoc(op.getLoc());
-    if (failed(lower(&op)))
+  EmissionOrder order = emissionOrder(block);
+  readByMap.insert(order.readByMap.begin(), order.readByMap.end());
+  for (Operation *op : order.ops) {
+    c.b.setLoc(op->getLoc());
+    if (failed(lower(op)))
       return failure();
   }
   return success();
@@ -91,6 +94,12 @@ FailureOr<Fragment> Lowering::fragmentOf(Operation *user, Value value) {
   if (held.fragment)
     return *held.fragment;
   auto type = cast<tile::TileType>(value.getType());
+  if (held.unread) {
+    FailureOr<Fragment> fragment = loadFragment(user, type, *held.unread);
+    if (succeeded(fragment))
+      tile(value).fragment = *fragment;
+    return fragment;
+  }
   if (!held.splat)
     return unsupported(user, "an operand in this form");
   Fragment fragment = emptyFragment(type);

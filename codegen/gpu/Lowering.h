@@ -76,6 +76,10 @@ private:
   LogicalResult defineFromRows(Operation *op, Value result, const RowSource &source);
   FailureOr<LeftOperand> loadLeft(Operation *op, tile::TileType type, const RowSource &source, bool tf32);
   FailureOr<Fragment> loadFragment(Operation *op, tile::TileType type, const RowSource &source);
+  /// Fails with a diagnostic where loadFragment does.
+  LogicalResult checkFragment(Operation *op, tile::TileType type);
+  /// The registers of one row of a thread, columns ascending; 0 outside.
+  Values loadRow(tile::TileType type, const RowSource &source, int64_t block, int64_t half);
   LogicalResult storeRows(Operation *op, Value value, const RowSource &source);
   Value loadNumber(Type element, Value pointer);
   /// Rows of `view` are accessed `bytes` at a time.
@@ -91,6 +95,7 @@ private:
   void startCopy(const RowSource &source, const SharedRows &rows);
   /// Waits for the copies of this thread; after a barrier every reader sees what all have copied.
   void awaitCopies();
+  void copyRounds(const RowSource &source, const SharedRows &rows, int64_t pieces);
   /// Copies a tile to `rows` and waits for it.
   void copyNow(const RowSource &source, const SharedRows &rows);
   /// Copies the right operand `result` and waits for it.
@@ -139,6 +144,8 @@ private:
   void dropNoNumbers(const SharedRows &b);
 
   LogicalResult lower(tile::MapOp op);
+  LogicalResult mapRow(tile::MapOp op, llvm::MutableArrayRef<std::optional<Fragment>> operands, int64_t block,
+                       int64_t half, Fragment &result);
   FailureOr<Value> emitScalarBody(tile::MapOp op, ArrayRef<Value> inputs);
   LogicalResult lower(tile::MaskOp op);
   LogicalResult maskRow(tile::MaskOp op, const std::optional<SharedTile> &ids, int64_t block, int64_t half,
@@ -149,9 +156,9 @@ private:
   LogicalResult lower(tile::RowScanOp op);
   LogicalResult reduceHeads(tile::ReduceOp op);
   LogicalResult reduceColumns(tile::ReduceOp op);
-  /// i1: positions lie in one of `sets`; null where all do.
-  FailureOr<Value> inSets(Operation *op, mlir::ArrayAttr sets, const codegen::Position &row,
-                          const codegen::Position &column, ValueRange symbols);
+  /// For each of `offsets` i1: positions `row` and `column` + offset lie in one of `sets`; null where all do.
+  FailureOr<Values> inSets(Operation *op, mlir::ArrayAttr sets, const codegen::Position &row,
+                           const codegen::Position &column, ValueRange symbols, ArrayRef<int64_t> offsets = {0});
   FailureOr<codegen::Position> rowPosition(Operation *op, mlir::AffineMap map, Value first, Value row, int64_t rows);
 
   //===-- Selections (Select.cpp, Inverse.cpp) ----------------------------------------------------------===//
@@ -207,6 +214,7 @@ private:
   std::vector<int64_t> alignments; ///< by operand
   llvm::SmallPtrSet<Operation *, 4> refused;
   std::set<std::string> remarked;
+  llvm::SmallPtrSet<Operation *, 8> readByMap; ///< Order.h
   /// i1: masks without a condition of their own act, which they do in the partial tiles of the enclosing stream; null:
   /// always.
   Value partialTile;

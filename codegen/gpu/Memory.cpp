@@ -150,38 +150,41 @@ FailureOr<LeftOperand> Lowering::loadLeft(Operation *op, tile::TileType type, co
   return result;
 }
 
-FailureOr<Fragment> Lowering::loadFragment(Operation *op, tile::TileType type, const RowSource &source) {
-  const View &view = source.view;
-  Type element = view.type.getElementType();
+LogicalResult Lowering::checkFragment(Operation *op, tile::TileType type) {
   if (!type.getElementType().isF32())
     return unsupported(op, "loads to elements other than f32");
   if (!type.isVector() && type.getCols() % 8 != 0)
     return unsupported(op, "tiles whose columns are not a multiple of 8");
-  Fragment result = emptyFragment(type);
-  int64_t blocks = result.blocks(), perRow = type.isVector() ? 1 : type.getCols() / 4;
-  for (int64_t block = 0; block < blocks; ++block)
-    for (int64_t half = 0; half < 2; ++half) {
-      auto [pointer, inside] = rowPointer(source, rowOf(block, half));
-      Values read = c.when(
-          inside, SmallVector<Type>(perRow, c.f32),
-          [&, pointer = pointer] {
-            if (type.isVector())
-              return Values{loadNumber(element, pointer)};
-            Values numbers;
-            Value row = c.at(pointer, c.muli(c.lanePair, c.int32(2 * view.elementBytes())));
-            for (int64_t j = 0; j < type.getCols() / 8; ++j)
-              for (int64_t e = 0; e < 2; ++e)
-                numbers.push_back(loadNumber(element, c.at(row, (8 * j + e) * view.elementBytes())));
-            return numbers;
-          },
-          [&] { return Values(perRow, c.float32(0)); });
-      if (type.isVector())
-        result.at[2 * block + half] = read[0];
-      else
+  return success();
+}
+
+Values Lowering::loadRow(tile::TileType type, const RowSource &source, int64_t block, int64_t half) {
+  const View &view = source.view;
+  Type element = view.type.getElementType();
+  int64_t count = type.isVector() ? 1 : type.getCols() / 4;
+  auto [pointer, inside] = rowPointer(source, rowOf(block, half));
+  return c.when(
+      inside, SmallVector<Type>(count, c.f32),
+      [&, pointer = pointer] {
+        if (type.isVector())
+          return Values{loadNumber(element, pointer)};
+        Values numbers;
+        Value row = c.at(pointer, c.muli(c.lanePair, c.int32(2 * view.elementBytes())));
         for (int64_t j = 0; j < type.getCols() / 8; ++j)
           for (int64_t e = 0; e < 2; ++e)
-            result.element(block, j, 2 * half + e) = read[2 * j + e];
-    }
+            numbers.push_back(loadNumber(element, c.at(row, (8 * j + e) * view.elementBytes())));
+        return numbers;
+      },
+      [&] { return Values(count, c.float32(0)); });
+}
+
+FailureOr<Fragment> Lowering::loadFragment(Operation *op, tile::TileType type, const RowSource &source) {
+  if (failed(checkFragment(op, type)))
+    return failure();
+  Fragment result = emptyFragment(type);
+  for (int64_t block = 0; block < result.blocks(); ++block)
+    for (int64_t half = 0; half < 2; ++half)
+      result.setRow(block, half, loadRow(type, source, block, half));
   return result;
 }
 
@@ -219,7 +222,11 @@ LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSou
       return failure();
     *slot = std::move(*operand);
   }
-  if (numbers) {
+  if (numbers && readByMap.contains(op)) {
+    if (failed(checkFragment(op, type)))
+      return failure();
+    value.unread = source;
+  } else if (numbers) {
     FailureOr<Fragment> fragment = loadFragment(op, type, source);
     if (failed(fragment))
       return failure();

@@ -133,11 +133,11 @@ LogicalResult Lowering::lower(tile::TopPushOp op) {
       Value visible = c.compare(CmpFPredicate::OGT, score, c.minusInf());
       Value id = c.addi(arith::TruncIOp::create(c.b, c.i32, scalar(op.getFirst())), place);
       if (!op.getForced().empty()) {
-        FailureOr<Value> forced =
+        FailureOr<Values> forced =
             inSets(op, op.getForced(), *t, {scalar(op.getFirst()), place, 0, scores->cols - 1}, op.getSymbols());
         if (failed(forced))
           return failure();
-        Value holds = *forced ? *forced : c.boolean(true);
+        Value holds = forced->front() ? forced->front() : c.boolean(true);
         id = c.select(holds, c.ori(id, c.int32(kForced)), id);
         Value noNumber = c.andi(holds, c.compare(CmpFPredicate::UNO, score, score));
         visible = c.ori(visible, noNumber);

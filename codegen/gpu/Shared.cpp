@@ -124,13 +124,13 @@ LogicalResult Lowering::maskShared(tile::MaskOp op, const SharedTile &scores) {
     Value row = arith::DivUIOp::create(c.b, i, c.int32(result.cols));
     Value column = c.subi(i, c.muli(row, c.int32(result.cols)));
     FailureOr<codegen::Position> t = rowPosition(op, op.getRowMap(), scalar(op.getRow()), row, result.rows);
-    FailureOr<Value> inside = failure();
+    FailureOr<Values> inside = failure();
     if (succeeded(t))
       inside = inSets(op, op.getSets(), *t, {scalar(op.getCol()), column, 0, result.cols - 1}, op.getSymbols());
     ok &= succeeded(inside);
     Value score = loadShared(scores, i, c.f32);
     if (ok)
-      storeShared(result, i, *inside ? c.select(*inside, score, c.minusInf()) : score);
+      storeShared(result, i, inside->front() ? c.select(inside->front(), score, c.minusInf()) : score);
   });
   tile(op.getResult()) = {};
   tile(op.getResult()).shared = result;

@@ -51,7 +51,12 @@ void Lowering::awaitCopies() {
 
 void Lowering::startCopy(const RowSource &source, const SharedRows &rows) {
   needAlignment(source.view, kPiece);
-  int64_t pieces = rows.cols * source.view.elementBytes() / kPiece, all = rows.rows * pieces;
+  int64_t pieces = rows.cols * source.view.elementBytes() / kPiece;
+  // Swizzled rows repeat their pattern every eight.
+  bool sameColumn = threads() % pieces == 0 && (!rows.swizzled || threads() / pieces % 8 == 0);
+  if (!source.ids && source.view.type.getGroup() == 1 && sameColumn)
+    return copyRounds(source, rows, pieces);
+  int64_t all = rows.rows * pieces;
   for (int64_t first = 0; first < all; first += threads()) {
     Value piece = c.addi(c.thread, c.int32(first));
     Value row = arith::DivUIOp::create(c.b, piece, c.int32(pieces));
@@ -64,6 +69,33 @@ void Lowering::startCopy(const RowSource &source, const SharedRows &rows) {
       copy();
     else
       c.when(c.compareI(arith::CmpIPredicate::ult, piece, c.int32(all)), copy);
+  }
+}
+
+// A thread keeps to its column and takes every n-th row: one pointer that moves on, and comparisons on i32.
+void Lowering::copyRounds(const RowSource &source, const SharedRows &rows, int64_t pieces) {
+  const View &view = source.view;
+  int64_t rowsAtOnce = threads() / pieces;
+  Value row = arith::DivUIOp::create(c.b, c.thread, c.int32(pieces));
+  Value unit = c.subi(c.thread, c.muli(row, c.int32(pieces)));
+  Value to = unitOf(rows, row, unit), column = c.muli(unit, c.int32(kPiece));
+  Value at = c.add(source.position, arith::ExtUIOp::create(c.b, c.i64, row).getResult());
+  Value from = c.at(c.at(view.base, c.mul(at, view.positionBytes)), column);
+  Value advance = c.mul(view.positionBytes, rowsAtOnce);
+  // Of the rows row + n those with before <= n < end exist.
+  Value before = c.clampTo32(c.sub(c.int64(0), at), 0, rows.rows);
+  Value count = c.subi(c.clampTo32(c.sub(view.limit, at), 0, rows.rows), before);
+  for (int64_t n = 0; n < rows.rows; n += rowsAtOnce) {
+    auto copy = [&] {
+      Value inside = c.compareI(arith::CmpIPredicate::ult, c.subi(c.int32(n), before), count);
+      c.copyAsync(c.at(to, n * rows.rowBytes), from, inside);
+    };
+    if (n + rowsAtOnce <= rows.rows)
+      copy();
+    else
+      c.when(c.compareI(arith::CmpIPredicate::ult, c.addi(row, c.int32(n)), c.int32(rows.rows)), copy);
+    if (n + rowsAtOnce < rows.rows)
+      from = c.at(from, advance);
   }
 }
 

@@ -28,6 +28,15 @@ struct Fragment {
   bool isVector() const { return cols == 0; }
   int64_t blocks() const { return static_cast<int64_t>(at.size()) / (isVector() ? 2 : cols / 2); }
   Value &element(int64_t block, int64_t tile, int64_t e) { return at[4 * (block * cols / 8 + tile) + e]; }
+  /// Registers of one row of a thread, columns ascending.
+  int64_t perRow() const { return isVector() ? 1 : cols / 4; }
+  Value &ofRow(int64_t block, int64_t half, int64_t i) {
+    return isVector() ? at[2 * block + half] : element(block, i / 2, 2 * half + i % 2);
+  }
+  void setRow(int64_t block, int64_t half, ArrayRef<Value> registers) {
+    for (auto [i, value] : llvm::enumerate(registers))
+      ofRow(block, half, static_cast<int64_t>(i)) = value;
+  }
 };
 
 /// The left operand of dots as the matrix instructions take it: four registers for each block of rows and step of the
@@ -100,6 +109,7 @@ struct Inverse {
 struct TileValue {
   std::optional<float> splat;
   std::optional<Fragment> fragment;
+  std::optional<RowSource> unread; ///< of memory that nothing writes before its one use reads it
   std::optional<LeftOperand> left, leftTf32;
   std::optional<SharedRows> right;
   std::optional<RowSource> rightFrom; ///< where the elements of `right` were copied from
