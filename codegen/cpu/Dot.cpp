@@ -8,7 +8,7 @@ using namespace sattn::cpu;
 using mlir::arith::CmpFPredicate;
 
 // Inner steps per trip of the innermost loop.
-static constexpr int64_t kUnroll = 4;
+static constexpr int64_t kUnroll = 2;
 
 // Addresses of columns `first` .. `first + columns - 1` along an axis, where `first` is a multiple of `atOnce`: one
 // moving pointer, constant distances.

@@ -97,6 +97,7 @@ private:
   LogicalResult defineFromRows(Operation *op, Value result, const RowSource &source);
   /// Pointer to row `row` of a source; `outside` where there is no such row.
   Value rowPointer(const RowSource &source, Value row, Value outside);
+  Values rowPointers(const RowSource &source, Value first, int64_t step, int64_t count, Value outside);
   /// Rows into panels of `width` rows ([rows / width][cols][width]).
   void packRows(const RowSource &source, Ptr to, int64_t width);
   /// Rows into panels of `width` columns ([rows / block][cols / width][block][width]).

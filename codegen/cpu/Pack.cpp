@@ -87,6 +87,26 @@ Value Lowering::rowPointer(const RowSource &source, Value row, Value outside) {
   return c.select(inside, c.at(c.address(view.base), offset), outside);
 }
 
+// Rows first, first + step, .. Where the heads of a position do not divide a strip, rows have nothing in common: a loop
+// finds them with one copy of the divisions and bounds, which 16 times over would be most of a kernel's instructions.
+Values Lowering::rowPointers(const RowSource &source, Value first, int64_t step, int64_t count, Value outside) {
+  constexpr int64_t few = 4, bytes = 8;
+  Values pointers;
+  if (count <= few || llvm::isPowerOf2_64(source.view.type.getGroup())) {
+    for (int64_t r = 0; r < count; ++r)
+      pointers.push_back(rowPointer(source, c.add(first, r * step), outside));
+    return pointers;
+  }
+  Owner owner = scratch.take(count * bytes);
+  Ptr table{scratchBase, owner->offset};
+  c.loop(c.int64(0), c.int64(count), 1, [&](Value r) {
+    c.store(rowPointer(source, c.add(first, c.mul(r, step)), outside), c.atScaled(table, r, bytes), bytes);
+  });
+  for (int64_t r = 0; r < count; ++r)
+    pointers.push_back(c.load(outside.getType(), table.plus(r * bytes), bytes));
+  return pointers;
+}
+
 // `count` columns (at most 16) of a row as float32 or int32 lanes, the rest zero.
 Value Lowering::loadElements(Ptr pointer, Type element, int64_t count) {
   bool wide = element.getIntOrFloatBitWidth() == 32;
@@ -138,9 +158,7 @@ void Lowering::packRows(const RowSource &source, Ptr to, int64_t width) {
   Type element = source.view.type.getElementType();
   Value zeros = c.address(c.zeros(cols * bytes));
   c.loop(0, llvm::alignTo(source.rows, width), width, [&](Value first) {
-    Values pointers;
-    for (int64_t r = 0; r < width; ++r)
-      pointers.push_back(rowPointer(source, c.add(first, r), zeros));
+    Values pointers = rowPointers(source, first, 1, width, zeros);
     Ptr panel = c.atScaled(to, first, cols * 4);
     forColumnBlocks(c, cols, [&](Value column, int64_t count) {
       Values rows;
@@ -163,9 +181,7 @@ void Lowering::packCols(const RowSource &source, Ptr to, int64_t width, int64_t 
   Type element = source.view.type.getElementType();
   Value zeros = c.address(c.zeros(cols * bytes));
   c.loop(0, llvm::alignTo(source.rows, group), group, [&](Value first) {
-    Values pointers;
-    for (int64_t r = 0; r < group; ++r)
-      pointers.push_back(rowPointer(source, c.add(first, r), zeros));
+    Values pointers = rowPointers(source, first, 1, group, zeros);
     Ptr place = source.rows <= block ? c.atScaled(to, first, width * 4)
                                      : c.atScaled(c.atScaled(to, c.floorDiv(first, block), block * cols * 4),
                                                   c.mod(first, block), width * 4);
@@ -189,10 +205,7 @@ void Lowering::unpackRows(const Panels &from, const RowSource &to) {
   Owner line = scratch.take(llvm::alignTo(cols, kLanes) * bytes);
   Value nowhere = c.address({scratchBase, line->offset});
   c.loop(0, from.count(), 1, [&](Value panel) {
-    Values pointers;
-    Value first = c.mul(panel, kLanes);
-    for (int64_t r = 0; r < kLanes; ++r)
-      pointers.push_back(rowPointer(to, c.add(first, r), nowhere));
+    Values pointers = rowPointers(to, c.mul(panel, kLanes), 1, kLanes, nowhere);
     Ptr strips = c.atScaled(from.base, panel, from.panelBytes());
     forColumnBlocks(c, cols, [&](Value column, int64_t count) {
       Values columns;
@@ -221,10 +234,7 @@ void Lowering::moveGroups(const RowSource &source, const Panels &panels, bool to
   Owner line = toPanels ? Owner() : scratch.take(lineBytes);
   Value other = toPanels ? c.address(c.zeros(lineBytes)) : c.address({scratchBase, line->offset});
   c.loop(0, panels.count(), 1, [&](Value panel) {
-    Value first = c.mul(panel, kLanes);
-    Values pointers;
-    for (int64_t i = 0; i < positions; ++i)
-      pointers.push_back(rowPointer(source, c.add(first, i * group), other));
+    Values pointers = rowPointers(source, c.mul(panel, kLanes), group, positions, other);
     Ptr strips = c.atScaled(panels.base, panel, panels.panelBytes());
     auto block = [&](Value column, int64_t count) {
       auto placeOf = [&](Value pointer) { return c.atScaled(Ptr{pointer}, column, group * 4); };
