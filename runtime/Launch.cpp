@@ -1,6 +1,8 @@
 // The interpreter of launch plans (Launch.h).
 #include "runtime/Launch.h"
 
+#include "runtime/TensorMaps.h"
+
 #include <immintrin.h>
 
 #include <algorithm>
@@ -88,6 +90,7 @@ private:
   StepObserver *observer;
   BufferPool::Buffer scratch;
   std::vector<sattn_device_memory> memory; ///< of a device's launches
+  std::vector<sattn_tensor_map> maps;      ///< of the present launch
   bool launched = false;
 };
 
@@ -248,6 +251,9 @@ Status Launcher::runOnDevice(const DeviceCode &device, const Step &step, const i
   launch.memory = memory.data();
   launch.memory_count = memory.size();
   launch.first_step = launched ? 0 : 1;
+  SATTN_TRY(describeTensors(m, step, state.frame, maps));
+  launch.maps = maps.data();
+  launch.map_count = maps.size();
   launched = true;
   return device.launch(launch);
 }

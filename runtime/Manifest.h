@@ -82,12 +82,19 @@ struct KernelArg {
   int slots() const { return kind <= Kind::Workspace ? 7 : 1; }
 };
 
+/// A view of which a GPU kernel copies boxes; docs/artefact.md, section 2.
+struct TensorMapInfo {
+  int64_t arg, bytes, inner; ///< argument, bytes of an element, features
+  int64_t box[2];            ///< features, positions
+};
+
 struct KernelInfo {
   std::string name;
   std::string symbol;
   int64_t scratch = 0;             ///< CPU: bytes for each thread, a multiple of 64
   int64_t threads = 0, shared = 0; ///< GPU: threads and bytes of shared memory of a block
   std::vector<int64_t> align{};    ///< GPU: bytes that address and strides of each argument divide by; 0: the element's
+  std::vector<TensorMapInfo> maps{}; ///< GPU: in the order of the entry's last parameters
 };
 
 /// One grid axis of a launch order: 0 x, 1 y, 2 z; reversed runs from the end.

@@ -39,6 +39,30 @@ Status ManifestReader::readWorkspaces(size_t topSteps) {
   return success();
 }
 
+Status ManifestReader::readTensorMaps(JsonObject &object, KernelInfo &kernel) {
+  if (!object.has("maps"))
+    return success();
+  const json *list, *box;
+  SATTN_TRY(object.array("maps", maxItems, list));
+  for (size_t i = 0; i < list->size(); ++i) {
+    JsonObject item((*list)[i], itemPlace(object.where() + ".maps", i));
+    SATTN_TRY(item.isObject());
+    TensorMapInfo map;
+    SATTN_TRY(item.integer("arg", 0, 255, map.arg));
+    SATTN_TRY(item.integer("bytes", 1, 8, map.bytes));
+    SATTN_TRY(item.integer("inner", 1, 1 << 16, map.inner));
+    SATTN_TRY(item.array("box", 2, box));
+    for (size_t axis = 0; axis < 2; ++axis) {
+      if (box->size() != 2 || !(*box)[axis].is_number_integer() || (*box)[axis] < 1 || (*box)[axis] > 256)
+        return item.error("box", "expected two extents from 1 to 256");
+      map.box[axis] = (*box)[axis];
+    }
+    SATTN_TRY(item.finish());
+    kernel.maps.push_back(map);
+  }
+  return success();
+}
+
 Status ManifestReader::readKernels() {
   const json *table;
   SATTN_TRY(top.object("kernels", table));
@@ -62,6 +86,7 @@ Status ManifestReader::readKernels() {
           return object.error("align", "expected numbers of bytes");
         kernel.align.push_back(bytes);
       }
+      SATTN_TRY(readTensorMaps(object, kernel));
     } else {
       SATTN_TRY(object.integer("scratch", 0, maxScratch, kernel.scratch));
       kernel.scratch = (kernel.scratch + 63) / 64 * 64;
@@ -194,6 +219,10 @@ Status ManifestReader::readKernelStep(JsonObject &object, Step &step) {
     SATTN_TRY(readArg((*args)[i], itemPlace(step.where + ".args", i), step.args.emplace_back()));
     step.frameSlots += step.args.back().slots();
   }
+  for (const TensorMapInfo &map : out.kernels[static_cast<size_t>(step.kernel)].maps)
+    if (static_cast<size_t>(map.arg) >= step.args.size() || step.args[static_cast<size_t>(map.arg)].slots() == 1)
+      return object.error("args", "expected a view at number " + std::to_string(map.arg) + ", of which '" + name +
+                                      "' has a tensor map");
   return object.finish();
 }
 

@@ -26,6 +26,7 @@ private:
   // ManifestPlan.cpp
   Status readWorkspaces(size_t topSteps);
   Status readKernels();
+  Status readTensorMaps(JsonObject &object, KernelInfo &kernel);
   Status readSteps(const nlohmann::json &json, const std::string &where, int depth, std::vector<Step> &steps);
   Status readStep(const nlohmann::json &json, const std::string &where, int depth, Step &step);
   Status readKernelStep(JsonObject &object, Step &step);

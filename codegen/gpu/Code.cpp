@@ -19,6 +19,11 @@ Code::Code(LLVM::LLVMFuncOp function) : ScalarCode(function) {
 //===-- Threads -----------------------------------------------------------------------------------------===//
 
 void Code::barrier() {
+  if (team != 0) {
+    StringRef name = "llvm.nvvm.barrier.cta.sync.aligned.count";
+    LLVM::CallIntrinsicOp::create(b, b.getStringAttr(name), ValueRange{int32(kTeamBarrier), int32(team)});
+    return;
+  }
   LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.barrier.cta.sync.aligned.all"), ValueRange{int32(0)});
 }
 void Code::warpBarrier() {

@@ -12,6 +12,8 @@ using codegen::Values;
 /// Types that the matrix instructions multiply. Products are summed in float32.
 enum class MmaType { F16, BF16, TF32 };
 
+inline constexpr int64_t kTeamBarrier = 1; ///< number of the barrier of a team
+
 class Code : public codegen::ScalarCode {
 public:
   Code(mlir::LLVM::LLVMFuncOp function);
@@ -20,8 +22,9 @@ public:
 
   //===-- Threads (i32) ---------------------------------------------------------------------------------===//
   Value thread, warp, lane;
-  Value laneRow;  ///< lane / 4: the row of a fragment that the lane holds, of 8
-  Value lanePair; ///< lane % 4: the pair of columns, of 4
+  Value laneRow;    ///< lane / 4: the row of a fragment that the lane holds, of 8
+  Value lanePair;   ///< lane % 4: the pair of columns, of 4
+  int64_t team = 0; ///< threads that barriers are for, the first of the block; 0: all
   void barrier();
   void warpBarrier(); ///< lanes of a warp: what one read, another may overwrite
   Value shuffleXor(Value number, int64_t mask);
@@ -78,10 +81,23 @@ public:
   Values multiplyGroup(const GroupProduct &product, ValueRange c, int64_t registers);
   /// Descriptor of a tile in 128-byte swizzled panels; `panelBytes` apart, where inner elements are rows.
   Value descriptor(Value base, int64_t panelBytes);
+
+  //===-- Copies of boxes and who waits for them (GroupCode.cpp) ----------------------------------------===//
+  /// An mbarrier (8 bytes of shared memory) whose phases end with `arrivals` and all bytes that were expected.
+  void initBarrier(Value barrier, int64_t arrivals);
+  void publishBarriers(); ///< makes initialised ones known to the asynchronous proxy, before a barrier of the block
+  void arrive(Value barrier);
+  void arriveExpecting(Value barrier, int64_t bytes);
+  /// Waits for the end of the phase with this parity (i32).
+  void await(Value barrier, Value parity);
+  /// One thread copies the box at `coordinates` (i32) of a tensor; it reports its bytes to the barrier.
+  void copyBox(Value to, Value map, ArrayRef<Value> coordinates, Value barrier);
+
   /// Inline PTX with the given results and LLVM's constraints for results and operands.
   Values assembly(StringRef text, StringRef constraints, ValueRange operands, ArrayRef<Type> results = {});
 
 private:
+  Value sharedAddress(Value pointer); ///< i32
   Values fields(Value structure, size_t count);
 };
 

@@ -11,6 +11,8 @@
 using namespace sattn;
 using namespace sattn::gpu;
 
+static constexpr int64_t kTensorMapBytes = 128, kTensorMapAlignment = 64;
+
 static mlir::LLVM::LLVMFuncOp createEntry(mlir::ModuleOp module, tile::KernelOp kernel, const Arch &arch) {
   mlir::OpBuilder b = mlir::OpBuilder::atBlockBegin(module.getBody());
   Type nothing = mlir::LLVM::LLVMVoidType::get(b.getContext());
@@ -47,9 +49,18 @@ static FailureOr<SmallVector<std::string>> orderOf(tile::ProgramOp program, tile
   return order ? *order : SmallVector<std::string>{"z", "y", "x"};
 }
 
-// What MLIR does not say: the threads of a block, and that inline PTX belongs to all threads that reach it.
-static void finish(llvm::Function &function, int64_t threads) {
-  function.addFnAttr("nvvm.maxntid", std::to_string(threads));
+// What MLIR does not say: the threads of a block, that tensor maps stand in the parameters themselves, and that inline
+// PTX belongs to all threads that reach it.
+static void finish(llvm::Function &function, const CompiledKernel &kernel) {
+  function.addFnAttr("nvvm.maxntid", std::to_string(kernel.threads));
+  llvm::LLVMContext &context = function.getContext();
+  auto *bytes = llvm::ArrayType::get(llvm::Type::getInt8Ty(context), kTensorMapBytes);
+  for (size_t i = function.arg_size() - kernel.maps.size(); i < function.arg_size(); ++i) {
+    auto number = static_cast<unsigned>(i);
+    function.addParamAttr(number, llvm::Attribute::getWithByValType(context, bytes));
+    function.addParamAttr(number, llvm::Attribute::getWithAlignment(context, llvm::Align(kTensorMapAlignment)));
+    function.addParamAttr(number, llvm::Attribute::get(context, "nvvm.grid_constant"));
+  }
   for (llvm::Instruction &instruction : llvm::instructions(function))
     if (auto *call = llvm::dyn_cast<llvm::CallBase>(&instruction); call && call->isInlineAsm())
       call->addFnAttr(llvm::Attribute::Convergent);
@@ -68,13 +79,13 @@ static FailureOr<codegen::LlvmModule> lowerKernel(tile::ProgramOp program, tile:
   if (failed(mlir::verify(*module)))
     return failure();
 #endif
-  result = {kernel.getSymName().str(), kernel.getSymName().str(), lowering.threads(), lowering.sharedBytes(),
-            lowering.alignment()};
+  result = {kernel.getSymName().str(), kernel.getSymName().str(), lowering.blockThreads(),
+            lowering.sharedBytes(),    lowering.alignment(),      lowering.tensorMaps()};
   FailureOr<codegen::LlvmModule> translated = codegen::toLlvm(*module);
   if (succeeded(translated))
     for (llvm::Function &function : *translated->module)
       if (!function.isDeclaration())
-        finish(function, result.threads);
+        finish(function, result);
   return translated;
 }
 

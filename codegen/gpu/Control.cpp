@@ -13,7 +13,7 @@ LogicalResult Lowering::lower(scf::ForOp op) {
     return unsupported(op, "loops that carry values or whose step is not a positive constant");
   int64_t mark = memory.mark();
   LogicalResult status = success();
-  c.loop(scalar(op.getLowerBound()), scalar(op.getUpperBound()), *step, [&](Value i) {
+  loopOnTurn(scalar(op.getLowerBound()), scalar(op.getUpperBound()), *step, [&](Value i) {
     scalars[op.getInductionVar()] = i;
     c.barrier(); // shared memory is free again
     status = lowerBody(*op.getBody());
@@ -31,7 +31,7 @@ LogicalResult Lowering::lower(scf::IfOp op) {
     if (!region.empty() && succeeded(status))
       status = lowerBody(region.front());
   };
-  c.when(scalar(op.getCondition()), [&] { branch(op.getThenRegion()); }, [&] { branch(op.getElseRegion()); });
+  branchOnTurn(scalar(op.getCondition()), [&] { branch(op.getThenRegion()); }, [&] { branch(op.getElseRegion()); });
   memory.release(mark);
   return status;
 }

@@ -24,6 +24,14 @@ std::string targetNames();
 /// Numbers of an architecture for the tiler.
 TargetInfo targetInfo(const Arch &arch);
 
+/// An operand of which a kernel copies boxes of features and positions to shared memory by TMA. Its map is a parameter
+/// of the entry, behind the extents of the grid.
+struct TensorMap {
+  int64_t operand = 0, elementBytes = 0, features = 0;
+  int64_t box[2] = {}; ///< features, positions
+  bool operator==(const TensorMap &) const = default;
+};
+
 struct CompiledKernel {
   std::string name;        ///< symbol of the tile kernel
   std::string symbol;      ///< entry of the PTX
@@ -32,6 +40,7 @@ struct CompiledKernel {
   /// For each operand of the kernel: what its address and strides must be multiples of, in bytes; 0 where that is the
   /// element's size, or the operand has no address.
   std::vector<int64_t> alignment;
+  std::vector<TensorMap> maps;
 };
 struct CompiledCode {
   std::string ptx;

@@ -21,8 +21,40 @@ Values Code::assembly(StringRef text, StringRef constraints, ValueRange operands
 void Code::fenceAsync() { assembly("fence.proxy.async.shared::cta;", "~{memory}", {}); }
 
 Value Code::anyThread(Value condition) {
+  if (team != 0)
+    return intrinsic("llvm.nvvm.barrier.cta.red.or.aligned.count", i1, {int32(kTeamBarrier), int32(team), condition});
   return intrinsic("llvm.nvvm.barrier.cta.red.or.aligned.all", i1, {int32(0), condition});
 }
+
+//===-- Copies of boxes ---------------------------------------------------------------------------------===//
+
+Value Code::sharedAddress(Value pointer) { return LLVM::PtrToIntOp::create(b, i32, pointer); }
+
+void Code::initBarrier(Value barrier, int64_t arrivals) {
+  assembly("mbarrier.init.shared::cta.b64 [$0], $1;", "r,r,~{memory}", {sharedAddress(barrier), int32(arrivals)});
+}
+void Code::publishBarriers() { assembly("fence.mbarrier_init.release.cluster;", "~{memory}", {}); }
+void Code::arrive(Value barrier) {
+  assembly("mbarrier.arrive.shared::cta.b64 _, [$0];", "r,~{memory}", {sharedAddress(barrier)});
+}
+void Code::arriveExpecting(Value barrier, int64_t bytes) {
+  assembly("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1;", "r,r,~{memory}",
+           {sharedAddress(barrier), int32(bytes)});
+}
+void Code::await(Value barrier, Value parity) {
+  assembly("{\n.reg .pred done;\nagain:\nmbarrier.try_wait.parity.shared::cta.b64 done, [$0], $1;\n"
+           "@!done bra again;\n}",
+           "r,r,~{memory}", {sharedAddress(barrier), parity});
+}
+void Code::copyBox(Value to, Value map, ArrayRef<Value> coordinates, Value barrier) {
+  Values operands{sharedAddress(to), LLVM::PtrToIntOp::create(b, i64, map), sharedAddress(barrier)};
+  operands.append(coordinates.begin(), coordinates.end());
+  assembly("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [$0], [$1, {$3, $4, $5, "
+           "$6}], [$2];",
+           "r,l,r,r,r,r,r,~{memory}", operands);
+}
+
+//===-- Products ----------------------------------------------------------------------------------------===//
 
 // Bits 0-13: address / 16; 16-29: distance of the panels / 16; 32-45: distance of eight rows / 16; 62-63: 1, the
 // 128-byte swizzle (PTX ISA, "Matrix-descriptor format").

@@ -12,7 +12,7 @@ static constexpr int64_t kMostWarps = 4;
 
 Lowering::Lowering(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function, const Arch &arch,
                    ArrayRef<std::string> order)
-    : kernel(kernel), arch(arch), c(function), parameterValues(function.getArguments()),
+    : kernel(kernel), arch(arch), function(function), c(function), parameterValues(function.getArguments()),
       alignments(kernel.getNumOperandArgs()) {
   decodeFrame();
   decodeTask(order, parameterValues.take_back(3));
@@ -42,9 +42,13 @@ void Lowering::chooseWarps() {
 LogicalResult Lowering::run() {
   chooseWarps();
   sharedBase = mlir::LLVM::AddressOfOp::create(c.b, c.shared, sharedName(kernel));
-  if (failed(lowerBody(kernel.getBody().front())))
+  planRing();
+  if (failed(ring ? lowerWithProducer() : lowerBody(kernel.getBody().front())))
     return failure();
   mlir::LLVM::ReturnOp::create(c.b, ValueRange());
+  // Tensor maps have become further parameters.
+  function.setFunctionType(mlir::LLVM::LLVMFunctionType::get(
+      function.getFunctionType().getReturnType(), llvm::to_vector(function.getBody().front().getArgumentTypes())));
   if (sharedBytes() > arch.sharedBytes)
     return kernel.emitError("[SA0264] kernel '" + kernel.getSymName() + "' needs ")
            << sharedBytes() << " bytes of shared memory, but " << arch.name << " has " << arch.sharedBytes

@@ -1,8 +1,8 @@
 // One tile kernel to one PTX entry, emitted in program order with Code.h. A task of the grid is a block of threads; its
 // warps share the rows of each tile (Values.h). The ops are lowered by family: Frame.cpp (arguments, scalars),
-// Memory.cpp (views, loads, stores), Means.cpp, Staging.cpp (copies to shared memory), Shared.cpp (tiles there),
-// Dot.cpp, Group.cpp (products of warpgroups), NoNumbers.cpp, Elementwise.cpp (maps, masks), Softmax.cpp, Reduce.cpp,
-// Stream.cpp, Control.cpp, Select.cpp, Inverse.cpp.
+// Memory.cpp (views, loads, stores), Means.cpp, Staging.cpp (copies to shared memory), Ring.cpp (copies by a warp of
+// their own), Shared.cpp (tiles there), Dot.cpp, Group.cpp (products of warpgroups), NoNumbers.cpp,
+// Elementwise.cpp (maps, masks), Softmax.cpp, Reduce.cpp, Stream.cpp, Control.cpp, Select.cpp, Inverse.cpp.
 #pragma once
 #include "codegen/common/SetCode.h"
 #include "codegen/gpu/Values.h"
@@ -33,9 +33,10 @@ public:
   Lowering(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function, const Arch &arch, ArrayRef<std::string> order);
   /// Emits the whole body. Errors are diagnostics at the tile op.
   LogicalResult run();
-  int64_t threads() const { return layout.warps * kWarp; }
+  int64_t blockThreads() const { return threads() + (ring ? kWarp : 0); }
   int64_t sharedBytes() const { return memory.highWater(); }
   const std::vector<int64_t> &alignment() const { return alignments; }
+  const std::vector<TensorMap> &tensorMaps() const { return maps; }
 
   /// Parameters of the entry: the slots of docs/artefact.md, section 2, then the three extents of the grid.
   static SmallVector<Type> parameters(tile::KernelOp kernel);
@@ -51,6 +52,8 @@ private:
   LogicalResult lower(Operation *op);
   LogicalResult lowerScalar(Operation *op);
   Unsupported unsupported(Operation *op, const Twine &what, const Twine &remedy = "compile it for a CPU target");
+
+  int64_t threads() const { return layout.warps * kWarp; } ///< that compute
 
   //===-- Values ----------------------------------------------------------------------------------------===//
   Value scalar(Value value) { return scalars.lookup(value); }
@@ -184,6 +187,7 @@ private:
     SharedRows rows; ///< of the first buffer
     int64_t bufferBytes = 0;
   };
+  static SmallVector<tile::LoadOp> loadsAhead(Block &body);
   /// The right operands that `body` loads at positions which follow from its first argument.
   FailureOr<SmallVector<Staged>> stagedLoads(Block &body, int64_t mostBuffers, int64_t &buffers);
   LogicalResult prefetch(Block &body, ArrayRef<Staged> staged, Value index, Value buffer);
@@ -196,8 +200,33 @@ private:
   void setCarried(ValueRange targets, const Carried &carried, ValueRange registers);
   FailureOr<Values> streamBody(tile::StreamOp op);
 
+  //===-- Tiles by a warp of their own (Ring.cpp) -------------------------------------------------------===//
+  /// Stages of shared memory that one warp fills with the tiles of streams by TMA while the others compute. The tiles
+  /// of all streams of a kernel pass through it in order; number `turn` takes stage turn % stages.
+  struct Ring {
+    int64_t stages = 0, stageBytes = 0;
+    Value base, full, empty; ///< the stages; their mbarriers: a tile has come, all warps are done with it
+    llvm::SmallPtrSet<Operation *, 4> streams;
+  };
+  void planRing();
+  bool copiesByBoxes(tile::StreamOp stream);
+  FailureOr<SmallVector<Staged>> ringLoads(tile::StreamOp op);
+  LogicalResult lowerWithProducer();
+  LogicalResult produce(Block &block);
+  LogicalResult produceStream(tile::StreamOp op);
+  void startBoxes(tile::LoadOp load, const SharedRows &rows);
+  Value mapOf(tile::SliceOp slice, int64_t rows);
+  Value stageOf(Value turn);
+  Value parityOf(Value turn);
+  Value barrierOf(Value barriers, Value turn);
+  void awaitTile();   ///< number `turn` has come
+  void releaseTile(); ///< this warp is done with it
+  void loopOnTurn(Value low, Value high, int64_t step, llvm::function_ref<void(Value)> body);
+  void branchOnTurn(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise);
+
   tile::KernelOp kernel;
   const Arch &arch;
+  mlir::LLVM::LLVMFuncOp function;
   Code c;
   RowLayout layout;
   SharedMemory memory;
@@ -218,6 +247,12 @@ private:
   /// i1: masks without a condition of their own act, which they do in the partial tiles of the enclosing stream; null:
   /// always.
   Value partialTile;
+  std::optional<Ring> ring;
+  Value turn;                  ///< i32: number of the next tile of the ring; null without one
+  Value copyBarrier;           ///< of the tile that is being copied by boxes; null: copies are those of threads
+  std::vector<TensorMap> maps; ///< last parameters of the entry
+  Values mapValues;
+  int64_t sharedTiles = 0; ///< tiles in shared memory so far
 };
 
 } // namespace sattn::gpu

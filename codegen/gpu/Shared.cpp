@@ -6,6 +6,7 @@ using namespace sattn::gpu;
 using namespace mlir;
 
 SharedTile Lowering::newShared(tile::TileType type) {
+  ++sharedTiles;
   SharedTile shared;
   shared.rows = type.getRows();
   shared.cols = type.isVector() ? 0 : type.getCols();

@@ -1,54 +1,12 @@
 // Streams: a loop that walks from tile to tile of the cover. The right operands of the body's dots are copied to shared
 // memory one tile ahead, while the tile before is computed with; carried tiles stay in registers.
 #include "codegen/gpu/Lowering.h"
+#include "codegen/gpu/Runs.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-#include <limits>
 
 using namespace sattn;
 using namespace sattn::gpu;
 using namespace mlir;
-
-/// No further tile.
-static constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
-
-namespace {
-/// The runs of a cover: where to go next, and whether a tile is full.
-class Runs {
-public:
-  Runs(Code &c, tile::CoverOp cover, llvm::function_ref<Value(Value)> scalar) : c(c) {
-    for (size_t i = 0; i < cover.getLo().size(); ++i)
-      runs.push_back({scalar(cover.getLo()[i]), scalar(cover.getHi()[i]), scalar(cover.getFullLo()[i]),
-                      scalar(cover.getFullHi()[i])});
-  }
-
-  /// The first tile at or after `from`, or kEnd.
-  Value next(Value from) {
-    Value nearest;
-    for (const Run &run : runs) {
-      Value at = from ? c.max(run.low, from) : run.low;
-      Value found = c.select(c.less(at, run.high), at, c.int64(kEnd));
-      nearest = nearest ? c.min(nearest, found) : found;
-    }
-    return nearest ? nearest : c.int64(kEnd);
-  }
-
-  Value isFull(Value tile) {
-    Value full;
-    for (const Run &run : runs) {
-      Value inside = c.andi(c.compareI(arith::CmpIPredicate::sle, run.fullLow, tile), c.less(tile, run.fullHigh));
-      full = full ? c.ori(full, inside) : inside;
-    }
-    return full ? full : c.boolean(false);
-  }
-
-private:
-  struct Run {
-    Value low, high, fullLow, fullHigh;
-  };
-  Code &c;
-  SmallVector<Run> runs;
-};
-} // namespace
 
 // Whether a body differs for full and partial tiles.
 static bool hasMask(tile::StreamOp op) {
@@ -66,15 +24,22 @@ static bool followsFrom(Block &body, Value position) {
          llvm::all_of(def->getOperands(), [&](Value operand) { return followsFrom(body, operand); });
 }
 
-FailureOr<SmallVector<Lowering::Staged>> Lowering::stagedLoads(Block &body, int64_t mostBuffers, int64_t &buffers) {
-  SmallVector<Staged> staged;
-  int64_t bytes = 0;
+SmallVector<tile::LoadOp> Lowering::loadsAhead(Block &body) {
+  SmallVector<tile::LoadOp> loads;
   for (auto load : body.getOps<tile::LoadOp>()) {
     bool isRight = llvm::any_of(load.getTile().getUses(), [](OpOperand &use) {
       return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() == 1;
     });
-    if (!isRight || !followsFrom(body, load.getPosition()))
-      continue;
+    if (isRight && followsFrom(body, load.getPosition()))
+      loads.push_back(load);
+  }
+  return loads;
+}
+
+FailureOr<SmallVector<Lowering::Staged>> Lowering::stagedLoads(Block &body, int64_t mostBuffers, int64_t &buffers) {
+  SmallVector<Staged> staged;
+  int64_t bytes = 0;
+  for (tile::LoadOp load : loadsAhead(body)) {
     FailureOr<SharedRows> rows = newSharedRows(load, load.getTile(), load.getView().getType());
     if (failed(rows))
       return failure();
@@ -109,7 +74,10 @@ LogicalResult Lowering::prefetch(Block &body, ArrayRef<Staged> staged, Value ind
     SharedRows rows = operand.rows;
     if (buffer)
       rows.base = c.at(rows.base, c.muli(buffer, c.int32(operand.bufferBytes)));
-    startCopy({views[load.getView()], scalar(load.getPosition()), rows.rows, {}}, rows);
+    if (copyBarrier)
+      startBoxes(load, rows);
+    else
+      startCopy({views[load.getView()], scalar(load.getPosition()), rows.rows, {}}, rows);
   }
   for (Value value : made)
     scalars.erase(value);
@@ -220,13 +188,14 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
   if (failed(carried))
     return failure();
   int64_t buffersMark = memory.mark(); // carried tiles in shared memory stay
-  FailureOr<SmallVector<Staged>> staged = stagedLoads(block, 2, buffers);
+  bool ringed = ring && ring->streams.contains(op);
+  FailureOr<SmallVector<Staged>> staged = ringed ? ringLoads(op) : stagedLoads(block, 2, buffers);
   if (failed(staged))
     return failure();
 
   Runs runs(c, cover, [&](Value value) { return scalar(value); });
   Value first = runs.next({});
-  bool ok = true, ahead = buffers == 2;
+  bool ok = true, ahead = buffers == 2 && !ringed;
   auto copy = [&](Value index, Value buffer) {
     c.when(c.compareI(arith::CmpIPredicate::ne, index, c.int64(kEnd)),
            [&] { ok = ok && succeeded(prefetch(block, *staged, index, ahead ? buffer : Value())); });
@@ -235,7 +204,7 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
   c.barrier(); // the buffers may have been other values'
   if (ahead)
     copy(first, c.int32(0));
-  Values state{first, c.int32(0)};
+  Values state{first, ringed ? turn : c.int32(0)};
   state.append(carried->registers);
   Values results = c.whileLoop(
       state,
@@ -245,17 +214,25 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
       [&](ValueRange now) -> Values {
         Value index = now[0], buffer = now[1];
         Value next = runs.next(c.add(index, 1)), other = arith::XOrIOp::create(c.b, buffer, c.int32(1));
-        if (!ahead) {
+        if (ringed) {
+          turn = buffer;
+          other = c.addi(turn, c.int32(1));
+          buffer = stageOf(turn);
+          awaitTile();
+        } else if (!ahead) {
           c.barrier(); // everyone is done with the tile before
           copy(index, buffer);
         }
-        awaitCopies();
-        c.barrier(); // all copies of this tile have landed, and everyone is done with the one before
+        if (!ringed) {
+          awaitCopies();
+          c.barrier(); // all copies of this tile have landed, and everyone is done with the one before
+        }
         if (ahead)
           copy(next, other);
         scalars[op.getInductionVar()] = index;
-        useStaged(*staged, ahead ? buffer : Value());
+        useStaged(*staged, ahead || ringed ? buffer : Value());
         setCarried(op.getCarried(), *carried, now.drop_front(2));
+        int64_t tilesBefore = sharedTiles;
         Value outer = partialTile;
         if (hasMask(op))
           partialTile = arith::XOrIOp::create(c.b, runs.isFull(index), c.boolean(true));
@@ -264,10 +241,18 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
         ok = ok && succeeded(values);
         Values result{next, other};
         result.append(ok ? *values : Values(now.drop_front(2)));
+        if (ringed) {
+          // What the next round writes, others may still read in this one.
+          if (sharedTiles != tilesBefore)
+            c.barrier();
+          releaseTile();
+        }
         return result;
       });
   if (!ok)
     return failure();
+  if (ringed)
+    turn = results[1];
   c.barrier(); // the buffers may be used again
   memory.release(buffersMark);
   setCarried(op.getResults(), *carried, ValueRange(results).drop_front(2));

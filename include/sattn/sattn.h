@@ -129,6 +129,18 @@ typedef struct sattn_device_memory {
   int32_t reserved;
 } sattn_device_memory;
 
+/* A tensor of which a kernel copies boxes to shared memory by TMA: what cuTensorMapEncodeTiled takes. Outside of it
+ * boxes are filled with zeros; they are not interleaved, and element strides are 1. */
+typedef struct sattn_tensor_map {
+  void *base;         /* a multiple of 16; NULL if the tensor has no element: no box of it is copied then */
+  int64_t counts[4];  /* features, positions, heads, batch; each 1 at least, and below 2^32 */
+  int64_t strides[3]; /* bytes from a position, head, batch entry to the next: multiples of 16 below 2^40 */
+  int32_t box[4];     /* extents of a box, in this order */
+  int32_t element_bytes;
+  int32_t swizzle_bytes; /* 128 */
+  int32_t reserved[2];
+} sattn_tensor_map;
+
 /* One kernel over a one-dimensional grid. */
 typedef struct sattn_device_launch {
   size_t struct_size;
@@ -145,6 +157,8 @@ typedef struct sattn_device_launch {
   void *stream;       /* of the call */
   int32_t first_step; /* 1: the first launch of its call */
   int32_t reserved;
+  const sattn_tensor_map *maps; /* further parameters behind the slots: 128 bytes each, aligned to 64 */
+  size_t map_count;
 } sattn_device_launch;
 
 /* Runs code of targets that are not CPUs ("sm_80", "sm_90a"): the code is PTX text. Functions that fail store a

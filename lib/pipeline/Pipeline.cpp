@@ -237,9 +237,12 @@ private:
         ((keep || request.stopAfter == Stage::Assembly) && failed(emit(Stage::Assembly, code->ptx))) || done)
       return success(done);
     std::vector<ManifestKernel> kernels;
-    for (const gpu::CompiledKernel &kernel : code->kernels)
-      kernels.push_back(
-          {kernel.name, kernel.symbol, 0, ManifestBlock{kernel.threads, kernel.sharedBytes, kernel.alignment}});
+    for (const gpu::CompiledKernel &kernel : code->kernels) {
+      ManifestBlock block{kernel.threads, kernel.sharedBytes, kernel.alignment, {}};
+      for (const gpu::TensorMap &map : kernel.maps)
+        block.maps.push_back({map.operand, map.elementBytes, map.features, {map.box[0], map.box[1]}});
+      kernels.push_back({kernel.name, kernel.symbol, 0, std::move(block)});
+    }
     return assemble(program, gpu::targetName(*arch), std::move(kernels), code->ptx);
   }
 

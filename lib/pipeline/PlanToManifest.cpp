@@ -392,6 +392,16 @@ void ManifestWriter::writeKernels() {
             for (int64_t bytes : kernel.block->alignment)
               json.value(bytes);
           });
+          if (!kernel.block->maps.empty())
+            json.attributeArray("maps", [&] {
+              for (const ManifestTensorMap &map : kernel.block->maps)
+                json.object([&] {
+                  json.attribute("arg", map.arg);
+                  json.attribute("bytes", map.bytes);
+                  json.attribute("inner", map.inner);
+                  json.attribute("box", llvm::json::Array{map.box[0], map.box[1]});
+                });
+            });
         } else {
           json.attribute("scratch", kernel.scratch);
         }

@@ -12,10 +12,17 @@ namespace tile {
 class ProgramOp;
 }
 
+/// An argument of which a GPU kernel copies boxes.
+struct ManifestTensorMap {
+  int64_t arg = 0, bytes = 0, inner = 0; ///< its number, bytes of an element, features
+  int64_t box[2] = {};                   ///< features, positions
+};
+
 /// A block of threads that computes one task on a GPU.
 struct ManifestBlock {
   int64_t threads = 0, sharedBytes = 0;
   std::vector<int64_t> alignment; ///< bytes that address and strides of each argument must divide by; 0: the element's
+  std::vector<ManifestTensorMap> maps;
 };
 
 /// Code of one kernel, as the code generator names it.

@@ -13,6 +13,7 @@ struct TestDevice {
   std::vector<std::string> loaded;
   std::vector<sattn_device_launch> launches;
   std::vector<std::vector<std::string>> memory; ///< of each launch: "q 64", "o 64 written"
+  std::vector<sattn_tensor_map> maps;           ///< of all launches
   int unloaded = 0;
   std::string refusal;
 
@@ -31,6 +32,7 @@ struct TestDevice {
     auto &device = *static_cast<TestDevice *>(self);
     CHECK(module == self);
     device.launches.push_back(*launch);
+    device.maps.insert(device.maps.end(), launch->maps, launch->maps + launch->map_count);
     device.memory.emplace_back();
     for (size_t i = 0; i < launch->memory_count; ++i)
       device.memory.back().push_back(std::string(launch->memory[i].name) + " " +
@@ -135,6 +137,45 @@ TEST_CASE("steps of a call follow each other, and the workspace is listed") {
   CHECK(device.launches[0].first_step == 1);
   CHECK(device.launches[1].first_step == 0);
   CHECK(device.memory[1][4] == "workspace 64 written");
+}
+
+TEST_CASE("tensors of which a kernel copies boxes are described for each launch") {
+  TestDevice device;
+  TestCompiler compiler;
+  json m = gpuManifest();
+  m["kernels"]["axpy"]["maps"] = json::parse(R"([{"arg": 0, "bytes": 4, "inner": 4, "box": [4, 64]}])");
+  compiler.add(m, "PTX");
+  TestContext context(&compiler);
+  sattn_device hooks = device.get();
+  REQUIRE(sattn_set_device(context.get(), &hooks) == SATTN_OK);
+  sattn_kernel *kernel = context.kernel(m, "sm_80");
+  auto run = [&](Tensor &q, Tensor &o) {
+    CallBuilder call;
+    call.input("q", q).output("o", o).param("scale", 1);
+    return sattn_run(kernel, call.get());
+  };
+  auto described = [&](std::vector<int64_t> counts, std::vector<int64_t> strides) {
+    const sattn_tensor_map &map = device.maps.back();
+    return std::equal(counts.begin(), counts.end(), map.counts) &&
+           std::equal(strides.begin(), strides.end(), map.strides) && map.box[0] == 4 && map.box[1] == 64 &&
+           map.box[2] == 1 && map.box[3] == 1 && map.element_bytes == 4 && map.swizzle_bytes == 128;
+  };
+
+  Tensor q({2, 3, 2, 4}), o({2, 3, 2, 4});
+  REQUIRE(run(q, o) == SATTN_OK);
+  REQUIRE(device.maps.size() == 1);
+  CHECK(device.maps[0].base == q.memory.data());
+  CHECK(described({4, 3, 2, 2}, {32, 16, 96}));
+
+  // The stride of a single head says nothing.
+  Tensor oneHead({2, 3, 1, 4}), results({2, 3, 1, 4});
+  REQUIRE(run(oneHead, results) == SATTN_OK);
+  CHECK(described({4, 3, 1, 2}, {16, 16, 48}));
+
+  Tensor memory({64}), backwards(memory.memory.data() + 32, {1, 2, 2, 4}, {64, -8, 4, 1}), two({1, 2, 2, 4});
+  CHECK(run(backwards, two) == SATTN_BAD_CALL);
+  CHECK(std::string(sattn_last_error()) == "[SA0359] strides of 'q' must be 0 to 2^40 bytes and counts below 2^32 on "
+                                           "target 'sm_80'; copy the tensor");
 }
 
 TEST_CASE("what a device cannot do is refused before it runs") {

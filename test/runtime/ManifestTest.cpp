@@ -133,15 +133,22 @@ TEST_CASE("texts that are no manifests") {
 TEST_CASE("mutations of code for a GPU") {
   json gpu = axpyManifest();
   gpu["target"] = "sm_120a";
-  gpu["kernels"] = json::parse(R"({"axpy": {"symbol": "axpy", "threads": 64, "shared": 0, "align": [16, 0]}})");
-  checkMutations(gpu, {
-                          {"/kernels/axpy/threads", "", "kernels.axpy.threads: missing field"},
-                          {"/kernels/axpy/threads", "0", "kernels.axpy.threads: expected an integer from 1 to 1024"},
-                          {"/kernels/axpy/shared", "-1", "kernels.axpy.shared: expected an integer from 0"},
-                          {"/kernels/axpy/align", "16", "kernels.axpy.align: expected an array"},
-                          {"/kernels/axpy/align", "[1.5]", "kernels.axpy.align: expected numbers of bytes"},
-                          {"/kernels/axpy/scratch", "0", "kernels.axpy.scratch: unknown field"},
-                      });
+  gpu["kernels"] = json::parse(R"({"axpy": {"symbol": "axpy", "threads": 64, "shared": 0, "align": [16, 0],
+                                         "maps": [{"arg": 0, "bytes": 2, "inner": 64, "box": [64, 64]}]}})");
+  checkMutations(
+      gpu, {
+               {"/kernels/axpy/threads", "", "kernels.axpy.threads: missing field"},
+               {"/kernels/axpy/threads", "0", "kernels.axpy.threads: expected an integer from 1 to 1024"},
+               {"/kernels/axpy/shared", "-1", "kernels.axpy.shared: expected an integer from 0"},
+               {"/kernels/axpy/align", "16", "kernels.axpy.align: expected an array"},
+               {"/kernels/axpy/align", "[1.5]", "kernels.axpy.align: expected numbers of bytes"},
+               {"/kernels/axpy/maps", "{}", "kernels.axpy.maps: expected an array"},
+               {"/kernels/axpy/maps/0/bytes", "9", "kernels.axpy.maps[0].bytes: expected an integer from 1"},
+               {"/kernels/axpy/maps/0/box", "[64]", "kernels.axpy.maps[0].box: expected two extents from 1"},
+               {"/kernels/axpy/maps/0/box/1", "257", "maps[0].box: expected two extents from 1 to 256"},
+               {"/kernels/axpy/maps/0/arg", "2", "args: expected a view at number 2, of which 'axpy' has a tensor map"},
+               {"/kernels/axpy/scratch", "0", "kernels.axpy.scratch: unknown field"},
+           });
 }
 
 TEST_CASE("mutations of the head") {

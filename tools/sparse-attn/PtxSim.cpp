@@ -68,6 +68,22 @@ uint64_t addressOf(const LoadedModule &module, int64_t slot) {
   return 0;
 }
 
+ptx::Result<std::array<std::byte, ptx::TensorMapBytes>> encodeMap(const LoadedModule &module,
+                                                                  const sattn_tensor_map &given) {
+  ptx::TensorMap map;
+  map.address = addressOf(module, static_cast<int64_t>(reinterpret_cast<intptr_t>(given.base)));
+  map.rank = 4;
+  map.elementBytes = static_cast<uint32_t>(given.element_bytes);
+  map.swizzle = ptx::Swizzle::Bytes128;
+  for (unsigned i = 0; i < map.rank; ++i) {
+    map.dims[i] = static_cast<uint32_t>(given.counts[i]);
+    map.box[i] = static_cast<uint32_t>(given.box[i]);
+    if (i > 0)
+      map.strides[i - 1] = static_cast<uint64_t>(given.strides[i - 1]);
+  }
+  return ptx::encode(map);
+}
+
 sattn_status run(void *, void *opaque, const sattn_device_launch *given, char **error) {
   auto &module = *static_cast<LoadedModule *>(opaque);
   std::lock_guard lock(module.mutex);
@@ -93,6 +109,12 @@ sattn_status run(void *, void *opaque, const sattn_device_launch *given, char **
       launch.arguments.value(static_cast<uint32_t>(slots[i]));
     else
       launch.arguments.value(slots[i]);
+  for (size_t i = 0; i < given->map_count; ++i) {
+    auto encoded = encodeMap(module, given->maps[i]);
+    if (!encoded)
+      return refuse(error, encoded.error().format());
+    launch.arguments.value(*encoded);
+  }
   auto report = ptx::run(found->second, module.device, launch, {.seed = launches.load()});
   if (!report)
     return refuse(error, fmt::format("launch of '{}': {}", given->symbol, report.error().format()));

@@ -1,0 +1,249 @@
+// The tiles of streams, copied by a warp of their own (sm_90a). It walks the same covers as the warps that compute, but
+// does nothing but wait for an empty stage of the ring and start the copies of TMA that fill it; mbarriers tell the
+// others that a tile has come, and it that they are done with one. What it needs besides are the scalars of the kernel.
+#include "codegen/gpu/Lowering.h"
+#include "codegen/gpu/Runs.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace sattn;
+using namespace sattn::gpu;
+using namespace mlir;
+
+static constexpr int64_t kBarrierBytes = 8;
+/// Stages at most, a power of two; and the shared memory that is left for everything else where there are more than
+/// two.
+static constexpr int64_t kMostStages = 4, kOtherBytes = 64 << 10;
+/// Positions of a box at most.
+static constexpr int64_t kMostBoxRows = 256;
+
+//===-- What goes through the ring ----------------------------------------------------------------------===//
+
+// Copies of boxes end at the counts of the operand, not at a limit of the view: what lies behind the limit is masked.
+bool Lowering::copiesByBoxes(tile::StreamOp stream) {
+  if (!stream.getCover().getDefiningOp<tile::CoverOp>())
+    return false;
+  Block &body = stream.getBody().front();
+  bool masks = llvm::any_of(body.getOps<tile::MaskOp>(), [](tile::MaskOp mask) { return !mask.getWhen(); });
+  SmallVector<tile::LoadOp> loads = loadsAhead(body);
+  return !loads.empty() && llvm::all_of(loads, [&](tile::LoadOp load) {
+    auto slice = load.getView().getDefiningOp<tile::SliceOp>();
+    return slice && feedsGroups(load.getTile()) && !slice.getFrom() && (!slice.getLimit() || masks) &&
+           load.getView().getType().getGroup() == 1 && load.getTile().getType().getRows() <= kMostBoxRows;
+  });
+}
+
+// Streams that a producer reaches: through loops and branches whose bounds and conditions are scalars.
+void Lowering::planRing() {
+  Ring plan;
+  bool onlyStreams = true;
+  kernel.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (isa<tile::PrivateOp, tile::StreamInverseOp>(op))
+      onlyStreams = false;
+    if (op->getNumRegions() != 0 && !isa<scf::ForOp, scf::IfOp, tile::StreamOp>(op))
+      return WalkResult::skip();
+    auto stream = dyn_cast<tile::StreamOp>(op);
+    if (!stream)
+      return WalkResult::advance();
+    if (copiesByBoxes(stream)) {
+      int64_t bytes = 0;
+      for (tile::LoadOp load : loadsAhead(stream.getBody().front()))
+        bytes += load.getTile().getType().getRows() * load.getTile().getType().getCols() * 2;
+      plan.stageBytes = std::max(plan.stageBytes, bytes);
+      plan.streams.insert(stream);
+    }
+    return WalkResult::skip();
+  });
+  if (plan.streams.empty())
+    return;
+  plan.stages = 2;
+  while (onlyStreams && plan.stages < kMostStages &&
+         2 * plan.stages * plan.stageBytes + kOtherBytes <= arch.sharedBytes)
+    plan.stages *= 2;
+  ring = std::move(plan);
+}
+
+FailureOr<SmallVector<Lowering::Staged>> Lowering::ringLoads(tile::StreamOp op) {
+  SmallVector<Staged> staged;
+  int64_t offset = 0;
+  for (tile::LoadOp load : loadsAhead(op.getBody().front())) {
+    FailureOr<SharedRows> rows = newSharedRows(load, load.getTile(), load.getView().getType());
+    if (failed(rows))
+      return failure();
+    rows->base = c.at(ring->base, offset);
+    offset += rows->bytes();
+    staged.push_back({load, *rows, ring->stageBytes});
+  }
+  return staged;
+}
+
+//===-- Turns -------------------------------------------------------------------------------------------===//
+
+Value Lowering::stageOf(Value turn) { return c.andi(turn, c.int32(ring->stages - 1)); }
+Value Lowering::parityOf(Value turn) {
+  return c.andi(arith::ShRUIOp::create(c.b, turn, c.int32(llvm::Log2_64(ring->stages))), c.int32(1));
+}
+Value Lowering::barrierOf(Value barriers, Value turn) {
+  return c.at(barriers, c.muli(stageOf(turn), c.int32(kBarrierBytes)));
+}
+
+void Lowering::awaitTile() { c.await(barrierOf(ring->full, turn), parityOf(turn)); }
+
+void Lowering::releaseTile() {
+  c.warpBarrier(); // all lanes have read it
+  c.when(c.compareI(arith::CmpIPredicate::eq, c.lane, c.int32(0)), [&] { c.arrive(barrierOf(ring->empty, turn)); });
+}
+
+void Lowering::loopOnTurn(Value low, Value high, int64_t step, llvm::function_ref<void(Value)> body) {
+  if (!turn)
+    return c.loop(low, high, step, body);
+  turn = c.loop(low, high, step, {turn}, [&](Value i, ValueRange now) -> Values {
+    turn = now[0];
+    body(i);
+    return {turn};
+  })[0];
+}
+
+void Lowering::branchOnTurn(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise) {
+  if (!turn)
+    return c.when(condition, then, otherwise);
+  Value before = turn;
+  auto branch = [&](llvm::function_ref<void()> body) -> Values {
+    turn = before;
+    body();
+    return {turn};
+  };
+  turn = c.when(condition, {Type(c.i32)}, [&] { return branch(then); }, [&] { return branch(otherwise); })[0];
+}
+
+//===-- The producer ------------------------------------------------------------------------------------===//
+
+LogicalResult Lowering::lowerWithProducer() {
+  Block &body = kernel.getBody().front();
+  ring->base = c.at(sharedBase, memory.take(ring->stages * ring->stageBytes, kSwizzleAlignment));
+  ring->full = c.at(sharedBase, memory.take(2 * ring->stages * kBarrierBytes));
+  ring->empty = c.at(ring->full, ring->stages * kBarrierBytes);
+  c.when(c.compareI(arith::CmpIPredicate::eq, c.thread, c.int32(0)), [&] {
+    for (int64_t stage = 0; stage < ring->stages; ++stage) {
+      c.initBarrier(c.at(ring->full, stage * kBarrierBytes), 1);
+      c.initBarrier(c.at(ring->empty, stage * kBarrierBytes), layout.warps);
+    }
+    c.publishBarriers();
+  });
+  c.barrier();
+  c.team = threads();
+  auto scalarsOutside = scalars;
+  auto viewsOutside = views;
+  turn = c.int32(0);
+  LogicalResult status = success();
+  c.when(
+      c.compareI(arith::CmpIPredicate::uge, c.thread, c.int32(threads())),
+      [&] {
+        c.when(c.compareI(arith::CmpIPredicate::eq, c.lane, c.int32(0)), [&] { status = produce(body); });
+        scalars = scalarsOutside;
+        views = viewsOutside;
+      },
+      [&] {
+        turn = c.int32(0);
+        if (succeeded(status))
+          status = lowerBody(body);
+      });
+  return status;
+}
+
+// The scalars, and the streams that go through the ring.
+LogicalResult Lowering::produce(Block &block) {
+  auto holdsStream = [&](Operation *op) {
+    return llvm::any_of(ring->streams, [&](Operation *stream) { return op->isAncestor(stream); });
+  };
+  LogicalResult status = success();
+  auto inside = [&](Region &region) {
+    if (!region.empty() && succeeded(status))
+      status = produce(region.front());
+  };
+  for (Operation &op : block.without_terminator()) {
+    c.b.setLoc(op.getLoc());
+    if (auto stream = dyn_cast<tile::StreamOp>(op); stream && ring->streams.contains(stream)) {
+      status = produceStream(stream);
+    } else if (auto loop = dyn_cast<scf::ForOp>(op); loop && holdsStream(loop)) {
+      auto step = Code::known(scalar(loop.getStep()));
+      if (!step || *step <= 0)
+        return unsupported(loop, "loops that carry values or whose step is not a positive constant");
+      loopOnTurn(scalar(loop.getLowerBound()), scalar(loop.getUpperBound()), *step, [&](Value i) {
+        scalars[loop.getInductionVar()] = i;
+        inside(loop.getRegion());
+      });
+    } else if (auto branch = dyn_cast<scf::IfOp>(op); branch && holdsStream(branch)) {
+      branchOnTurn(
+          scalar(branch.getCondition()), [&] { inside(branch.getThenRegion()); },
+          [&] { inside(branch.getElseRegion()); });
+    } else if (isa<tile::SliceOp>(op)) {
+      status = lower(&op);
+    } else if (op.getNumRegions() == 0 && op.getNumResults() == 1 && op.getResult(0).getType().isIntOrIndexOrFloat()) {
+      status = lowerScalar(&op);
+    }
+    if (failed(status))
+      return failure();
+  }
+  return status;
+}
+
+LogicalResult Lowering::produceStream(tile::StreamOp op) {
+  Block &body = op.getBody().front();
+  FailureOr<SmallVector<Staged>> staged = ringLoads(op);
+  if (failed(staged))
+    return failure();
+  int64_t bytes = 0;
+  for (const Staged &operand : *staged)
+    bytes += operand.rows.bytes();
+  Runs runs(c, op.getCover().getDefiningOp<tile::CoverOp>(), [&](Value value) { return scalar(value); });
+  LogicalResult status = success();
+  turn = c.whileLoop(
+      {runs.next({}), turn},
+      [&](ValueRange now) {
+        return std::pair(c.compareI(arith::CmpIPredicate::ne, now[0], c.int64(kEnd)), Values(now));
+      },
+      [&](ValueRange now) -> Values {
+        turn = now[1];
+        // The phase before the one that this tile will be in: of a fresh barrier it counts as ended.
+        c.await(barrierOf(ring->empty, turn), arith::XOrIOp::create(c.b, parityOf(turn), c.int32(1)));
+        copyBarrier = barrierOf(ring->full, turn);
+        c.arriveExpecting(copyBarrier, bytes);
+        status = prefetch(body, *staged, now[0], stageOf(turn));
+        copyBarrier = {};
+        return {runs.next(c.add(now[0], 1)), c.addi(turn, c.int32(1))};
+      })[1];
+  return status;
+}
+
+//===-- Boxes -------------------------------------------------------------------------------------------===//
+
+// The map of an operand as a parameter of the entry.
+Value Lowering::mapOf(tile::SliceOp slice, int64_t rows) {
+  auto operand = cast<BlockArgument>(slice.getArg());
+  auto type = cast<tile::ArgType>(operand.getType());
+  TensorMap map{operand.getArgNumber(),
+                type.getElementType().getIntOrFloatBitWidth() / 8,
+                type.getInner(),
+                {kPanelColumns, rows}};
+  auto found = llvm::find(maps, map);
+  if (found != maps.end())
+    return mapValues[found - maps.begin()];
+  maps.push_back(map);
+  mapValues.push_back(
+      function.getBody().front().addArgument(LLVM::LLVMPointerType::get(c.b.getContext()), c.b.getLoc()));
+  return mapValues.back();
+}
+
+void Lowering::startBoxes(tile::LoadOp load, const SharedRows &rows) {
+  auto slice = load.getView().getDefiningOp<tile::SliceOp>();
+  needAlignment(views[load.getView()], 16);
+  auto short32 = [&](Value number) { return arith::TruncIOp::create(c.b, c.i32, number).getResult(); };
+  Value map = mapOf(slice, rows.rows);
+  Value position = short32(scalar(load.getPosition())), batch = short32(scalar(slice.getBatch()));
+  Value head = short32(scalar(slice.getHead()));
+  int64_t first = slice.getColumn() ? static_cast<int64_t>(*slice.getColumn()) : 0;
+  for (int64_t panel = 0; panel < rows.cols / kPanelColumns; ++panel)
+    c.copyBox(c.at(rows.base, panel * rows.panelBytes()), map,
+              {c.int32(first + panel * kPanelColumns), position, head, batch}, copyBarrier);
+}
