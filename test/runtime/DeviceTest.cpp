@@ -151,7 +151,7 @@ TEST_CASE("tensors of which a kernel copies boxes are described for each launch"
   sattn_kernel *kernel = context.kernel(m, "sm_80");
   auto run = [&](Tensor &q, Tensor &o) {
     CallBuilder call;
-    call.input("q", q).output("o", o).param("scale", 1);
+    call.input("q", q).output("o", o).param("scale", 1.0);
     return sattn_run(kernel, call.get());
   };
   auto described = [&](std::vector<int64_t> counts, std::vector<int64_t> strides) {
