@@ -30,7 +30,7 @@ struct ManifestKernel {
   std::string name;   ///< symbol of the kernel op
   std::string symbol; ///< symbol in the code
   int64_t scratch = 0;
-  std::optional<ManifestBlock> block;
+  std::optional<ManifestBlock> block = std::nullopt;
 };
 
 /// What a manifest says beyond the program itself.
