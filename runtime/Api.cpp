@@ -84,6 +84,7 @@ sattn_status sattn_context_create(const sattn_options *given, sattn_context **ou
     context.cacheBytes = options.cache_bytes ? options.cache_bytes : uint64_t(1) << 30;
     context.memoryOnly = options.memory_only != 0;
     context.jitOff = options.jit_off != 0 || environment.jitOff;
+    context.cudaLibrary = environment.cudaLibrary;
     context.jitOffReason = environment.jitOff ? "SATTN_JIT is off" : "the context's JIT is off";
     Log log(options.log, options.log_user, environment.verbose);
     if (!environment.warning.empty())

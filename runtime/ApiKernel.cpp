@@ -33,19 +33,10 @@ Status readCall(const sattn_call *given, sattn_call &call) {
   return success();
 }
 
-/// The caller's workspace if there is one, else the library's.
-Status findWorkspace(Engine &engine, const sattn_call &call, uint64_t needed, BufferPool::Buffer &own, char *&memory) {
-  memory = static_cast<char *>(call.workspace);
-  if (memory) {
-    if (reinterpret_cast<uintptr_t>(memory) % 64 != 0)
-      return fail<Err::WorkspaceAlignment>();
-    if (call.workspace_size < needed)
-      return fail<Err::WorkspaceSize>(static_cast<uint64_t>(call.workspace_size), needed);
-    return success();
-  }
-  own = engine.buffers.acquire(needed);
-  memory = own.data();
-  return memory || needed == 0 ? success() : fail<Err::NoWorkspace>(needed);
+Place placeOf(const Kernel &kernel) {
+  if (!kernel.device())
+    return Place::Cpu;
+  return kernel.device()->takesCudaMemory() ? Place::Cuda : Place::Device;
 }
 
 Status run(Kernel &kernel, const sattn_call *given) {
@@ -54,12 +45,16 @@ Status run(Kernel &kernel, const sattn_call *given) {
   sattn_call call;
   SATTN_TRY(readCall(given, call));
   BorrowedState state(engine);
-  SATTN_TRY(bindCall(kernel.manifest(), call, false, *state));
-  BufferPool::Buffer own;
-  char *workspace = nullptr;
-  SATTN_TRY(findWorkspace(engine, call, (*state).workspaceTotal, own, workspace));
+  SATTN_TRY(bindCall(kernel.manifest(), call, placeOf(kernel), false, *state));
   int threads = call.threads ? call.threads : engine.threads;
-  SATTN_TRY(launch(kernel, *state, workspace, threads));
+  if (DeviceCode *device = kernel.device()) {
+    SATTN_TRY(device->run(kernel, call, *state));
+  } else {
+    BufferPool::Buffer own;
+    char *workspace = nullptr;
+    SATTN_TRY(findWorkspace(engine, call, (*state).workspaceTotal, own, workspace));
+    SATTN_TRY(launch(kernel, *state, workspace, threads));
+  }
   Stats::add(engine.stats.runs);
   if (engine.log.verbose())
     engine.log.event("run", kernel.manifest().name, kernel.manifest().request.target,
@@ -94,7 +89,7 @@ Status explain(Kernel &kernel, const sattn_call *given, Status (*write)(const Ke
     sattn_call call;
     SATTN_TRY(readCall(given, call));
     BorrowedState state(kernel.engine());
-    SATTN_TRY(bindCall(kernel.manifest(), call, true, *state));
+    SATTN_TRY(bindCall(kernel.manifest(), call, placeOf(kernel), true, *state));
     SATTN_TRY(write(kernel, &*state, out));
   }
   *text = copyText(out);
@@ -178,7 +173,7 @@ sattn_status sattn_workspace_size(sattn_kernel *kernel, const sattn_call *given,
     sattn_call call;
     SATTN_TRY(readCall(given, call));
     BorrowedState state(toKernel(kernel)->engine());
-    SATTN_TRY(bindCall(toKernel(kernel)->manifest(), call, true, *state));
+    SATTN_TRY(bindCall(toKernel(kernel)->manifest(), call, placeOf(*toKernel(kernel)), true, *state));
     *bytes = (*state).workspaceTotal;
     return success();
   });

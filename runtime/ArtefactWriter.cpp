@@ -1,9 +1,9 @@
 // Writer of the artefact format and of bundles (ArtefactWriter.h).
 #include "runtime/ArtefactWriter.h"
 
-#include "runtime/Device.h"
 #include "runtime/Digest.h"
 #include "runtime/ElfImage.h"
+#include "runtime/GpuTarget.h"
 #include "runtime/Manifest.h"
 
 #include <nlohmann/json.hpp>

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <tuple>
 
 namespace sattn::rt {
 
@@ -16,8 +17,8 @@ constexpr int64_t positionLimit = int64_t(1) << 40;
 
 class Binder {
 public:
-  Binder(const Manifest &manifest, const sattn_call &call, bool sizesOnly, RunState &state)
-      : m(manifest), call(call), sizesOnly(sizesOnly), state(state) {}
+  Binder(const Manifest &manifest, const sattn_call &call, Place place, bool sizesOnly, RunState &state)
+      : m(manifest), call(call), place(place), sizesOnly(sizesOnly), state(state) {}
 
   Status bind();
 
@@ -33,11 +34,14 @@ private:
   Status innerStrides(const Operand &operand, const DLTensor &tensor) const;
   Status bindExtent(const Operand &operand, const DLTensor &tensor, const View &view, Extent &extent) const;
   Status bindDerived();
+  Status checkPlace(const Operand &operand, const DLTensor &tensor);
   Status checkResults();
   Status bindPositions();
   Status checkParamRanges() const;
   Status checkPerBatch(PerBatch which, const sattn_per_batch &given) const;
   Status bindPerBatch(PerBatch which, const sattn_per_batch &given, int64_t fallback);
+  Status bindOnDevice(PerBatch which, const sattn_per_batch &given);
+  Status bindDivisors();
   int64_t maximumOf(PerBatch which) const;
   int64_t divisorOf(PerBatch which) const;
   Status checkRequirements() const;
@@ -50,8 +54,10 @@ private:
 
   const Manifest &m;
   const sattn_call &call;
+  Place place;
   bool sizesOnly;
   RunState &state;
+  const Operand *placed = nullptr; ///< CUDA: the first operand that stands on a device
 };
 
 std::string quoted(const std::string &name) { return "'" + name + "'"; }
@@ -73,10 +79,15 @@ Status Binder::checkSupported() const {
     return refuse(call.cu_q.count ? "cu_q" : "cu_kv", "call once for each sequence, or pad and give 'kv_len'");
   if (call.page_table || call.page_size != 0)
     return refuse(call.page_table ? "page_table" : "page_size", "copy the pages into one tensor");
-  if (call.stream)
-    return refuse("stream", "kernels run on the calling thread");
-  if (call.reserved != 0)
-    return fail<Err::ReservedField>("reserved", "0");
+  if (call.stream && place == Place::Cpu)
+    return refuse("stream", "kernels for CPUs run on the calling thread");
+  if (call.per_batch_on_device && place != Place::Cuda)
+    return fail<Err::PerBatchPlace>(m.request.target);
+  for (int64_t bound : {call.q_offset_max, call.q_offset_divisor, call.kv_offset_divisor, call.kv_len_max})
+    if (bound != 0 && !call.per_batch_on_device)
+      return fail<Err::BoundsWithoutDevice>();
+  if (call.reserved != 0 || call.reserved2 != 0)
+    return fail<Err::ReservedField>(call.reserved != 0 ? "reserved" : "reserved2", "0");
   return success();
 }
 
@@ -88,6 +99,8 @@ Status Binder::reset() {
   state.results.assign(m.results.size(), View());
   state.extents.assign(m.roles.size() + m.results.size(), Extent());
   state.given.assign(m.results.size(), false);
+  state.device = -1;
+  state.perBatchCopied = {};
   return success();
 }
 
@@ -188,11 +201,27 @@ std::string dtypeText(DLDataType type) {
   return type.lanes == 1 ? text : text + "x" + std::to_string(type.lanes);
 }
 
+/// On which device the tensors are: CUDA's managed memory is at home everywhere.
+Status Binder::checkPlace(const Operand &operand, const DLTensor &tensor) {
+  auto kind = static_cast<int>(tensor.device.device_type);
+  if (place != Place::Cuda)
+    return kind == kDLCPU || kind == kDLCUDAHost ? success() : fail<Err::WrongDevice>(operand.name, kind);
+  if (kind == kDLCUDAManaged)
+    return success();
+  if (kind != kDLCUDA)
+    return fail<Err::NotCudaMemory>(operand.name, kind, m.request.target);
+  if (state.device < 0) {
+    state.device = tensor.device.device_id;
+    placed = &operand;
+  }
+  if (state.device != tensor.device.device_id)
+    return fail<Err::MixedDevices>(operand.name, tensor.device.device_id, placed->name, state.device);
+  return success();
+}
+
 Status checkType(const Operand &operand, const DLTensor &tensor) {
   static constexpr DLDataType types[] = {{kDLFloat, 32, 1}, {kDLFloat, 16, 1}, {kDLBfloat, 16, 1}, {kDLInt, 32, 1}};
   const DLDataType &expected = types[static_cast<int>(operand.dtype)];
-  if (tensor.device.device_type != kDLCPU && tensor.device.device_type != kDLCUDAHost)
-    return fail<Err::WrongDevice>(operand.name, static_cast<int>(tensor.device.device_type));
   if (tensor.dtype.code != expected.code || tensor.dtype.bits != expected.bits || tensor.dtype.lanes != 1)
     return fail<Err::WrongDtype>(operand.name, dtypeText(tensor.dtype), dtypeName(operand.dtype));
   if (tensor.ndim != operand.rank())
@@ -236,6 +265,7 @@ Status Binder::bindTensors() {
     const DLTensor *tensor = find(call.inputs, call.input_count, role.name);
     if (!tensor)
       return fail<Err::MissingOperand>(role.name, role.axisList());
+    SATTN_TRY(checkPlace(role, *tensor));
     SATTN_TRY(checkType(role, *tensor));
   }
   for (size_t i = 0; i < m.roles.size(); ++i)
@@ -362,6 +392,7 @@ Status Binder::checkResults() {
     state.given[i] = tensor != nullptr;
     if (!tensor)
       continue;
+    SATTN_TRY(checkPlace(result, *tensor));
     SATTN_TRY(checkType(result, *tensor));
     for (int d = 0; d < tensor->ndim; ++d) {
       bool isBatch = result.batched && d == 0;
@@ -403,14 +434,43 @@ Status Binder::checkPerBatch(PerBatch which, const sattn_per_batch &given) const
 }
 
 Status Binder::bindPerBatch(PerBatch which, const sattn_per_batch &given, int64_t fallback) {
-  SATTN_TRY(checkPerBatch(which, given));
   auto index = static_cast<size_t>(which);
+  if (call.per_batch_on_device && given.count != 0)
+    return bindOnDevice(which, given);
+  SATTN_TRY(checkPerBatch(which, given));
   if (given.count == state.batch && given.count != 0) {
     state.perBatchData[index] = given.values;
   } else {
     state.perBatch[index].assign(static_cast<size_t>(state.batch), given.count ? given.values[0] : fallback);
     state.perBatchData[index] = state.perBatch[index].data();
   }
+  state.perBatchAddress[index] = state.perBatchData[index];
+  state.perBatchCopied[index] = place == Place::Cuda && m.usesPerBatch[index];
+  return success();
+}
+
+/// Values that only the device can read: what the plan needs to know of them are the caller's bounds.
+Status Binder::bindOnDevice(PerBatch which, const sattn_per_batch &given) {
+  auto index = static_cast<size_t>(which);
+  const char *name = perBatchName(which);
+  if (!given.values && !sizesOnly)
+    return fail<Err::NullArgument>(name);
+  if (given.count != state.batch)
+    return fail<Err::DevicePerBatchCount>(name, given.count, state.batch);
+  int64_t keys = value(m.keyAxis), bound = keys;
+  if (which == PerBatch::KvLen && call.kv_len_max != 0)
+    bound = call.kv_len_max;
+  if (which == PerBatch::KvLen && (bound < 0 || (m.keyAxis >= 0 && bound > keys)))
+    return fail<Err::BoundRange>("kv_len_max", bound, keys);
+  if (which == PerBatch::QOffset) {
+    int64_t farthest = std::max<int64_t>(0, positionLimit - value(m.queryAxis));
+    bound = call.q_offset_max ? call.q_offset_max : farthest;
+    if (bound < 0 || bound > farthest)
+      return fail<Err::BoundRange>("q_offset_max", bound, farthest);
+  }
+  state.perBatch[index].assign(static_cast<size_t>(state.batch), which == PerBatch::KvOffset ? 0 : bound);
+  state.perBatchData[index] = state.perBatch[index].data();
+  state.perBatchAddress[index] = given.values;
   return success();
 }
 
@@ -437,6 +497,20 @@ Status Binder::bindPositions() {
   state.values[Manifest::kvLenMaxSymbol] = maximumOf(PerBatch::KvLen);
   state.values[Manifest::qOffsetGcdSymbol] = divisorOf(PerBatch::QOffset);
   state.values[Manifest::kvOffsetGcdSymbol] = divisorOf(PerBatch::KvOffset);
+  return call.per_batch_on_device ? bindDivisors() : success();
+}
+
+/// What all offsets on the device are multiples of: the caller says it, and 1 is always true.
+Status Binder::bindDivisors() {
+  const std::tuple<const char *, int64_t, const sattn_per_batch &, int> divisors[] = {
+      {"q_offset_divisor", call.q_offset_divisor, call.q_offset, Manifest::qOffsetGcdSymbol},
+      {"kv_offset_divisor", call.kv_offset_divisor, call.kv_offset, Manifest::kvOffsetGcdSymbol}};
+  for (const auto &[name, divisor, given, symbol] : divisors) {
+    if (divisor < 0 || divisor > positionLimit)
+      return fail<Err::BoundRange>(name, divisor, positionLimit);
+    if (given.count != 0)
+      state.values[symbol] = std::max<int64_t>(divisor, 1);
+  }
   return success();
 }
 
@@ -473,8 +547,8 @@ Status Binder::bind() {
 
 } // namespace
 
-Status bindCall(const Manifest &manifest, const sattn_call &call, bool sizesOnly, RunState &state) {
-  return Binder(manifest, call, sizesOnly, state).bind();
+Status bindCall(const Manifest &manifest, const sattn_call &call, Place place, bool sizesOnly, RunState &state) {
+  return Binder(manifest, call, place, sizesOnly, state).bind();
 }
 
 } // namespace sattn::rt

@@ -7,8 +7,15 @@
 
 namespace sattn::rt {
 
+/// Where a call runs and its memory stands.
+enum class Place : uint8_t {
+  Cpu,
+  Device, ///< of sattn_set_device(), on the host's memory
+  Cuda,
+};
+
 /// Checks `call` against `manifest` and fills `state`. With `sizesOnly`, data pointers are not looked at.
 /// `call` has been widened to this version's struct.
-Status bindCall(const Manifest &manifest, const sattn_call &call, bool sizesOnly, RunState &state);
+Status bindCall(const Manifest &manifest, const sattn_call &call, Place place, bool sizesOnly, RunState &state);
 
 } // namespace sattn::rt

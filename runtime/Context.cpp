@@ -92,10 +92,15 @@ Status Context::ask(const RawSpec &spec, Question &question) {
   question.request.pattern = spec.pattern;
   SATTN_TRY(canonicalBind(spec.bind, question.request.bind));
   if (isGpuTarget(spec.target)) {
+    std::shared_ptr<CudaDevices> devices;
     if (!currentDevice())
-      return fail<Err::NoDevice>(spec.target);
+      if (Status status = openCuda(devices); status.failed())
+        return fail<Err::NoDevice>(spec.target, status.text());
     question.request.target = spec.target;
+  } else if (parseCudaTarget(spec.target, question.device)) {
+    SATTN_TRY(resolveCuda(spec.target, question.device, question.request.target));
   } else {
+    question.device = -1;
     Isa isa;
     SATTN_TRY(resolveTarget(spec.target, options.target, detectIsa(), isa));
     question.request.target = targetName(isa);
@@ -189,7 +194,7 @@ bool Context::fromBundle(const Question &question, Status &status, Kernel *&out)
       return false;
   }
   Stopwatch watch;
-  status = loadKernel(*entry.manifest, entry.code, nullptr, out);
+  status = loadKernel(*entry.manifest, entry.code, nullptr, question.device, out);
   if (status.failed())
     return false;
   Stats::add(runEngine->stats.bundleHits);
@@ -215,7 +220,7 @@ bool Context::fromDisk(const Question &question, Kernel *&out) {
        manifests[0].request.bind != question.request.bind || manifests[0].request.target != question.request.target))
     status = fail<Err::NotAnArtefact>("its manifest belongs to another key");
   if (status.ok())
-    status = loadKernel(std::move(manifests[0]), artefact.code(manifests[0].code), &stem, out);
+    status = loadKernel(std::move(manifests[0]), artefact.code(manifests[0].code), &stem, question.device, out);
   if (status.failed()) {
     // What the environment refuses now says nothing about the file.
     if (status.code() == SATTN_BAD_ARTEFACT)
@@ -305,7 +310,7 @@ Status Context::compile(const Question &question, Kernel *&out) {
   bool stored = false;
   if (status.ok()) {
     stored = diskCache && diskCache->store(question.key, bytes, stem);
-    status = loadKernel(std::move(manifest), code, stored ? &stem : nullptr, out);
+    status = loadKernel(std::move(manifest), code, stored ? &stem : nullptr, question.device, out);
   }
   if (status.failed()) {
     if (stored && status.code() == SATTN_BAD_ARTEFACT)
@@ -320,9 +325,10 @@ Status Context::compile(const Question &question, Kernel *&out) {
   return status;
 }
 
-Status Context::loadKernel(Manifest manifest, std::string_view code, const std::string *stem, Kernel *&out) {
+Status Context::loadKernel(Manifest manifest, std::string_view code, const std::string *stem, int device,
+                           Kernel *&out) {
   if (isGpuTarget(manifest.request.target))
-    return loadDeviceKernel(std::move(manifest), code, out);
+    return loadDeviceKernel(std::move(manifest), code, stem, device, out);
   Stopwatch watch;
   ElfImage image;
   SATTN_TRY(ElfImage::read(code, image));
@@ -347,13 +353,42 @@ Status Context::loadKernel(Manifest manifest, std::string_view code, const std::
   return success();
 }
 
-Status Context::loadDeviceKernel(Manifest manifest, std::string_view code, Kernel *&out) {
+Status Context::openCuda(std::shared_ptr<CudaDevices> &out) {
+  std::lock_guard lock(cudaMutex);
+  if (!cuda)
+    SATTN_TRY(CudaDevices::open(options.cudaLibrary, cuda));
+  out = cuda;
+  return success();
+}
+
+Status Context::resolveCuda(std::string_view name, int ordinal, std::string &target) {
+  if (currentDevice())
+    return fail<Err::OtherDevice>(name);
+  std::shared_ptr<CudaDevices> devices;
+  SATTN_TRY(openCuda(devices));
+  const CudaDeviceInfo *info = nullptr;
+  SATTN_TRY(devices->device(ordinal, info));
+  target = nearestGpuTarget(info->capability);
+  return target.empty() ? fail<Err::CudaTooOld>(info->description()) : success();
+}
+
+Status Context::loadDeviceKernel(Manifest manifest, std::string_view code, const std::string *stem, int device,
+                                 Kernel *&out) {
   Stopwatch watch;
-  std::optional<sattn_device> runner = currentDevice();
-  if (!runner)
-    return fail<Err::NoDevice>(manifest.request.target);
   std::unique_ptr<DeviceCode> loaded;
-  SATTN_TRY(DeviceCode::load(*runner, manifest, code, loaded));
+  if (std::optional<sattn_device> runner = currentDevice()) {
+    SATTN_TRY(loadWithHooks(*runner, manifest, code, loaded));
+  } else {
+    std::shared_ptr<CudaDevices> devices;
+    SATTN_TRY(openCuda(devices));
+    if (device < 0) {
+      const CudaDeviceInfo *info = nullptr;
+      SATTN_TRY(devices->deviceFor(manifest.request.target, info));
+      device = info->ordinal;
+    }
+    CudaCode::Store store = {stem ? diskCache.get() : nullptr, stem ? *stem : ""};
+    SATTN_TRY(CudaCode::load(std::move(devices), device, manifest, code, store, loaded));
+  }
   out = new Kernel(runEngine, std::move(manifest), std::move(loaded));
   Stats::add(runEngine->stats.loadNs, static_cast<uint64_t>(watch.elapsed().count()));
   return success();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/Bundles.h"
+#include "runtime/CudaCode.h"
 #include "runtime/DiskCache.h"
 #include "runtime/Isa.h"
 #include "runtime/Kernel.h"
@@ -30,6 +31,7 @@ public:
     bool jitOff;
     std::string jitOffReason; ///< "SATTN_JIT is off", for messages
     Isa target;
+    std::string cudaLibrary; ///< the driver's library; "": its own name
   };
 
   Context(const Options &options, std::shared_ptr<Engine> engine);
@@ -53,7 +55,8 @@ private:
   /// What get() works on once the spec was not found in memory.
   struct Question {
     Request request;
-    bool exact; ///< the spec names its target: no other level will do
+    bool exact;      ///< the spec names its target: no other level will do
+    int device = -1; ///< "cuda:N": N
     Key key;
   };
   struct Flight {
@@ -75,8 +78,12 @@ private:
   bool fromLowerLevel(const Question &question, Kernel *&out);
   Status noCompiler(const Question &question);
   std::vector<ManifestHead> cachedHeads();
-  Status loadKernel(Manifest manifest, std::string_view code, const std::string *stem, Kernel *&out);
-  Status loadDeviceKernel(Manifest manifest, std::string_view code, Kernel *&out);
+  Status loadKernel(Manifest manifest, std::string_view code, const std::string *stem, int device, Kernel *&out);
+  Status loadDeviceKernel(Manifest manifest, std::string_view code, const std::string *stem, int device, Kernel *&out);
+  /// Opens the driver of CUDA with the first kernel that needs it.
+  Status openCuda(std::shared_ptr<CudaDevices> &out);
+  /// The target that a spec's "cuda:N" stands for.
+  Status resolveCuda(std::string_view name, int ordinal, std::string &target);
   CompileHook currentHook();
   std::optional<sattn_device> currentDevice();
   Kernel *loadedKernel(const Digest &request);
@@ -90,6 +97,9 @@ private:
   DiskCache::Counters counters;
   std::unique_ptr<DiskCache> diskCache; ///< null: memory-only
   std::atomic<bool> warnedNoExec{false};
+
+  std::mutex cudaMutex; ///< guards `cuda`; opening a driver takes long
+  std::shared_ptr<CudaDevices> cuda;
 
   MemoryCache memory; ///< read without the mutex
   std::mutex mutex;   ///< guards everything below, and writing `memory`

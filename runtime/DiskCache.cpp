@@ -39,10 +39,14 @@ static bool isArtefactName(std::string_view name) {
   return name.size() == stemSize + 6 && name.ends_with(".sattn") && isStem(name.substr(0, stemSize));
 }
 
-static bool isCodeName(std::string_view name) {
-  return name.size() == stemSize + 1 + codeDigits + 3 && name.ends_with(".so") && isStem(name.substr(0, stemSize)) &&
-         name[stemSize] == '-' && isHex(name.substr(stemSize + 1, codeDigits));
+/// A file of code beside the artefact of its stem.
+static bool hasCodeName(std::string_view name, std::string_view ending) {
+  return name.size() == stemSize + 1 + codeDigits + ending.size() && name.ends_with(ending) &&
+         isStem(name.substr(0, stemSize)) && name[stemSize] == '-' && isHex(name.substr(stemSize + 1, codeDigits));
 }
+
+static bool isTranslationName(std::string_view name) { return hasCodeName(name, ".cubin"); }
+static bool isCodeName(std::string_view name) { return hasCodeName(name, ".so") || isTranslationName(name); }
 
 static bool isTemporaryName(std::string_view name) { return name.starts_with("tmp-"); }
 static bool isLockName(std::string_view name) {
@@ -219,6 +223,50 @@ Fd DiskCache::openCode(const std::string &stem, std::string_view code) {
   return Fd();
 }
 
+// ---- Translations: the digest of the bytes, then the bytes
+
+static std::string translationName(const std::string &stem, std::string_view translation, std::string_view source) {
+  std::string named = std::string(translation) + '\n' + std::string(source);
+  return stem + "-" + toHex(digestOf(named), codeDigits / 2) + ".cubin";
+}
+
+/// Cuts the digest off; false where it is another.
+static bool checkTranslation(std::string &bytes) {
+  constexpr size_t size = std::tuple_size_v<Digest>;
+  if (bytes.size() < size)
+    return false;
+  Digest digest = digestOf(std::string_view(bytes).substr(size));
+  if (std::memcmp(digest.data(), bytes.data(), size) != 0)
+    return false;
+  bytes.erase(0, size);
+  return true;
+}
+
+bool DiskCache::loadTranslation(const std::string &stem, std::string_view translation, std::string_view source,
+                                std::string &bytes) {
+  std::string name = translationName(stem, translation, source);
+  int error;
+  Fd file = openPlain(name, error);
+  if (!error)
+    error = readAll(file.get(), layout::maxBytes, bytes);
+  if (!error && checkTranslation(bytes))
+    return true;
+  if (!error || isPlanted(error)) {
+    log.warning(fail<Err::CacheDamaged>(name, "its contents are not what was written").text());
+    counters.damaged.fetch_add(1, std::memory_order_relaxed);
+    unlinkat(directory.get(), name.c_str(), 0);
+  }
+  return false;
+}
+
+void DiskCache::storeTranslation(const std::string &stem, std::string_view translation, std::string_view source,
+                                 std::string_view bytes) {
+  Digest digest = digestOf(bytes);
+  std::string whole(reinterpret_cast<const char *>(digest.data()), digest.size());
+  if (int error = writeFile(translationName(stem, translation, source), whole.append(bytes)))
+    warnOnce(error);
+}
+
 // ---- Writing
 
 int DiskCache::writeFile(const std::string &name, std::string_view bytes) {
@@ -369,7 +417,7 @@ Status DiskCache::verify(const std::string &stem) const {
       error = readAll(file.get(), layout::maxBytes, found);
     if (error)
       return readFailure(name, error);
-    bool known = false;
+    bool known = isTranslationName(name) && checkTranslation(found);
     for (const ArtefactSection &section : artefact.sections())
       known |= section.kind == SectionKind::Code && section.bytes == found;
     if (!known)

@@ -1,6 +1,7 @@
 // The cache directory: artefacts and their code as plain files, 0400, in a 0700 directory of ours.
 //   REQUEST-KEY.sattn        the artefact; REQUEST: 32 hex digits of Key::request, KEY: 16 of Key::full
 //   REQUEST-KEY-CODE.so      its code section, for the dynamic linker; CODE: 16 hex digits of its hash
+//   REQUEST-KEY-CODE.cubin   what the driver of a GPU made of its code section; CODE: of the section and the driver
 //   tmp-PID-N, lock-XX       files being written; advisory locks
 // Files appear by rename() after fsync() only and are verified whenever they are read, so neither a killed writer nor a
 // damaged disk can give a wrong kernel. Locks spare work and are never needed. Safe for any number of processes.
@@ -52,6 +53,14 @@ public:
   /// A file that holds exactly `code`, the code section of the artefact `stem`; written if it is not there. Not valid
   /// if that is impossible.
   Fd openCode(const std::string &stem, std::string_view code);
+
+  /// What a translator (a driver and the processor it translates for, named by `translation`) made of `source`, the
+  /// code section of the artefact `stem`. False if it is not there; a damaged file is logged and removed.
+  bool loadTranslation(const std::string &stem, std::string_view translation, std::string_view source,
+                       std::string &bytes);
+  /// Keeps it; where that is impossible, it is translated again.
+  void storeTranslation(const std::string &stem, std::string_view translation, std::string_view source,
+                        std::string_view bytes);
 
   /// Removes an entry whose contents were found wrong by the caller, with one log line.
   void reject(const std::string &stem, const std::string &reason);

@@ -24,6 +24,7 @@ Environment readEnvironment() {
   environment.cacheDir = variable("SATTN_CACHE_DIR");
   if (environment.cacheDir.empty())
     environment.cacheDir = defaultCacheDir();
+  environment.cudaLibrary = variable("SATTN_LIBCUDA");
   std::string jit = variable("SATTN_JIT");
   environment.jitOff = jit == "off";
   if (!jit.empty() && jit != "off" && jit != "on")

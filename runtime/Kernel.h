@@ -24,7 +24,7 @@ public:
   Engine &engine() const { return *runEngine; }
   const Manifest &manifest() const { return theManifest; }
   KernelFunction function(int kernel) const { return code->function(kernel); }
-  const DeviceCode *device() const { return deviceCode.get(); } ///< null: the code is the CPU's
+  DeviceCode *device() const { return deviceCode.get(); } ///< null: the code is the CPU's
   const std::string &keyText() const { return key; }
 
   /// A role or result with the arrays of sattn_operand_info.

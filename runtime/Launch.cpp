@@ -64,9 +64,10 @@ struct TaskLoop {
 
 class Launcher {
 public:
-  Launcher(const Kernel &kernel, RunState &state, char *workspace, int threads, StepObserver *observer)
-      : kernel(kernel), m(kernel.manifest()), state(state), workspace(workspace), threads(threads), observer(observer) {
-  }
+  Launcher(const Kernel &kernel, RunState &state, char *workspace, int threads, StepObserver *observer,
+           DeviceLaunches *device)
+      : kernel(kernel), m(kernel.manifest()), state(state), workspace(workspace), threads(threads), observer(observer),
+        device(device) {}
 
   Status run();
 
@@ -74,7 +75,7 @@ private:
   Status runSteps(const std::vector<Step> &steps);
   Status runLoop(const Step &step);
   Status runKernel(const Step &step);
-  Status runOnDevice(const DeviceCode &device, const Step &step, const int64_t (&grid)[3], int64_t total);
+  Status runOnDevice(const Step &step, const int64_t (&grid)[3], int64_t total);
   void listMemory();
   Status checkAlignment(const Step &step) const;
   Status buildFrame(const Step &step);
@@ -88,6 +89,7 @@ private:
   char *workspace;
   int threads;
   StepObserver *observer;
+  DeviceLaunches *device; ///< null: the CPU
   BufferPool::Buffer scratch;
   std::vector<sattn_device_memory> memory; ///< of a device's launches
   std::vector<sattn_tensor_map> maps;      ///< of the present launch
@@ -144,7 +146,7 @@ Status Launcher::buildFrame(const Step &step) {
       break;
     case KernelArg::Kind::PerBatch:
       state.pointers.push_back(state.frame.size());
-      slot = static_cast<int64_t>(reinterpret_cast<intptr_t>(state.perBatchData[arg.index]));
+      slot = static_cast<int64_t>(reinterpret_cast<intptr_t>(state.perBatchAddress[arg.index]));
       break;
     }
     state.frame.push_back(slot);
@@ -171,8 +173,8 @@ Status Launcher::runKernel(const Step &step) {
   if (observer && !observer->step(step, loop.grid))
     return success();
   SATTN_TRY(buildFrame(step));
-  if (const DeviceCode *device = kernel.device())
-    return runOnDevice(*device, step, loop.grid, loop.total);
+  if (device)
+    return runOnDevice(step, loop.grid, loop.total);
   auto workers = static_cast<int>(std::min<int64_t>(threads, loop.total));
   loop.function = kernel.function(step.kernel);
   loop.frame = state.frame.data();
@@ -232,9 +234,9 @@ Status Launcher::checkAlignment(const Step &step) const {
   return success();
 }
 
-Status Launcher::runOnDevice(const DeviceCode &device, const Step &step, const int64_t (&grid)[3], int64_t total) {
+Status Launcher::runOnDevice(const Step &step, const int64_t (&grid)[3], int64_t total) {
   SATTN_TRY(checkAlignment(step));
-  if (!launched)
+  if (!launched && device->wantsMemory())
     listMemory();
   const KernelInfo &info = m.kernels[step.kernel];
   state.frame.insert(state.frame.end(), std::begin(grid), std::end(grid));
@@ -255,7 +257,8 @@ Status Launcher::runOnDevice(const DeviceCode &device, const Step &step, const i
   launch.maps = maps.data();
   launch.map_count = maps.size();
   launched = true;
-  return device.launch(launch);
+  Stats::add(kernel.engine().stats.tasks, static_cast<uint64_t>(total));
+  return device->launch(step.kernel, launch);
 }
 
 Status Launcher::runLoop(const Step &step) {
@@ -307,7 +310,31 @@ Status Launcher::run() {
 } // namespace
 
 Status launch(const Kernel &kernel, RunState &state, char *workspace, int threads, StepObserver *observer) {
-  return Launcher(kernel, state, workspace, threads, observer).run();
+  return Launcher(kernel, state, workspace, threads, observer, nullptr).run();
+}
+
+Status launchOnDevice(const Kernel &kernel, RunState &state, char *workspace, DeviceLaunches &launches) {
+  return Launcher(kernel, state, workspace, 1, nullptr, &launches).run();
+}
+
+Status checkWorkspace(const sattn_call &call, uint64_t needed) {
+  if (!call.workspace)
+    return success();
+  if (reinterpret_cast<uintptr_t>(call.workspace) % 64 != 0)
+    return fail<Err::WorkspaceAlignment>();
+  if (call.workspace_size < needed)
+    return fail<Err::WorkspaceSize>(static_cast<uint64_t>(call.workspace_size), needed);
+  return success();
+}
+
+Status findWorkspace(Engine &engine, const sattn_call &call, uint64_t needed, BufferPool::Buffer &own, char *&memory) {
+  SATTN_TRY(checkWorkspace(call, needed));
+  memory = static_cast<char *>(call.workspace);
+  if (memory)
+    return success();
+  own = engine.buffers.acquire(needed);
+  memory = own.data();
+  return memory || needed == 0 ? success() : fail<Err::NoWorkspace>(needed);
 }
 
 } // namespace sattn::rt

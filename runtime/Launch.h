@@ -17,4 +17,13 @@ struct StepObserver {
 /// `threads` >= 1. With an `observer`, steps it declines are not run.
 Status launch(const Kernel &kernel, RunState &state, char *workspace, int threads, StepObserver *observer = nullptr);
 
+/// The same for code of a device: hands the launches to `launches`. `workspace` is an address of the device.
+Status launchOnDevice(const Kernel &kernel, RunState &state, char *workspace, DeviceLaunches &launches);
+
+/// The caller's workspace must be aligned and have `needed` bytes; none at all is right too.
+Status checkWorkspace(const sattn_call &call, uint64_t needed);
+
+/// The caller's workspace if there is one, else memory of the host in `own`.
+Status findWorkspace(Engine &engine, const sattn_call &call, uint64_t needed, BufferPool::Buffer &own, char *&memory);
+
 } // namespace sattn::rt

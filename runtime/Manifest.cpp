@@ -1,7 +1,7 @@
 // Reads the parts of a manifest that name things: head, roles, results, params, derived values, requirements.
 #include "runtime/Manifest.h"
 
-#include "runtime/Device.h"
+#include "runtime/GpuTarget.h"
 #include "runtime/Isa.h"
 #include "runtime/ManifestReader.h"
 

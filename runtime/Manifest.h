@@ -132,11 +132,12 @@ struct Manifest {
   std::vector<Workspace> workspaces;
   std::vector<KernelInfo> kernels;
   std::vector<Step> steps;
-  std::string explain; ///< the free-form facts as indented JSON; "" if there are none
-  int code = -1;       ///< section of the code; -1: the first code section
-  int queryAxis = -1;  ///< symbol of axis 't', or -1
-  int keyAxis = -1;    ///< symbol of axis 's', or -1
-  std::string text;    ///< the JSON it was read from
+  std::string explain;                            ///< the free-form facts as indented JSON; "" if there are none
+  std::array<bool, perBatchCount> usesPerBatch{}; ///< by PerBatch: a kernel takes it
+  int code = -1;                                  ///< section of the code; -1: the first code section
+  int queryAxis = -1;                             ///< symbol of axis 't', or -1
+  int keyAxis = -1;                               ///< symbol of axis 's', or -1
+  std::string text;                               ///< the JSON it was read from
 };
 
 /// Reads one manifest or a bundle's list of manifests. `text` is untrusted: every malformed or unknown field gives a

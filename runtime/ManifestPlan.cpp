@@ -1,5 +1,5 @@
 // Reads the launch plan of a manifest: workspaces, kernels, steps and their arguments.
-#include "runtime/Device.h"
+#include "runtime/GpuTarget.h"
 #include "runtime/ManifestReader.h"
 
 #include <cmath>
@@ -194,6 +194,7 @@ Status ManifestReader::readArg(const json &json, const std::string &where, Kerne
       ++arg.index;
     if (arg.index == perBatchCount)
       return object.error("per_batch", "expected q_offset, kv_offset or kv_len");
+    out.usesPerBatch[static_cast<size_t>(arg.index)] = true;
   } else {
     return fail<Err::ManifestField>(where, "expected a role, result, workspace, index, float or per_batch");
   }

@@ -29,10 +29,15 @@ struct RunState {
   std::vector<int> owners;     ///< by symbol: the role that gave the size, -1: none yet
   std::vector<float> floats;   ///< by param
   std::vector<View> roles, results;
-  std::vector<Extent> extents;                  ///< roles, then results
-  std::vector<bool> given;                      ///< by result: the caller wants it
-  std::array<std::vector<int64_t>, 3> perBatch; ///< by PerBatch, where the caller gave no array
-  std::array<const int64_t *, 3> perBatchData{};
+  std::vector<Extent> extents;                   ///< roles, then results
+  std::vector<bool> given;                       ///< by result: the caller wants it
+  std::array<std::vector<int64_t>, 3> perBatch;  ///< by PerBatch, where the caller gave no array
+  std::array<const int64_t *, 3> perBatchData{}; ///< on the host: values, or bounds of values on a device
+  std::array<const void *, 3> perBatchAddress{}; ///< where kernels read them
+  std::array<bool, 3> perBatchCopied{};          ///< CUDA: they travel with the call, into the workspace
+  std::vector<int64_t> perBatchJoined;           ///< those that do, one behind the other
+  uint64_t perBatchOffset = 0;                   ///< their place in the workspace
+  int device = -1;                               ///< CUDA: ordinal of the device that the tensors are on; -1: any
   int64_t batch = 1;
   std::vector<uint64_t> workspaceBytes, workspaceOffsets; ///< by workspace
   std::vector<uint64_t> resultOffsets;                    ///< by result that is not given

@@ -90,6 +90,9 @@ Status layoutWorkspace(const Manifest &m, RunState &state) {
   for (size_t i = 0; i < m.results.size(); ++i)
     if (!state.given[i])
       SATTN_TRY(placeResult(m, i, state));
+  state.perBatchOffset = state.workspaceTotal;
+  auto copied = static_cast<uint64_t>(std::count(state.perBatchCopied.begin(), state.perBatchCopied.end(), true));
+  state.workspaceTotal += align(copied * static_cast<uint64_t>(state.batch) * sizeof(int64_t));
   return success();
 }
 

@@ -24,6 +24,10 @@ config.substitutions.append(("%python", config.sattn_build_dir + "/venv/bin/pyth
 
 config.substitutions.append(("%build", config.sattn_build_dir))
 config.substitutions.append(("%cc", config.c_compiler))
+# Tests are the same with and without a GPU: none, or `%cuda-sim=cc=90 COMMAND` for the simulated driver.
+config.environment["SATTN_LIBCUDA"] = "/nowhere/libcuda.so.1"
+cuda_sim = config.sattn_build_dir + "/test/lib/libcuda-sim.so"
+config.substitutions.append(("%cuda-sim", f"env SATTN_LIBCUDA={cuda_sim} SATTN_CUDA_SIM"))
 
 # Programs outside the build cannot link its libraries where those need a sanitizer's runtime.
 if not config.sanitizers:

@@ -16,9 +16,9 @@
  * - All functions may be called from any thread at the same time, except that an object must not be used while
  *   or after it is destroyed. Strings are UTF-8 and 0-terminated unless a size stands beside them. Strings and
  *   arrays that an object returns live as long as the object.
- * - No function throws, aborts, or reads environment variables other than SATTN_CACHE_DIR, SATTN_JIT and
- *   SATTN_VERBOSE, and XDG_CACHE_HOME and HOME for the default cache directory; all are read when a context is
- *   created.
+ * - No function throws, aborts, or reads environment variables other than SATTN_CACHE_DIR, SATTN_JIT, SATTN_VERBOSE
+ *   and SATTN_LIBCUDA (the library of NVIDIA's driver in place of libcuda.so.1), and XDG_CACHE_HOME and HOME for the
+ *   default cache directory; all are read when a context is created.
  */
 #ifndef SATTN_SATTN_H
 #define SATTN_SATTN_H
@@ -72,7 +72,12 @@ SATTN_API uint32_t sattn_version_number(void);
 
 /* CPU targets are a closed list, each level including the ones before it: "cpu-baseline" (x86-64), "cpu-avx2"
  * (AVX2, FMA, F16C, BMI), "cpu-avx512" (F, BW, CD, DQ, VL), "cpu-avx512-bf16", "cpu-amx" (AMX-TILE, AMX-BF16).
- * Returns the highest level that this machine and its operating system offer. "cpu" as a target means this level. */
+ * Returns the highest level that this machine and its operating system offer. "cpu" as a target means this level.
+ *
+ * GPUs: "cuda" is NVIDIA's device 0, "cuda:N" its device N, whose compute capability decides what is compiled
+ * ("sm_90a" for 9.0); "sm_80" to "sm_120a" ask for that code, to run on any device that takes it. The driver is opened
+ * with the first kernel of such a target; nothing else of CUDA need be installed. Tensors of a call stand in memory of
+ * one device (kDLCUDA, or kDLCUDAManaged), which may be another one than that of the target. */
 SATTN_API const char *sattn_isa_detect(void);
 
 /* ---- Context ------------------------------------------------------------------------------------------------- */
@@ -161,7 +166,8 @@ typedef struct sattn_device_launch {
   size_t map_count;
 } sattn_device_launch;
 
-/* Runs code of targets that are not CPUs ("sm_80", "sm_90a"): the code is PTX text. Functions that fail store a
+/* Runs code of targets that are not CPUs ("sm_80", "sm_90a") in place of the driver of CUDA, on memory of the host: the
+ * code is PTX text. Functions that fail store a
  * malloc'ed text in *error, which the library frees. They may be called from any thread. */
 typedef struct sattn_device {
   size_t struct_size;
@@ -173,7 +179,7 @@ typedef struct sattn_device {
 } sattn_device;
 
 /* Hands over a device, which must outlive every kernel of the context. Call it before the first sattn_get() of such a
- * target; without a device such targets are refused with SATTN_UNSUPPORTED. */
+ * target. "cuda" and "cuda:N" are refused then. */
 SATTN_API sattn_status sattn_set_device(sattn_context *context, const sattn_device *device);
 
 /* ---- Getting kernels ----------------------------------------------------------------------------------------- */
@@ -185,7 +191,7 @@ typedef struct sattn_spec {
   const char *pattern; /* the pattern's text; it is a key byte for byte */
   size_t pattern_size; /* bytes; 0: up to the terminating 0 */
   const char *bind;    /* "D=64,Dv=64,dtype=f32,group=4": comma-separated name=value in any order; NULL: "" */
-  const char *target;  /* NULL or "cpu": the context's target; "sm_80": code for a device */
+  const char *target;  /* NULL or "cpu": the context's target; "cuda", "cuda:1", "sm_80": a GPU */
 } sattn_spec;
 
 /* Compiles `spec`: its bind is sorted, its target a level of the list above, its pattern_size set. On success stores
@@ -260,9 +266,10 @@ SATTN_API sattn_status sattn_kernel_param(const sattn_kernel *kernel, size_t ind
 /* ---- Running ------------------------------------------------------------------------------------------------- */
 
 typedef struct sattn_tensor {
-  const char *name;       /* of a role or result */
-  const DLTensor *tensor; /* CPU memory; the axes of one position may have any strides (elements, of any sign);
-                             feature axes are contiguous and last; data is aligned to its element size */
+  const char *name; /* of a role or result */
+  const DLTensor
+      *tensor; /* CPU memory, or that of a GPU for kernels of one; the axes of one position may have any strides
+                  (elements, of any sign); feature axes are contiguous and last; data is aligned to its element size */
 } sattn_tensor;
 
 typedef struct sattn_param {
@@ -301,11 +308,21 @@ typedef struct sattn_call {
   sattn_per_batch cu_kv;
   const DLTensor *page_table; /* pages of a paged key cache: SATTN_UNSUPPORTED in this version */
   int64_t page_size;
-  void *workspace;       /* 64-byte aligned memory for the call; NULL: the library's own, kept for later calls */
+  void *workspace;       /* 64-byte aligned memory for the call, on its device; NULL: the library's own, kept */
   size_t workspace_size; /* at least sattn_workspace_size() */
-  void *stream;          /* for devices; must be NULL */
+  void *stream;          /* CUstream of the call, or NULL for the default stream; NULL on CPUs */
   int32_t threads;       /* overrides the context's number for this call */
   int32_t reserved;      /* 0 */
+  /* On CUDA: 1 if `values` of q_offset, kv_offset and kv_len, where given, are memory of the device with one number for
+   * each batch entry. They are read when the kernels run, so that a captured graph sees new ones. Nobody checks them:
+   * values outside the bounds below are undefined behaviour. */
+  int32_t per_batch_on_device;
+  int32_t reserved2; /* 0 */
+  /* What is true of all values on the device, now and later. A kernel that needs to know more refuses the call. */
+  int64_t q_offset_max;      /* default: 2^40 - t */
+  int64_t kv_len_max;        /* default: S */
+  int64_t q_offset_divisor;  /* all are multiples of it; default: 1 */
+  int64_t kv_offset_divisor; /* likewise */
 } sattn_call;
 
 /* Bytes that sattn_run() needs for this call as workspace. Data pointers of the tensors are not looked at. */
@@ -313,7 +330,13 @@ SATTN_API sattn_status sattn_workspace_size(sattn_kernel *kernel, const sattn_ca
 
 /* Checks everything, then runs the kernel on the calling thread and its helpers and returns when it is done.
  * The results are bit-equal for any number of threads. The floating-point mode of every thread is restored. On an
- * error found by the checks, nothing has been written. */
+ * error found by the checks, nothing has been written.
+ *
+ * On CUDA the kernel's launches are put on the stream and the call returns: nothing waits for the device. They run in
+ * the stream's context; for the default streams in the current one, or the device's primary context where another
+ * device or none is current. The first call in a context loads the kernel there; kernels that ran in a context of the
+ * caller must be released before it is destroyed. Calls can be captured into a graph: what they need is in the graph,
+ * workspaces of the library included (devices without memory pools need the caller's). */
 SATTN_API sattn_status sattn_run(sattn_kernel *kernel, const sattn_call *call);
 
 /* ---- Explaining and counting --------------------------------------------------------------------------------- */

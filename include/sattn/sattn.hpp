@@ -154,6 +154,13 @@ public:
     threadCount = count;
     return *this;
   }
+  /// The tensors stand in memory of a CUDA device; the kernel's launches go to `stream`, a CUstream of that device, and
+  /// run() does not wait for them.
+  Call &cuda(int ordinal, void *stream = nullptr) {
+    device = {kDLCUDA, ordinal};
+    cudaStream = stream;
+    return *this;
+  }
 
   void run(const Kernel &kernel) const {
     with([&](const sattn_call &call) { check(sattn_run(kernel.get(), &call)); });
@@ -192,12 +199,13 @@ private:
   }
 
   /// The C structs of the tensors of one list; `tensors` holds what they point to.
-  static std::vector<sattn_tensor> flatten(const std::vector<Named> &list, std::deque<DLTensor> &tensors) {
+  static std::vector<sattn_tensor> flatten(const std::vector<Named> &list, DLDevice device,
+                                           std::deque<DLTensor> &tensors) {
     std::vector<sattn_tensor> flat;
     for (const auto &[name, tensor] : list) {
       DLTensor view = {};
       view.data = tensor.memory;
-      view.device = {kDLCPU, 0};
+      view.device = device;
       view.ndim = static_cast<int>(tensor.sizes.size());
       view.dtype = tensor.type;
       view.shape = const_cast<int64_t *>(tensor.sizes.data());
@@ -210,7 +218,7 @@ private:
 
   template <typename Body> void with(Body body) const {
     std::deque<DLTensor> tensors;
-    std::vector<sattn_tensor> in = flatten(inputs, tensors), out = flatten(outputs, tensors);
+    std::vector<sattn_tensor> in = flatten(inputs, device, tensors), out = flatten(outputs, device, tensors);
     std::vector<sattn_param> values;
     for (const auto &[name, value] : params) {
       values.push_back(value);
@@ -229,6 +237,7 @@ private:
     call.kv_len = perBatch(kvLens);
     call.workspace = workspaceMemory;
     call.workspace_size = workspaceBytes;
+    call.stream = cudaStream;
     call.threads = threadCount;
     body(call);
   }
@@ -239,6 +248,8 @@ private:
   void *workspaceMemory = nullptr;
   size_t workspaceBytes = 0;
   int threadCount = 0;
+  DLDevice device = {kDLCPU, 0};
+  void *cudaStream = nullptr;
 };
 
 /// Options of a context; what is not set has the default of sattn_options.

@@ -62,10 +62,14 @@ TestContext::TestContext(TestCompiler *compiler, const std::string &cacheDir,
     REQUIRE(sattn_set_compile_hook(context, TestCompiler::compile, compiler, compiler->build.c_str()) == SATTN_OK);
 }
 
-TestContext::~TestContext() {
+TestContext::~TestContext() { close(); }
+
+void TestContext::close() {
   sattn_context_destroy(context);
   for (sattn_kernel *kernel : kernels)
     sattn_kernel_release(kernel);
+  context = nullptr;
+  kernels.clear();
 }
 
 void TestContext::log(void *self, sattn_log_level, const char *line) {

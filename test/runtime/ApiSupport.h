@@ -45,6 +45,8 @@ public:
   TestContext(const TestContext &) = delete;
 
   sattn_context *get() const { return context; }
+  /// Destroys the context and its kernels before the end of its life.
+  void close();
   std::vector<std::string> lines() const;
   sattn_stats_data stats() const;
 

@@ -47,7 +47,7 @@ TEST_CASE("kernels flush denormals, callers keep their floating-point mode") {
     for (int threads : {1, 3}) {
       RunState state;
       _mm_setcsr(mode);
-      Status bound = bindCall(kernel->manifest(), call, false, state);
+      Status bound = bindCall(kernel->manifest(), call, Place::Cpu, false, state);
       Status run = launch(*kernel, state, nullptr, threads);
       unsigned after = _mm_getcsr();
       _mm_setcsr(before);
@@ -80,7 +80,7 @@ TEST_CASE("an observer sees the steps and may decline them") {
   call.inputs = &input;
   call.input_count = 1;
   RunState state;
-  CHECK_OK(bindCall(kernel->manifest(), call, true, state));
+  CHECK_OK(bindCall(kernel->manifest(), call, Place::Cpu, true, state));
   CHECK_OK(launch(*kernel, state, nullptr, 1, &decline));
   CHECK(decline.count == 1);
   kernel->release();

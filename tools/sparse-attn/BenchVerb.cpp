@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <sched.h>
 #include <thread>
 
@@ -55,15 +56,11 @@ struct Contender {
   std::vector<double> seconds;
 
   Contender(const CompareOptions &options, int threads);
-  void run() { bound->run(kernel); }
-  double timeOnce() {
-    Clock::time_point start = Clock::now();
-    run();
-    return secondsSince(start);
-  }
+  double timeOnce() { return bound->time(kernel); }
+  bool isOnDevice() const { return engine.cudaDevice() >= 0; }
 };
 
-/// What the machine could do beside each run.
+/// What the machine could do beside each run; nothing of a device, which is not measured.
 struct Machine {
   std::vector<double> flops, bytes;
 };
@@ -80,28 +77,33 @@ static Invocation prepare(const CompareOptions &options) {
 }
 
 Contender::Contender(const CompareOptions &options, int threads)
-    : call(prepare(options)), work(usefulWork(call)), engine({threads, /*memoryOnly=*/true}, call.file.path) {
+    : call(prepare(options)), work(usefulWork(call)),
+      engine({threads, /*memoryOnly=*/true, options.target}, call.file.path) {
   Clock::time_point start = Clock::now();
-  kernel = engine.get(call.file.text, call.bind(), checkTarget(options.target));
+  kernel = engine.get(call.file.text, call.bind());
   compileSeconds = secondsSince(start);
-  bound = std::make_unique<BoundCall>(call, std::vector<std::string>{}, threads);
+  bound = std::make_unique<BoundCall>(engine, call, std::vector<std::string>{}, threads);
 }
 
 /// One peak, one run of each, in turn, so that each run has the peak and the rival of its moment.
 static Machine measure(Contender &first, Contender *rival, int threads, int repeat) {
-  bench::ReadBandwidth stream(streamBytes);
   Machine machine;
+  std::optional<bench::ReadBandwidth> stream;
+  if (!first.isOnDevice())
+    stream.emplace(streamBytes);
   double once = first.timeOnce(); // warm-up: pages of the workspace, caches, frequency
   if (rival)
     once += rival->timeOnce();
   if (repeat == 0)
     repeat = std::clamp(static_cast<int>(1.5 / std::max(once, 1e-3)), 3, 25);
   for (int i = 0; i < repeat; ++i) {
-    machine.flops.push_back(bench::flopsPerSecond(threads, peakSeconds));
+    if (stream)
+      machine.flops.push_back(bench::flopsPerSecond(threads, peakSeconds));
     first.seconds.push_back(first.timeOnce());
     if (rival)
       rival->seconds.push_back(rival->timeOnce());
-    machine.bytes.push_back(stream.bytesPerSecond(threads));
+    if (stream)
+      machine.bytes.push_back(stream->bytesPerSecond(threads));
   }
   return machine;
 }
@@ -138,14 +140,19 @@ private:
   }
 };
 
-/// The figures of one contender beside the machine's.
+/// The figures of one contender beside the machine's, where these were measured.
 struct Figures {
   Spread run;
-  double flops, bandwidth, share, bandwidthShare; ///< per second, and medians of the shares run by run
-  Figures(const Contender &of, const Machine &machine)
-      : run(of.seconds), flops(median(machine.flops)), bandwidth(median(machine.bytes)),
-        share(median(ratios(of.work.flops, of.seconds, machine.flops))),
-        bandwidthShare(median(ratios(of.work.bytes, of.seconds, machine.bytes))) {}
+  bool measured;
+  double flops = 0, bandwidth = 0, share = 0, bandwidthShare = 0; ///< per second, and medians of the shares run by run
+  Figures(const Contender &of, const Machine &machine) : run(of.seconds), measured(!machine.flops.empty()) {
+    if (!measured)
+      return;
+    flops = median(machine.flops);
+    bandwidth = median(machine.bytes);
+    share = median(ratios(of.work.flops, of.seconds, machine.flops));
+    bandwidthShare = median(ratios(of.work.bytes, of.seconds, machine.bytes));
+  }
 };
 } // namespace
 
@@ -168,12 +175,14 @@ static void printJson(const Contender &first, const Contender *rival, const Figu
                                    {"work_sampled", work.sampled},
                                    {"work_at_most", work.atMost},
                                    {"useful_gflops", work.flops / figures.run.middle * 1e-9},
-                                   {"peak_gflops", figures.flops * 1e-9},
-                                   {"peak_share", figures.share},
                                    {"useful_bytes", work.bytes},
-                                   {"read_gbps", work.bytes / figures.run.middle * 1e-9},
-                                   {"bandwidth_gbps", figures.bandwidth * 1e-9},
-                                   {"bandwidth_share", figures.bandwidthShare}};
+                                   {"read_gbps", work.bytes / figures.run.middle * 1e-9}};
+  if (figures.measured) {
+    report["peak_gflops"] = figures.flops * 1e-9;
+    report["peak_share"] = figures.share;
+    report["bandwidth_gbps"] = figures.bandwidth * 1e-9;
+    report["bandwidth_share"] = figures.bandwidthShare;
+  }
   if (rival) {
     Comparison comparison(first, *rival);
     report["against"] = {{"pattern", rival->call.info.name},       {"shape", sizesText(rival->call)},
@@ -186,19 +195,25 @@ static void printJson(const Contender &first, const Contender *rival, const Figu
 
 static void printText(const Contender &first, const Contender *rival, const Figures &figures, int threads) {
   const UsefulWork &work = first.work;
-  fmt::print("{} {} {} on {}, {} thread{}\n", first.call.info.name, sizesText(first.call),
-             dtypeName(first.call.inputDtype()), sattn_kernel_target(first.kernel), threads, threads == 1 ? "" : "s");
+  std::string workers = first.isOnDevice() ? fmt::format("cuda:{}", first.engine.cudaDevice())
+                                           : fmt::format("{} thread{}", threads, threads == 1 ? "" : "s");
+  fmt::print("{} {} {} on {}, {}\n", first.call.info.name, sizesText(first.call), dtypeName(first.call.inputDtype()),
+             sattn_kernel_target(first.kernel), workers);
   fmt::print("  compile   {:9.1f} ms, from text to loaded kernel\n", first.compileSeconds * 1e3);
   fmt::print("  run       {:9.3f} ms, median of {} ({:.3f} to {:.3f})\n", figures.run.middle * 1e3,
              first.seconds.size(), figures.run.least * 1e3, figures.run.most * 1e3);
-  fmt::print("  useful    {:9.1f} GFLOP/s, {:.0f} % of the {:.0f} GFLOP/s of {} measured beside it{}\n",
-             work.flops / figures.run.middle * 1e-9, 100 * figures.share, figures.flops * 1e-9,
-             bench::vectorLevelName(bench::vectorLevel()),
+  std::string beside, besideReads;
+  if (figures.measured) {
+    beside = fmt::format(", {:.0f} % of the {:.0f} GFLOP/s of {} measured beside it", 100 * figures.share,
+                         figures.flops * 1e-9, bench::vectorLevelName(bench::vectorLevel()));
+    besideReads = fmt::format(", {:.0f} % of the {:.1f} GB/s of sequential reads measured beside it",
+                              100 * figures.bandwidthShare, figures.bandwidth * 1e-9);
+  }
+  fmt::print("  useful    {:9.1f} GFLOP/s{}{}\n", work.flops / figures.run.middle * 1e-9, beside,
              work.atMost    ? " (at most: a table or a threshold decides)"
              : work.sampled ? " (work counted on sampled rows)"
                             : "");
-  fmt::print("  reads     {:9.2f} GB/s, {:.0f} % of the {:.1f} GB/s of sequential reads measured beside it\n",
-             work.bytes / figures.run.middle * 1e-9, 100 * figures.bandwidthShare, figures.bandwidth * 1e-9);
+  fmt::print("  reads     {:9.2f} GB/s{}\n", work.bytes / figures.run.middle * 1e-9, besideReads);
   if (rival) {
     Comparison comparison(first, *rival);
     fmt::print("  against   {:9.3f} ms of {}: {:.2f}x as fast ({:.2f} to {:.2f}); by useful work alone {:.2f}x\n",

@@ -75,7 +75,7 @@ static void lookAtMachine(Findings &findings) {
 static void lookAtSoftware(Findings &findings) {
   findings.found("runtime", sattn_version());
   findings.found("compiler", sattn_compiler_build());
-  for (const char *name : {"SATTN_CACHE_DIR", "SATTN_JIT", "SATTN_VERBOSE"})
+  for (const char *name : {"SATTN_CACHE_DIR", "SATTN_JIT", "SATTN_VERBOSE", "SATTN_LIBCUDA"})
     if (const char *value = std::getenv(name))
       findings.found("setting", fmt::format("{}={}", name, value));
   std::vector<std::string> shipped = shippedNames();
@@ -84,6 +84,18 @@ static void lookAtSoftware(Findings &findings) {
                      "give patterns by their path, or install again");
   else
     findings.found("patterns", fmt::format("{} in {}", shipped.size(), shippedFolder()));
+}
+
+/// A machine without a GPU is a sound machine: what is not there is no problem.
+static void lookAtCuda(Findings &findings) {
+  CudaFindings cuda = lookForCuda();
+  if (cuda.driver.empty()) {
+    findings.found("cuda", "none: " + cuda.absent);
+    return;
+  }
+  findings.found("cuda", cuda.driver);
+  for (const std::string &device : cuda.devices)
+    findings.found("device", device);
 }
 
 static void lookAtCache(Findings &findings, const Engine &engine) {
@@ -111,9 +123,9 @@ static void lookAtKernels(Findings &findings) {
   generateOperands(call, {"T=100,Hq=2,Hkv=1,D=64"}, {});
   Engine engine({0, /*memoryOnly=*/true}, call.file.path);
   auto start = std::chrono::steady_clock::now();
-  sattn_kernel *kernel = engine.get(call.file.text, call.bind(), "cpu");
+  sattn_kernel *kernel = engine.get(call.file.text, call.bind());
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  BoundCall bound(call, {});
+  BoundCall bound(engine, call, {});
   bound.run(kernel);
   Difference difference = compare(bound.results().of("o"), runOracle(call).front().values);
   double allowed = errorBound(call, Dtype::F32, difference.largest);
@@ -129,6 +141,7 @@ int doctor(bool json) {
   Findings findings;
   lookAtMachine(findings);
   lookAtSoftware(findings);
+  lookAtCuda(findings);
   lookAtCache(findings, Engine({}));
   try {
     lookAtKernels(findings);

@@ -1,11 +1,13 @@
 // Context, compile hook with the file's name, and the call struct.
 #include "tools/sparse-attn/Engine.h"
+#include "runtime/GpuTarget.h"
 #include "tools/sparse-attn/PtxSim.h"
 #include "tools/sparse-attn/ToolError.h"
 
 #include <sattn/compiler.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 namespace sattn::tool {
@@ -23,29 +25,58 @@ static sattn_status compile(void *user, const sattn_spec *spec, void **bytes, si
   return sattn_compiler_compile(spec, &options, bytes, size, error);
 }
 
+/// A target as the command line names it becomes one of the runtime: "" and "cpu" stand for this machine, "ptx-sim" for
+/// "sm_80" and "ptx-sim:sm_90a" for "sm_90a", which the interpreter runs; "cuda:1" and "sm_90a" are the driver's.
+static std::string checkTarget(const std::string &target, bool &interpreted, int &device) {
+  static const char *known[] = {"cpu", "cpu-baseline", "cpu-avx2", "cpu-avx512", "cpu-avx512-bf16", "cpu-amx"};
+  device = -1;
+  std::string arch = ptxSimTarget(target);
+  interpreted = !arch.empty();
+  if (interpreted)
+    return arch;
+  if (target.empty())
+    return "cpu";
+  if (std::find(std::begin(known), std::end(known), target) != std::end(known))
+    return target;
+  if (!rt::isGpuTarget(target) && !rt::parseCudaTarget(target, device))
+    fail(Err::UnknownTarget, target);
+  device = std::max(device, 0);
+  return target;
+}
+
 Engine::Engine(const EngineOptions &options, const std::string &file) : file(file) {
+  bool interpreted = false;
+  targetName = checkTarget(options.target, interpreted, device);
   sattn_options raw{};
   raw.struct_size = sizeof raw;
   raw.threads = options.threads;
   raw.memory_only = options.memoryOnly;
   check(sattn_context_create(&raw, &handle));
-  installPtxSim(handle);
+  if (interpreted)
+    installPtxSim(handle);
   check(sattn_set_compile_hook(handle, compile, &this->file, sattn_compiler_build()));
 }
 
 Engine::~Engine() {
   for (sattn_kernel *kernel : kernels)
     sattn_kernel_release(kernel);
+  deviceMemory.reset();
   sattn_context_destroy(handle);
 }
 
-sattn_kernel *Engine::get(const std::string &text, const std::string &bind, const std::string &target) {
+CudaMemory *Engine::memory() {
+  if (device >= 0 && !deviceMemory)
+    deviceMemory = std::make_unique<CudaMemory>(device);
+  return deviceMemory.get();
+}
+
+sattn_kernel *Engine::get(const std::string &text, const std::string &bind) {
   sattn_spec spec{};
   spec.struct_size = sizeof spec;
   spec.pattern = text.c_str();
   spec.pattern_size = text.size();
   spec.bind = bind.c_str();
-  spec.target = target.c_str();
+  spec.target = targetName.c_str();
   sattn_kernel *kernel = nullptr;
   check(sattn_get(handle, &spec, &kernel));
   kernels.push_back(kernel);
@@ -59,29 +90,18 @@ sattn_stats_data Engine::stats() const {
   return data;
 }
 
-std::string checkTarget(const std::string &target) {
-  static const char *known[] = {"cpu", "cpu-baseline", "cpu-avx2", "cpu-avx512", "cpu-avx512-bf16", "cpu-amx"};
-  if (target.empty())
-    return "cpu";
-  if (std::find(std::begin(known), std::end(known), target) != std::end(known))
-    return target;
-  if (std::string arch = ptxSimTarget(target); !arch.empty())
-    return arch;
-  if (target == "cuda" || target.rfind("sm_", 0) == 0)
-    fail(Err::UnsupportedTarget, target);
-  fail(Err::UnknownTarget, target);
-}
-
 const Tensor &Results::of(const std::string &name) const {
   size_t at = std::find(names.begin(), names.end(), name) - names.begin();
   return tensors[at];
 }
 
-DLTensor &BoundCall::view(const Tensor &tensor) {
+DLTensor &BoundCall::view(const Tensor &tensor, bool upload) {
   static const uint8_t codes[] = {kDLFloat, kDLFloat, kDLBfloat, kDLInt, kDLInt};
   DLTensor &raw = *views.emplace_back(std::make_unique<DLTensor>());
   raw.data = tensor.data.get();
-  raw.device = {kDLCPU, 0};
+  raw.device = {device < 0 ? kDLCPU : kDLCUDA, std::max(device, 0)};
+  if (memory)
+    raw.data = upload ? memory->upload(tensor.data.get(), tensor.bytes()) : memory->allocate(tensor.bytes());
   raw.ndim = static_cast<int32_t>(tensor.shape.size());
   raw.dtype = {codes[static_cast<int>(tensor.dtype)], static_cast<uint8_t>(8 * dtypeBytes(tensor.dtype)), 1};
   raw.shape = const_cast<int64_t *>(tensor.shape.data()); // only read
@@ -94,16 +114,43 @@ static sattn_per_batch perBatch(const std::vector<int64_t> &values) {
   return {values.data(), static_cast<int64_t>(values.size())};
 }
 
-BoundCall::BoundCall(const Invocation &call, const std::vector<std::string> &names, int threads) {
+BoundCall::BoundCall(Engine &engine, const Invocation &call, const std::vector<std::string> &names, int threads)
+    : memory(engine.memory()), device(engine.cudaDevice()) {
+  bind(call, names, threads);
+}
+
+BoundCall::BoundCall(Dry, const Engine &engine, const Invocation &call) : device(engine.cudaDevice()) {
+  bind(call, {}, 0);
+}
+
+void BoundCall::run(sattn_kernel *kernel) {
+  check(sattn_run(kernel, &raw));
+  if (!memory)
+    return;
+  memory->synchronize();
+  for (size_t i = 0; i < made.tensors.size(); ++i)
+    memory->download(made.tensors[i].data.get(), outputs[i].tensor->data, made.tensors[i].bytes());
+}
+
+double BoundCall::time(sattn_kernel *kernel) {
+  auto launch = [&] { check(sattn_run(kernel, &raw)); };
+  if (memory)
+    return memory->seconds(launch);
+  auto start = std::chrono::steady_clock::now();
+  launch();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void BoundCall::bind(const Invocation &call, const std::vector<std::string> &names, int threads) {
   for (const ResultInfo &result : call.info.results)
     if (names.empty() || std::find(names.begin(), names.end(), result.name) != names.end()) {
       made.names.push_back(result.name);
       made.tensors.push_back(Tensor::allocate(call.resultDtype(result), call.resultShape(result), result.name));
     }
   for (const Operand &operand : call.operands)
-    inputs.push_back({operand.name.c_str(), &view(operand.tensor)});
+    inputs.push_back({operand.name.c_str(), &view(operand.tensor, true)});
   for (size_t i = 0; i < made.names.size(); ++i)
-    outputs.push_back({made.names[i].c_str(), &view(made.tensors[i])});
+    outputs.push_back({made.names[i].c_str(), &view(made.tensors[i], false)});
   for (const ParamValue &param : call.params)
     params.push_back(
         {param.name.c_str(), param.isFloat ? SATTN_PARAM_FLOAT : SATTN_PARAM_INT, 0, param.integer, param.number});
@@ -119,7 +166,7 @@ BoundCall::BoundCall(const Invocation &call, const std::vector<std::string> &nam
   raw.kv_len = perBatch(call.kvLen);
   raw.cu_q = perBatch(call.cuQ);
   raw.cu_kv = perBatch(call.cuKv);
-  raw.page_table = call.pageTable.data ? &view(call.pageTable) : nullptr;
+  raw.page_table = call.pageTable.data ? &view(call.pageTable, true) : nullptr;
   raw.page_size = call.pageSize;
   raw.threads = threads;
 }

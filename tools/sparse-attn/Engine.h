@@ -1,5 +1,6 @@
 // The runtime with the compiler behind it, for one run of the tool: owns a context, gets kernels, runs them.
 #pragma once
+#include "tools/sparse-attn/CudaMemory.h"
 #include "tools/sparse-attn/Invocation.h"
 
 #include <sattn/sattn.h>
@@ -13,6 +14,7 @@ namespace sattn::tool {
 struct EngineOptions {
   int threads = 0;
   bool memoryOnly = false; ///< neither read nor write the disk cache
+  std::string target = {}; ///< as the command line names it
 };
 
 /// Throws the runtime's text where `status` is an error.
@@ -26,18 +28,23 @@ public:
   ~Engine();
 
   sattn_context *context() const { return handle; }
-  sattn_kernel *get(const std::string &text, const std::string &bind, const std::string &target);
+  /// As the runtime names it.
+  const std::string &target() const { return targetName; }
+  sattn_kernel *get(const std::string &text, const std::string &bind);
+  /// Where operands and results stand: null for the host's memory. Opened when first asked for.
+  CudaMemory *memory();
+  /// Ordinal of the device of CUDA, -1 for other targets.
+  int cudaDevice() const { return device; }
   sattn_stats_data stats() const;
 
 private:
   sattn_context *handle = nullptr;
   std::string file;
+  std::string targetName;
+  int device = -1;
   std::vector<sattn_kernel *> kernels;
+  std::unique_ptr<CudaMemory> deviceMemory;
 };
-
-/// A target as the command line names it: "" and "cpu" stand for this machine, "ptx-sim" for "sm_80" and
-/// "ptx-sim:sm_90a" for "sm_90a", which the interpreter runs. Refuses names of other kinds of targets.
-std::string checkTarget(const std::string &target);
 
 /// The results of one call; memory for all that were asked for.
 struct Results {
@@ -49,17 +56,28 @@ struct Results {
 /// A sattn_call over an invocation and its results, with the memory that it points into.
 class BoundCall {
 public:
-  /// Allocates `names`, or every result where it is empty.
-  BoundCall(const Invocation &call, const std::vector<std::string> &names, int threads = 0);
+  /// Allocates `names`, or every result where it is empty; operands are copied to the engine's device.
+  BoundCall(Engine &engine, const Invocation &call, const std::vector<std::string> &names, int threads = 0);
+  /// For looking at a call: of the device there is no memory.
+  struct Dry {};
+  BoundCall(Dry, const Engine &engine, const Invocation &call);
   BoundCall(const BoundCall &) = delete;
 
-  void run(sattn_kernel *kernel) { check(sattn_run(kernel, &raw)); }
+  /// Runs the kernel and waits; results() has its results then.
+  void run(sattn_kernel *kernel);
+  /// Runs the kernel, leaving results where they are, and returns the seconds that it took: of the device, where there
+  /// is one.
+  double time(sattn_kernel *kernel);
   const sattn_call *get() const { return &raw; }
   const Results &results() const { return made; }
 
 private:
-  DLTensor &view(const Tensor &tensor);
+  void bind(const Invocation &call, const std::vector<std::string> &names, int threads);
+  /// `upload`: the device gets the contents, else memory alone.
+  DLTensor &view(const Tensor &tensor, bool upload);
 
+  CudaMemory *memory = nullptr;
+  int device = -1; ///< of CUDA
   Results made;
   std::vector<std::unique_ptr<DLTensor>> views;
   std::vector<sattn_tensor> inputs, outputs;

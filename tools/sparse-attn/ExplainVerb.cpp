@@ -66,20 +66,20 @@ int explain(const CompareOptions &options) {
                      options);
   else
     readOperands(call, options);
-  Engine engine({options.threads, false}, call.file.path);
-  std::string bind = call.bind(), target = checkTarget(options.target);
+  Engine engine({options.threads, false, options.target}, call.file.path);
+  std::string bind = call.bind();
 
   sattn_spec spec{};
   spec.struct_size = sizeof spec;
   spec.pattern = call.file.text.c_str();
   spec.pattern_size = call.file.text.size();
   spec.bind = bind.c_str();
-  spec.target = target.c_str();
+  spec.target = engine.target().c_str();
   char *text = nullptr;
   check(sattn_explain_spec(engine.context(), &spec, &text)); // before the kernel is there
   std::string key = taken(text);
-  sattn_kernel *kernel = engine.get(call.file.text, bind, target);
-  BoundCall bound(call, {}, options.threads);
+  sattn_kernel *kernel = engine.get(call.file.text, bind);
+  BoundCall bound(BoundCall::Dry(), engine, call);
   check(sattn_explain_json(kernel, bound.get(), &text));
   Json facts = Json::parse(taken(text));
   WorkReport work = reportWork(call, facts["call"]["tiles"]);

@@ -42,8 +42,9 @@ void addCall(CLI::App *verb, CallOptions &options) {
   verb->add_option("--cu-kv", options.cuKv, "cumulative lengths of packed key sequences, FILE.npy");
   verb->add_option("--page-table", options.pageTable, "pages of a paged key cache, FILE.npy");
   verb->add_option("--page-size", options.pageSize, "keys in a page");
-  verb->add_option("--target", options.target,
-                   "cpu (default), cpu-avx2, cpu-baseline, cpu-avx512, cpu-avx512-bf16, cpu-amx, ptx-sim[:sm_80]");
+  verb->add_option(
+      "--target", options.target,
+      "cpu (default), cpu-avx2, cpu-baseline, cpu-avx512, cpu-avx512-bf16, cpu-amx, cuda[:N], ptx-sim[:sm_80]");
   verb->add_option("--threads", options.threads, "threads; default: the processors this process may use")
       ->check(CLI::Range(1, 1024));
 }

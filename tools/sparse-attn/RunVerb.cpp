@@ -68,12 +68,12 @@ int run(const RunOptions &options) {
           tensors.push_back(tensorOf(result, call.resultDtype(*out.result)));
     report["target"] = "oracle";
   } else {
-    Engine engine({options.threads, false}, call.file.path);
-    sattn_kernel *kernel = engine.get(call.file.text, call.bind(), checkTarget(options.target));
+    Engine engine({options.threads, false, options.target}, call.file.path);
+    sattn_kernel *kernel = engine.get(call.file.text, call.bind());
     std::vector<std::string> names;
     for (const Out &out : outs)
       names.push_back(out.result->name);
-    BoundCall bound(call, names, options.threads);
+    BoundCall bound(engine, call, names, options.threads);
     auto start = std::chrono::steady_clock::now();
     bound.run(kernel);
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

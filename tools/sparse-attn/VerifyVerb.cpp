@@ -22,9 +22,9 @@ struct Comparison {
 };
 } // namespace
 
-static std::vector<Comparison> compareResults(const Invocation &call, const CompareOptions &options,
+static std::vector<Comparison> compareResults(Engine &engine, const Invocation &call, const CompareOptions &options,
                                               sattn_kernel *kernel) {
-  BoundCall bound(call, {}, options.threads);
+  BoundCall bound(engine, call, {}, options.threads);
   bound.run(kernel);
   std::vector<Comparison> comparisons;
   for (const OracleResult &expected : runOracle(call)) {
@@ -49,9 +49,9 @@ int verify(const CompareOptions &options) {
   } else {
     readOperands(call, options);
   }
-  Engine engine({options.threads, false}, call.file.path);
-  sattn_kernel *kernel = engine.get(call.file.text, call.bind(), checkTarget(options.target));
-  std::vector<Comparison> comparisons = compareResults(call, options, kernel);
+  Engine engine({options.threads, false, options.target}, call.file.path);
+  sattn_kernel *kernel = engine.get(call.file.text, call.bind());
+  std::vector<Comparison> comparisons = compareResults(engine, call, options, kernel);
 
   const Comparison *worst = &comparisons.front();
   bool holds = true;
