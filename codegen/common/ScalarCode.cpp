@@ -171,7 +171,7 @@ Values ScalarCode::loop(Value low, Value high, int64_t step, ValueRange inits, C
     return Values(inits);
   if (first && last && *first + step >= *last)
     return body(low, inits);
-  auto loop = scf::ForOp::create(b, low, high, int64(step), inits);
+  auto loop = scf::ForOp::create(b, low, high, constant(b.getIntegerAttr(low.getType(), step)), inits);
   OpBuilder::InsertionGuard guard(b);
   // A loop without carried values is born with its terminator.
   Block *block = loop.getBody();

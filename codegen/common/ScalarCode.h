@@ -72,6 +72,7 @@ public:
   Value intrinsic(StringRef name, Type result, ValueRange arguments);
 
   //===-- Control ---------------------------------------------------------------------------------------===//
+  /// Bounds are both i64 or both i32, as the number that a body gets.
   using Body = llvm::function_ref<void(Value)>;
   using CarryBody = llvm::function_ref<Values(Value, ValueRange)>;
   void loop(Value low, Value high, int64_t step, Body body);

@@ -1,6 +1,5 @@
 // Matrix products. 16-bit operands are multiplied as they are stored; a computed left operand (the weights of a
-// softmax) is rounded to the type of the right one. Float32 operands are cut in two TF32 numbers, x = high + low, and
-// three of the four products are summed, which leaves an error of about 2^-21 of each term.
+// softmax) is rounded to the type of the right one. What is float32 on one side goes to Tf32.cpp.
 #include "codegen/gpu/Lowering.h"
 
 using namespace sattn;
@@ -27,7 +26,6 @@ FailureOr<DotForm> Lowering::formOf(tile::DotOp op) {
 // a step of 16, one block those of a step of 8 if its columns are taken in the order 0 2 4 6 1 3 5 7.
 LeftOperand Lowering::toLeft(const Fragment &fragment, DotForm form, Type element) {
   LeftOperand left;
-  left.permuted = form.tf32();
   left.blocks = fragment.blocks();
   left.steps = fragment.cols / form.step();
   Fragment from = fragment;
@@ -162,63 +160,4 @@ void Lowering::multiplyShort(const LeftOperand &a, const SharedRows &b, bool tra
           std::copy(next.begin(), next.end(), sum);
         }
     }
-}
-
-namespace {
-/// x = high + low: high has the 10 bits of fraction that TF32 has, low what is left of it, cut likewise. `finite` is
-/// high, or 0 for an infinity, of which nothing is left: 0 times infinity must not come in.
-struct Parts {
-  Value high, low, finite;
-};
-} // namespace
-
-static Parts cut(Code &c, Value x) {
-  Value keep = c.int32(static_cast<int32_t>(0xffffe000));
-  Value high = c.andi(c.bits(x), keep), whole = c.number(high);
-  Value same = c.compare(arith::CmpFPredicate::OEQ, x, whole);
-  Value low = c.andi(c.bits(c.select(same, c.float32(0), c.subf(x, whole))), keep); // a NaN leaves a NaN
-  Value exponent = c.int32(0x7f800000);
-  Value full = c.compareI(arith::CmpIPredicate::eq, c.andi(high, exponent), exponent);
-  return {high, low, c.select(full, c.int32(0), high)};
-}
-
-void Lowering::multiplyTf32(const LeftOperand &a, const SharedRows &b, bool transposed, Fragment &sums) {
-  int64_t bytes = b.element.getIntOrFloatBitWidth() / 8;
-  bool exact = !b.element.isF32(); // 16-bit numbers need no second part
-  // Inner element and column of the lane's first register; the second stands `further` inner elements on.
-  Value inner = a.permuted ? c.muli(c.lanePair, c.int32(2)) : c.lanePair;
-  int64_t further = a.permuted ? 1 : 4;
-  int64_t innerBytes = transposed ? bytes : b.rowBytes, columnBytes = transposed ? b.rowBytes : bytes;
-  Value base = c.at(b.base, c.addi(c.muli(inner, c.int32(innerBytes)), c.muli(c.laneRow, c.int32(columnBytes))));
-  for (int64_t k = 0; k < a.steps; ++k) {
-    struct Registers {
-      Values high, low, finite;
-      void add(const Parts &parts) {
-        high.push_back(parts.high);
-        low.push_back(parts.low);
-        finite.push_back(parts.finite);
-      }
-    };
-    SmallVector<Registers> left(a.blocks);
-    for (int64_t block = 0; block < a.blocks; ++block)
-      for (Value x : a.registers(block, k))
-        left[block].add(cut(c, x));
-    for (int64_t j = 0; j < sums.cols / 8; ++j) {
-      Registers right;
-      for (int64_t part = 0; part < 2; ++part) {
-        Value element = loadNumber(b.element, c.at(base, (8 * k + part * further) * innerBytes + 8 * j * columnBytes));
-        right.add(cut(c, element));
-      }
-      for (int64_t block = 0; block < a.blocks; ++block) {
-        Value *sum = &sums.element(block, j, 0);
-        Values next{sum[0], sum[1], sum[2], sum[3]};
-        // Small products first.
-        if (!exact)
-          next = c.mma(MmaType::TF32, left[block].finite, right.low, next);
-        next = c.mma(MmaType::TF32, left[block].low, right.finite, next);
-        next = c.mma(MmaType::TF32, left[block].high, right.high, next);
-        std::copy(next.begin(), next.end(), sum);
-      }
-    }
-  }
 }

@@ -1,8 +1,9 @@
 // One tile kernel to one PTX entry, emitted in program order with Code.h. A task of the grid is a block of threads; its
 // warps share the rows of each tile (Values.h). The ops are lowered by family: Frame.cpp (arguments, scalars),
 // Memory.cpp (views, loads, stores), Means.cpp, Staging.cpp (copies to shared memory), Ring.cpp (copies by a warp of
-// their own), Shared.cpp (tiles there), Dot.cpp, Group.cpp (products of warpgroups), NoNumbers.cpp,
-// Elementwise.cpp (maps, masks), Softmax.cpp, Reduce.cpp, Stream.cpp, Control.cpp, Select.cpp, Inverse.cpp.
+// their own), Shared.cpp (tiles there), Dot.cpp, Tf32.cpp, Group.cpp (products of warpgroups),
+// NoNumbers.cpp, Elementwise.cpp (maps, masks), Softmax.cpp, Reduce.cpp, Stream.cpp, Control.cpp, Select.cpp,
+// Inverse.cpp.
 #pragma once
 #include "codegen/common/SetCode.h"
 #include "codegen/gpu/Values.h"
@@ -77,7 +78,8 @@ private:
   /// Pointer to row `row` (i32) of a tile, and whether it exists.
   std::pair<Value, Value> rowPointer(const RowSource &source, Value row);
   LogicalResult defineFromRows(Operation *op, Value result, const RowSource &source);
-  FailureOr<LeftOperand> loadLeft(Operation *op, tile::TileType type, const RowSource &source, bool tf32);
+  FailureOr<LeftOperand> loadLeft(Operation *op, tile::TileType type, const RowSource &source);
+  FailureOr<LeftOperand> loadLeftTf32(Operation *op, Value result, const RowSource &source);
   FailureOr<Fragment> loadFragment(Operation *op, tile::TileType type, const RowSource &source);
   /// Fails with a diagnostic where loadFragment does.
   LogicalResult checkFragment(Operation *op, tile::TileType type);
@@ -137,6 +139,14 @@ private:
                         bool fresh);
   void multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums);
   void multiplyTf32(const LeftOperand &a, const SharedRows &b, bool transposed, Fragment &sums);
+  struct Tf32Operands {
+    bool leftExact, rightExact, transposed;
+    const SharedRows &b;
+    Value base = {};
+    int64_t innerBytes = 0, columnBytes = 0; ///< between inner elements and columns of b
+  };
+  void stepTf32(const Tf32Operands &operands, ValueRange left, Value base, Fragment &sums);
+  Values readLeft(const LeftRows &left, Value step);
 
   //===-- What is no number (NoNumbers.cpp) -------------------------------------------------------------===//
   /// i1, the same for all threads: a tile in shared memory holds NaN or infinities.

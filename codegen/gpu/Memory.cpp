@@ -112,42 +112,78 @@ Value Lowering::loadNumber(Type element, Value pointer) {
 }
 
 // Each lane reads its own elements of its rows: the quad that shares a row reads neighbours.
-FailureOr<LeftOperand> Lowering::loadLeft(Operation *op, tile::TileType type, const RowSource &source, bool tf32) {
+FailureOr<LeftOperand> Lowering::loadLeft(Operation *op, tile::TileType type, const RowSource &source) {
   const View &view = source.view;
-  Type element = view.type.getElementType();
-  int64_t step = tf32 ? 8 : 16;
-  if (type.getCols() % step != 0)
-    return unsupported(op, "feature sizes that are not multiples of " + Twine(step), "pad the features with zeros");
+  if (type.getCols() % 16 != 0)
+    return unsupported(op, "feature sizes that are not multiples of 16", "pad the features with zeros");
   LeftOperand result;
   result.blocks = layout.blocks(type.getRows());
-  result.steps = type.getCols() / step;
+  result.steps = type.getCols() / 16;
   result.at.resize(4 * result.blocks * result.steps);
-  needAlignment(view, tf32 ? view.elementBytes() : 4);
-  Type registerType = tf32 ? Type(c.f32) : Type(c.i32);
+  needAlignment(view, 4);
   for (int64_t block = 0; block < result.blocks; ++block)
     for (int64_t half = 0; half < 2; ++half) {
       auto [pointer, inside] = rowPointer(source, rowOf(block, half));
-      // The lane's columns of a step: one or two neighbours, and those half a step further.
-      Value first = c.muli(c.lanePair, c.int32((tf32 ? 1 : 2) * view.elementBytes()));
-      SmallVector<Type> types(2 * result.steps, registerType);
+      // Two neighbours of each half of a step.
       Values read = c.when(
-          inside, types,
+          inside, SmallVector<Type>(2 * result.steps, c.i32),
           [&, pointer = pointer] {
             Values registers;
-            Value row = c.at(pointer, first);
-            for (int64_t k = 0; k < 2 * result.steps; ++k) {
-              Value at = c.at(row, k * step / 2 * view.elementBytes());
-              registers.push_back(tf32 ? loadNumber(element, at) : c.load(c.i32, at, 4));
-            }
+            Value row = c.at(pointer, c.muli(c.lanePair, c.int32(4)));
+            for (int64_t k = 0; k < 2 * result.steps; ++k)
+              registers.push_back(c.load(c.i32, c.at(row, 16 * k), 4));
             return registers;
           },
-          [&] { return Values(types.size(), tf32 ? c.float32(0) : c.int32(0)); });
+          [&] { return Values(2 * result.steps, c.int32(0)); });
       // Registers of a step: rows 0 and 8 of the first half, rows 0 and 8 of the second.
       for (int64_t k = 0; k < result.steps; ++k)
         for (int64_t part = 0; part < 2; ++part)
           result.at[4 * (block * result.steps + k) + 2 * part + half] = read[2 * k + part];
     }
   return result;
+}
+
+// Whether the kernel leaves the memory that `view` shows as it is.
+static bool isNeverWritten(Value view) {
+  auto memoryOf = [](Value shown) {
+    auto slice = shown.getDefiningOp<tile::SliceOp>();
+    return slice ? Value(slice.getArg()) : shown;
+  };
+  bool written = false;
+  view.getDefiningOp()->getParentOfType<tile::KernelOp>().walk([&](Operation *op) {
+    for (Value operand : op->getOperands())
+      written |= isa<tile::StoreOp, tile::ScatterOp, tile::FillOp>(op) && memoryOf(operand) == memoryOf(view);
+  });
+  return !written;
+}
+
+// Float32 takes a register for each element, of which there are too few to hold them while a stream runs.
+FailureOr<LeftOperand> Lowering::loadLeftTf32(Operation *op, Value result, const RowSource &source) {
+  const View &view = source.view;
+  auto type = cast<tile::TileType>(result.getType());
+  if (type.getCols() % 8 != 0)
+    return unsupported(op, "feature sizes that are not multiples of 8", "pad the features with zeros");
+  auto load = dyn_cast<tile::LoadOp>(op);
+  LeftOperand left;
+  if (!isNeverWritten(load ? load.getView() : cast<tile::GatherOp>(op).getView())) {
+    FailureOr<Fragment> fragment = loadFragment(op, type, source);
+    if (failed(fragment))
+      return failure();
+    left = toLeft(*fragment, DotForm(), {});
+  } else {
+    needAlignment(view, 2 * view.elementBytes());
+    left.blocks = layout.blocks(type.getRows());
+    left.steps = type.getCols() / 8;
+    left.rows.emplace().element = view.type.getElementType();
+    for (int64_t block = 0; block < left.blocks; ++block)
+      for (int64_t half = 0; half < 2; ++half) {
+        auto [pointer, inside] = rowPointer(source, rowOf(block, half));
+        Value first = c.at(pointer, c.muli(c.lanePair, c.int32(2 * view.elementBytes())));
+        left.rows->rows.push_back({first, inside});
+      }
+  }
+  left.exact = !view.type.getElementType().isF32();
+  return left;
 }
 
 LogicalResult Lowering::checkFragment(Operation *op, tile::TileType type) {
@@ -214,13 +250,17 @@ LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSou
     value.right = tile(result).right;
     value.rightFrom = source;
   }
-  for (auto [wanted, tf32, slot] : {std::tuple(left, false, &value.left), {leftTf32, true, &value.leftTf32}}) {
-    if (!wanted)
-      continue;
-    FailureOr<LeftOperand> operand = loadLeft(op, type, source, tf32);
+  if (left) {
+    FailureOr<LeftOperand> operand = loadLeft(op, type, source);
     if (failed(operand))
       return failure();
-    *slot = std::move(*operand);
+    value.left = std::move(*operand);
+  }
+  if (leftTf32) {
+    FailureOr<LeftOperand> operand = loadLeftTf32(op, result, source);
+    if (failed(operand))
+      return failure();
+    value.leftTf32 = std::move(*operand);
   }
   if (numbers && readByMap.contains(op)) {
     if (failed(checkFragment(op, type)))

@@ -35,9 +35,7 @@ static Value forPieces(Code &c, const SharedRows &b, int64_t threads, Value init
   // Rows of panels follow each other; others have gaps that nobody writes.
   int64_t inRow = b.swizzled ? 1 : b.cols * b.element.getIntOrFloatBitWidth() / 8 / piece;
   int64_t all = b.swizzled ? b.bytes() / piece : b.rows * inRow, rowBytes = b.swizzled ? piece : b.rowBytes;
-  Value first = arith::ExtUIOp::create(c.b, c.i64, c.thread);
-  return c.loop(first, c.int64(all), threads, {init}, [&](Value i, ValueRange carried) -> Values {
-    Value number = arith::TruncIOp::create(c.b, c.i32, i);
+  return c.loop(c.thread, c.int32(all), threads, {init}, [&](Value number, ValueRange carried) -> Values {
     Value row = arith::DivUIOp::create(c.b, number, c.int32(inRow));
     Value column = c.subi(number, c.muli(row, c.int32(inRow)));
     Value at = c.at(b.base, c.addi(c.muli(row, c.int32(rowBytes)), c.muli(column, c.int32(piece))));
@@ -91,37 +89,38 @@ Values Lowering::addNoNumbers(Fragment p, const SharedRows &b, const Fragment &s
   Values result(sums.at);
   for (int64_t block = 0; block < sums.blocks(); ++block) {
     auto first = result.begin() + static_cast<size_t>(block) * count;
-    Values part = c.loop(0, p.cols / 2, 1, Values(first, first + count), [&](Value step, ValueRange carried) {
-      Values next(carried);
-      // Keys 2 * step and the next: columns of the lane step % 4 in the block of columns step / 4.
-      Value pair = arith::TruncIOp::create(c.b, c.i32, step), from = c.addi(quad, c.andi(pair, c.int32(3)));
-      Value tile = arith::ShRUIOp::create(c.b, pair, c.int32(2));
-      for (int64_t e = 0; e < 2; ++e) {
-        Value key = c.addi(c.muli(pair, c.int32(2)), c.int32(e)), weights[2];
-        Value row = b.swizzled ? Value() : c.at(c.at(b.base, own), c.muli(key, c.int32(b.rowBytes)));
-        Value unit;
-        for (int64_t half = 0; half < 2; ++half) {
-          Value picked = p.element(block, 0, 2 * half + e);
-          for (int64_t j = 1; j < p.cols / 8; ++j)
-            picked = c.select(c.compareI(arith::CmpIPredicate::eq, tile, c.int32(j)), p.element(block, j, 2 * half + e),
-                              picked);
-          weights[half] = c.fromLane(picked, from);
-        }
-        for (size_t i = 0; i < count; ++i) {
-          // Register i: column 8 * (i / 4) + 2 * lanePair + i % 2 of half i % 4 / 2.
-          auto column = static_cast<int64_t>(8 * (i / 4) + i % 2);
-          if (b.swizzled && i % 4 == 0)
-            unit = c.at(unitOf(b, key, c.int32(static_cast<int64_t>(i / 4))), own);
-          Value at = b.swizzled ? c.at(unit, static_cast<int64_t>(i % 2) * bytes) : c.at(row, column * bytes);
-          Value weight = weights[i % 4 / 2], value = loadNumber(b.element, at);
-          Value difference = c.subf(value, value); // 0 for numbers, else NaN
-          Value counts = c.andi(c.compare(arith::CmpFPredicate::UNE, weight, c.float32(0)),
-                                c.compare(arith::CmpFPredicate::UNO, difference, difference));
-          next[i] = c.select(counts, c.addf(next[i], c.mulf(weight, value)), next[i]);
-        }
-      }
-      return next;
-    });
+    Values part =
+        c.loop(c.int32(0), c.int32(p.cols / 2), 1, Values(first, first + count), [&](Value pair, ValueRange carried) {
+          Values next(carried);
+          // Keys 2 * pair and the next: columns of the lane pair % 4 in the block of columns pair / 4.
+          Value from = c.addi(quad, c.andi(pair, c.int32(3)));
+          Value tile = arith::ShRUIOp::create(c.b, pair, c.int32(2));
+          for (int64_t e = 0; e < 2; ++e) {
+            Value key = c.addi(c.muli(pair, c.int32(2)), c.int32(e)), weights[2];
+            Value row = b.swizzled ? Value() : c.at(c.at(b.base, own), c.muli(key, c.int32(b.rowBytes)));
+            Value unit;
+            for (int64_t half = 0; half < 2; ++half) {
+              Value picked = p.element(block, 0, 2 * half + e);
+              for (int64_t j = 1; j < p.cols / 8; ++j)
+                picked = c.select(c.compareI(arith::CmpIPredicate::eq, tile, c.int32(j)),
+                                  p.element(block, j, 2 * half + e), picked);
+              weights[half] = c.fromLane(picked, from);
+            }
+            for (size_t i = 0; i < count; ++i) {
+              // Register i: column 8 * (i / 4) + 2 * lanePair + i % 2 of half i % 4 / 2.
+              auto column = static_cast<int64_t>(8 * (i / 4) + i % 2);
+              if (b.swizzled && i % 4 == 0)
+                unit = c.at(unitOf(b, key, c.int32(static_cast<int64_t>(i / 4))), own);
+              Value at = b.swizzled ? c.at(unit, static_cast<int64_t>(i % 2) * bytes) : c.at(row, column * bytes);
+              Value weight = weights[i % 4 / 2], value = loadNumber(b.element, at);
+              Value difference = c.subf(value, value); // 0 for numbers, else NaN
+              Value counts = c.andi(c.compare(arith::CmpFPredicate::UNE, weight, c.float32(0)),
+                                    c.compare(arith::CmpFPredicate::UNO, difference, difference));
+              next[i] = c.select(counts, c.addf(next[i], c.mulf(weight, value)), next[i]);
+            }
+          }
+          return next;
+        });
     std::copy(part.begin(), part.end(), first);
   }
   return result;

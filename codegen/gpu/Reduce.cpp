@@ -41,10 +41,11 @@ LogicalResult Lowering::reduceColumns(tile::ReduceOp op) {
     SharedTile from = *tile(op.getTile()).shared, result = newShared(op.getResult().getType());
     forElements(result.rows, [&](Value row) {
       Value first = c.muli(row, c.int32(from.cols));
-      Values sum = c.loop(1, from.cols, 1, {loadShared(from, first, c.f32)}, [&](Value i, ValueRange sums) -> Values {
-        Value at = c.addi(first, arith::TruncIOp::create(c.b, c.i32, i));
-        return {join(c, isMax, sums[0], loadShared(from, at, c.f32))};
-      });
+      Values sum = c.loop(c.int32(1), c.int32(from.cols), 1, {loadShared(from, first, c.f32)},
+                          [&](Value i, ValueRange sums) -> Values {
+                            Value at = c.addi(first, i);
+                            return {join(c, isMax, sums[0], loadShared(from, at, c.f32))};
+                          });
       storeShared(result, row, sum[0]);
     });
     tile(op.getResult()) = {};
@@ -75,8 +76,8 @@ LogicalResult Lowering::lower(tile::RowScanOp op) {
   SharedTile result = newShared(op.getResult().getType());
   forElements(result.rows, [&](Value row) {
     Value first = c.muli(row, c.int32(result.cols));
-    c.loop(0, result.cols, 1, {c.float32(0)}, [&](Value i, ValueRange sums) -> Values {
-      Value column = arith::TruncIOp::create(c.b, c.i32, i);
+    c.loop(c.int32(0), c.int32(result.cols), 1, {c.float32(0)}, [&](Value i, ValueRange sums) -> Values {
+      Value column = i;
       if (op.getReverse())
         column = c.subi(c.int32(result.cols - 1), column);
       Value at = c.addi(first, column), sum = c.addf(sums[0], loadShared(*from, at, c.f32));

@@ -195,8 +195,8 @@ LogicalResult Lowering::lower(tile::TopListOp op) {
       plain.push_back(c.select(holds, c.andi(id, c.int32(kForced - 1)), c.int32(none)));
     }
     for (Value others : plain)
-      places = c.loop(0, kWarp, 1, places, [&](Value i, ValueRange counts) {
-        Value other = c.fromLane(others, arith::TruncIOp::create(c.b, c.i32, i));
+      places = c.loop(c.int32(0), c.int32(kWarp), 1, places, [&](Value i, ValueRange counts) {
+        Value other = c.fromLane(others, i);
         Values next;
         for (auto [count, id] : llvm::zip(counts, plain))
           next.push_back(c.addi(count, arith::ExtUIOp::create(c.b, c.i32, c.compareI(CmpIPredicate::slt, other, id))));

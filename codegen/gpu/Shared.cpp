@@ -15,8 +15,7 @@ SharedTile Lowering::newShared(tile::TileType type) {
 }
 
 void Lowering::forElements(int64_t count, llvm::function_ref<void(Value)> body) {
-  c.loop(arith::ExtUIOp::create(c.b, c.i64, c.thread).getResult(), c.int64(count), threads(),
-         [&](Value i) { body(arith::TruncIOp::create(c.b, c.i32, i)); });
+  c.loop(c.thread, c.int32(count), threads(), body);
   c.barrier();
 }
 

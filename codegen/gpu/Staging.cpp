@@ -1,5 +1,5 @@
 // Right operands of dots on their way to shared memory: all threads of a block copy 16 bytes at a time in the
-// background. Rows are padded to an odd number of 16-byte pieces, so that eight of them begin in different banks.
+// background.
 #include "codegen/gpu/Lowering.h"
 
 using namespace sattn;
@@ -7,6 +7,19 @@ using namespace sattn::gpu;
 using namespace mlir;
 
 static constexpr int64_t kPiece = 16; ///< bytes of a copy
+
+// Distance of the rows of a tile, so that what the lanes of a warp read at once lies in different banks. Eight rows by
+// 16 bytes (16-bit operands) or by 4 bytes (float32, inner elements are rows) begin at an odd number of pieces; the
+// pairs of float32 that the lanes of four rows read of columns, eight words apart.
+static int64_t paddedRow(Value operand, Type element, int64_t bytes) {
+  bool pairs = element.isF32() && llvm::all_of(operand.getUses(), [](OpOperand &use) {
+                 auto dot = dyn_cast<tile::DotOp>(use.getOwner());
+                 return dot && use.getOperandNumber() == 1 && dot.getKind() == "nt";
+               });
+  if (!pairs)
+    return (bytes / kPiece | 1) * kPiece;
+  return bytes + (128 + 32 - bytes % 128) % 128;
+}
 
 FailureOr<SharedRows> Lowering::newSharedRows(Operation *op, Value operand, tile::ViewType view) {
   auto type = cast<tile::TileType>(operand.getType());
@@ -23,7 +36,7 @@ FailureOr<SharedRows> Lowering::newSharedRows(Operation *op, Value operand, tile
   if (bytes % kPiece != 0)
     return unsupported(op, "rows of " + Twine(bytes) + " bytes", "use a feature size of whole 16 bytes");
   rows.swizzled = feedsGroups(operand);
-  rows.rowBytes = rows.swizzled ? kSwizzleBytes : (bytes / kPiece | 1) * kPiece;
+  rows.rowBytes = rows.swizzled ? kSwizzleBytes : paddedRow(operand, element, bytes);
   return rows;
 }
 

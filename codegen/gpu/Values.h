@@ -39,13 +39,22 @@ struct Fragment {
   }
 };
 
+/// Rows of a left operand that stay in memory, which nothing writes, and are read step by step.
+struct LeftRows {
+  struct Row {
+    Value pointer, inside; ///< of the lane's first elements
+  };
+  SmallVector<Row> rows; ///< [block][half]
+  Type element;
+};
+
 /// The left operand of dots as the matrix instructions take it: four registers for each block of rows and step of the
-/// inner extent. Of TF32 they are float32 that the dot cuts in two.
+/// inner extent, or rows in memory. Of TF32 they are float32 that the dot cuts in two (Tf32.cpp).
 struct LeftOperand {
   int64_t blocks = 0, steps = 0;
   Values at;
-  /// Of step k of TF32 the inner elements stand in the order 0 2 4 6 1 3 5 7, as the columns of a fragment do.
-  bool permuted = false;
+  std::optional<LeftRows> rows;
+  bool exact = false; ///< every number of TF32 was stored in 16 bits
   ArrayRef<Value> registers(int64_t block, int64_t step) const {
     return ArrayRef<Value>(at).slice(4 * (block * steps + step), 4);
   }
