@@ -1,12 +1,10 @@
-// The few upstream conversions that the emitted ops need, and the translation to LLVM IR.
+// The way of the emitted ops to LLVM IR: jumps for loops, then one instruction for each op.
 #include "codegen/common/LlvmModule.h"
-#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
-#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
-#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "codegen/common/ArithToLlvmIr.h"
+#include "codegen/common/Control.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -20,18 +18,9 @@ void sattn::codegen::prepareContext(MLIRContext &context) {
   mlir::DialectRegistry registry;
   mlir::registerBuiltinDialectTranslation(registry);
   mlir::registerLLVMDialectTranslation(registry);
+  registerArithTranslation(registry);
   context.appendDialectRegistry(registry);
-  context.loadDialect<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect, mlir::scf::SCFDialect,
-                      mlir::LLVM::LLVMDialect>();
-}
-
-static LogicalResult convert(mlir::ModuleOp module) {
-  mlir::PassManager passes(module->getContext());
-  passes.enableVerifier(false);
-  passes.addPass(mlir::createSCFToControlFlowPass());
-  passes.addPass(mlir::createArithToLLVMConversionPass());
-  passes.addPass(mlir::createConvertControlFlowToLLVMPass());
-  return passes.run(module);
+  context.loadDialect<mlir::arith::ArithDialect, mlir::scf::SCFDialect, mlir::LLVM::LLVMDialect>();
 }
 
 LlvmModule::LlvmModule() : context(std::make_unique<llvm::LLVMContext>()) {}
@@ -42,8 +31,7 @@ LlvmModule::~LlvmModule() {
 }
 
 FailureOr<LlvmModule> sattn::codegen::toLlvm(mlir::ModuleOp module) {
-  if (failed(convert(module)))
-    return failure();
+  lowerControl(module);
   LlvmModule result;
   result.module = mlir::translateModuleToLLVMIR(module, *result.context, "kernel");
   if (!result.module)

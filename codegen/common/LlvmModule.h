@@ -24,7 +24,7 @@ struct LlvmModule {
 /// Makes the dialects and translations of the way down available in `context`.
 void prepareContext(MLIRContext &context);
 
-/// Converts `module` to the llvm dialect alone and translates it. Runs in the caller's context.
+/// Translates `module`, whose loops and branches it lowers on the way. Runs in the caller's context.
 FailureOr<LlvmModule> toLlvm(mlir::ModuleOp module);
 
 /// Optimises the functions of `module`. `loadsOnce`: loads that are repeated without a write between them are dropped.
