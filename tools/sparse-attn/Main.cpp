@@ -135,6 +135,29 @@ void addCache(CLI::App &app, CacheOptions &options, Action &action) {
   add("clear", "remove every entry", cacheClear);
 }
 
+void addPtxRun(CLI::App &app, PtxRunOptions &options, Action &action) {
+  CLI::App *verb = app.add_subcommand("ptx-run", "run a kernel of a PTX file in the interpreter, which checks it");
+  verb->add_option("FILE", options.file, "PTX text")->required();
+  verb->add_option("--kernel", options.kernel, "the entry to run; needed where there are several");
+  verb->add_option("--grid", options.grid, "blocks: X[,Y[,Z]] (default 1)");
+  verb->add_option("--block", options.block, "threads of a block: X[,Y[,Z]] (default 1)");
+  verb->add_option("--shared", options.shared, "bytes of dynamic shared memory");
+  verb->add_option("--param", options.params,
+                   "a parameter, in the kernel's order: i32=, u32=, i64=, u64=, f32=NUMBER, in=FILE.npy,\n"
+                   "inout=FILE.npy:RESULT.npy, out=TYPE[SIZES]:RESULT.npy (TYPE f32, f16, bf16, i32, i64)")
+      ->allow_extra_args(false);
+  verb->add_option("--seed", options.seed, "chooses the order of warps and when asynchronous work completes");
+  verb->add_flag("--json", options.json, "print one JSON object, with the count of each instruction");
+  verb->footer("Reports accesses out of bounds, races, missing waits, reads of what nobody wrote, divergent barriers "
+               "and deadlocks,\n"
+               "each with its line; exit status 1 then, and no file is written. Arrays are .npy files of float32, "
+               "float16, int32,\n"
+               "int64 or uint16.\nExample:\n"
+               "  sparse-attn ptx-run scale.ptx --grid 4 --block 128 --param in=x.npy --param out=f32[512]:y.npy "
+               "--param f32=0.5");
+  verb->callback([&] { action = [&] { return ptxRun(options); }; });
+}
+
 int dispatch(int argc, char **argv) {
   CLI::App app{"Sparse attention patterns: a text of a few lines becomes a fast kernel.", "sparse-attn"};
   app.set_version_flag(
@@ -145,6 +168,7 @@ int dispatch(int argc, char **argv) {
   RunOptions runOptions;
   CompareOptions verifyOptions, benchOptions, explainOptions;
   CacheOptions cacheOptions;
+  PtxRunOptions ptxOptions;
   bool doctorJson = false;
   std::string name;
   addRun(app, runOptions, action);
@@ -152,6 +176,7 @@ int dispatch(int argc, char **argv) {
   addBench(app, benchOptions, action);
   addExplain(app, explainOptions, action);
   addCache(app, cacheOptions, action);
+  addPtxRun(app, ptxOptions, action);
   CLI::App *doctorVerb = app.add_subcommand("doctor", "say what was found on this machine; exit status 1 on problems");
   doctorVerb->add_flag("--json", doctorJson, "print one JSON object");
   doctorVerb->footer("Example:\n  sparse-attn doctor");

@@ -200,16 +200,20 @@ static Header readHeader(Input &input, const std::string &path) {
   return HeaderParser(path, text).parse();
 }
 
-static Dtype dtypeOf(const Header &header, const std::string &path, const std::string &name, bool isBf16) {
+namespace {
+enum class Words { Refused, Bf16, Either }; ///< what uint16 may be
+}
+
+static Dtype dtypeOf(const Header &header, const std::string &path, const std::string &name, Words words) {
   std::string kind = header.descr;
   char order = kind.empty() ? 0 : kind[0];
   if (order == '<' || order == '>' || order == '=' || order == '|')
     kind.erase(0, 1);
   if (order == '>')
     fail(Err::NpyBigEndian, path, header.descr, kind);
-  if (kind == "u2" && !isBf16)
+  if (kind == "u2" && words == Words::Refused)
     fail(Err::BareUint16, path, name, path);
-  if (isBf16 && kind != "u2")
+  if (words == Words::Bf16 && kind != "u2")
     fail(Err::NotBf16, path, header.descr);
   if (kind == "u2")
     return Dtype::BF16;
@@ -224,10 +228,10 @@ static Dtype dtypeOf(const Header &header, const std::string &path, const std::s
   fail(Err::NpyDtype, path, header.descr);
 }
 
-static Tensor readArray(const std::string &path, const std::string &name, bool isBf16) {
+static Tensor readArray(const std::string &path, const std::string &name, Words words) {
   Input input(path);
   Header header = readHeader(input, path);
-  Dtype dtype = dtypeOf(header, path, name, isBf16);
+  Dtype dtype = dtypeOf(header, path, name, words);
   // An array of one dimension is in both orders.
   if (header.fortran && header.shape.size() > 1)
     fail(Err::NpyFortran, path);
@@ -242,15 +246,17 @@ static Tensor readArray(const std::string &path, const std::string &name, bool i
   return tensor;
 }
 
+Tensor readNpyBits(const std::string &path, const std::string &name) { return readArray(path, name, Words::Either); }
+
 Tensor readNpy(const std::string &path, const std::string &name, bool isBf16) {
-  Tensor tensor = readArray(path, name, isBf16);
+  Tensor tensor = readArray(path, name, isBf16 ? Words::Bf16 : Words::Refused);
   if (tensor.dtype == Dtype::I64)
     fail(Err::NpyDtype, path, "int64");
   return tensor;
 }
 
 std::vector<int64_t> readNpyIntegers(const std::string &path, const std::string &name) {
-  Tensor tensor = readArray(path, name, false);
+  Tensor tensor = readArray(path, name, Words::Refused);
   if (tensor.dtype != Dtype::I32 && tensor.dtype != Dtype::I64)
     fail(Err::WrongDtype, name, dtypeName(tensor.dtype), "int32 or int64", path);
   if (tensor.shape.size() > 1)

@@ -9,6 +9,9 @@ namespace sattn::tool {
 /// for messages.
 Tensor readNpy(const std::string &path, const std::string &name, bool isBf16 = false);
 
+/// An array whose bits alone matter: uint16 may be anything.
+Tensor readNpyBits(const std::string &path, const std::string &name);
+
 /// A list of integers (int32 or int64, one dimension or none).
 std::vector<int64_t> readNpyIntegers(const std::string &path, const std::string &name);
 

@@ -38,7 +38,7 @@ std::vector<std::string> shippedNames() {
   return names;
 }
 
-static PatternFile readPattern(const std::string &path) {
+std::string readText(const std::string &path) {
   std::error_code error;
   uintmax_t size = fs::is_regular_file(path, error) ? fs::file_size(path, error) : 0;
   if (!error && size > maxText)
@@ -47,13 +47,15 @@ static PatternFile readPattern(const std::string &path) {
     fail(Err::CannotRead, path, "it is a directory");
   errno = 0;
   std::ifstream file(path, std::ios::binary);
-  PatternFile pattern{path, std::string()};
+  std::string text;
   if (file)
-    pattern.text.assign(std::istreambuf_iterator<char>(file), {});
+    text.assign(std::istreambuf_iterator<char>(file), {});
   if (!file)
     fail(Err::CannotRead, path, errno ? std::strerror(errno) : "it cannot be opened");
-  return pattern;
+  return text;
 }
+
+static PatternFile readPattern(const std::string &path) { return {path, readText(path)}; }
 
 PatternFile findPattern(const std::string &name) {
   std::error_code error;

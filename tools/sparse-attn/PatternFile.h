@@ -13,6 +13,9 @@ struct PatternFile {
   std::string text;
 };
 
+/// A whole file, of 16 MiB at most.
+std::string readText(const std::string &path);
+
 /// Reads `name` as a path; where no such file exists, the shipped pattern of that name beside the executable
 /// (examples/patterns in a build tree, share/sattn/patterns in an installed one).
 PatternFile findPattern(const std::string &name);

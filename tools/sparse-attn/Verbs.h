@@ -36,6 +36,15 @@ int cacheVerify(const CacheOptions &options);
 int cacheGc(const CacheOptions &options);
 int cacheClear(const CacheOptions &options);
 
+struct PtxRunOptions {
+  std::string file, kernel, grid = "1", block = "1";
+  std::vector<std::string> params; ///< in order: KIND=VALUE
+  uint32_t shared = 0;             ///< bytes of dynamic shared memory
+  uint64_t seed = 0;
+  bool json = false;
+};
+int ptxRun(const PtxRunOptions &options);
+
 int doctor(bool json);
 
 /// Writes NAME.mlir, a pattern to start from.
