@@ -53,7 +53,7 @@ Engine::Engine(const EngineOptions &options, const std::string &file) : file(fil
   raw.memory_only = options.memoryOnly;
   check(sattn_context_create(&raw, &handle));
   if (interpreted)
-    installPtxSim(handle);
+    installPtxSim(handle, options.warpOrder);
   check(sattn_set_compile_hook(handle, compile, &this->file, sattn_compiler_build()));
 }
 

@@ -15,6 +15,7 @@ struct EngineOptions {
   int threads = 0;
   bool memoryOnly = false; ///< neither read nor write the disk cache
   std::string target = {}; ///< as the command line names it
+  uint64_t warpOrder = 0;  ///< seed of the interpreter of PTX
 };
 
 /// Throws the runtime's text where `status` is an error.

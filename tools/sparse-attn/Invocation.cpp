@@ -335,7 +335,7 @@ namespace {
 /// The sizes that --shape gives, by the names of the pattern's axes.
 class ShapeTable {
 public:
-  ShapeTable(const Invocation &call, const std::string &text) : call(call) {
+  ShapeTable(const PatternInfo &info, const std::string &text) {
     std::string rest = text;
     while (!rest.empty()) {
       size_t comma = rest.find(',');
@@ -344,8 +344,8 @@ public:
       int64_t size = 0;
       if (!parseInteger(value, size) || size < 0 || size > maxSize)
         fail(Err::BadNumber, name, value, "a size, 0 or more");
-      if (!isKnown(call.info, name))
-        fail(Err::UnknownDim, name, fmt::format("{}", fmt::join(axes(call.info), ", ")));
+      if (!isKnown(info, name))
+        fail(Err::UnknownDim, name, fmt::format("{}", fmt::join(axes(info), ", ")));
       if (!given.emplace(name, size).second)
         fail(Err::GivenTwice, name);
     }
@@ -398,7 +398,6 @@ private:
     return names;
   }
 
-  const Invocation &call;
   std::map<std::string, int64_t> given;
 };
 } // namespace
@@ -452,7 +451,7 @@ Dtype parseOperandDtype(const std::string &name) {
 }
 
 void generateOperands(Invocation &call, const ShapeOptions &options, const CallOptions &callOptions) {
-  ShapeTable shapes(call, options.shape);
+  ShapeTable shapes(call.info, options.shape);
   SizeTable table(call);
   uint64_t stream = 0;
   for (const RoleInfo &role : call.info.roles) {

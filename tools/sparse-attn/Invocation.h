@@ -21,6 +21,7 @@ struct CallOptions {
   int64_t pageSize = 0;
   std::string target;
   int threads = 0;
+  uint64_t warpOrder = 0;
   std::string rows; ///< N[,seed]
 };
 

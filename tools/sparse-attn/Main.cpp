@@ -51,6 +51,7 @@ void addCall(CLI::App *verb, CallOptions &options) {
 
 void addRows(CLI::App *verb, CallOptions &options) {
   verb->add_option("--rows", options.rows, "only a seeded sample of the query rows: N[,SEED]");
+  verb->add_option("--warp-order", options.warpOrder, "ptx-sim: seed of the order in which warps run (default 0)");
 }
 
 void addGenerated(CLI::App *verb, CompareOptions &options) {

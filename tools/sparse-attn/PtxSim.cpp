@@ -13,7 +13,7 @@
 namespace sattn::tool {
 namespace {
 
-std::atomic<uint64_t> launches{0}; ///< each runs its warps in another order
+std::atomic<uint64_t> launches{0}; ///< each runs its warps in another order; the upper half is the user's choice
 
 struct LoadedModule {
   explicit LoadedModule(ptx::Module module) : module(std::move(module)) {}
@@ -133,7 +133,8 @@ std::string ptxSimTarget(const std::string &name) {
   return name.rfind("ptx-sim:", 0) == 0 ? name.substr(prefix.size() + 1) : "";
 }
 
-void installPtxSim(sattn_context *context) {
+void installPtxSim(sattn_context *context, uint64_t order) {
+  launches = order << 32;
   sattn_device device{};
   device.struct_size = sizeof device;
   device.load = load;

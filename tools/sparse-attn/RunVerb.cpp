@@ -68,7 +68,7 @@ int run(const RunOptions &options) {
           tensors.push_back(tensorOf(result, call.resultDtype(*out.result)));
     report["target"] = "oracle";
   } else {
-    Engine engine({options.threads, false, options.target}, call.file.path);
+    Engine engine({options.threads, false, options.target, options.warpOrder}, call.file.path);
     sattn_kernel *kernel = engine.get(call.file.text, call.bind());
     std::vector<std::string> names;
     for (const Out &out : outs)

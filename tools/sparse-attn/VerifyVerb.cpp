@@ -49,7 +49,7 @@ int verify(const CompareOptions &options) {
   } else {
     readOperands(call, options);
   }
-  Engine engine({options.threads, false, options.target}, call.file.path);
+  Engine engine({options.threads, false, options.target, options.warpOrder}, call.file.path);
   sattn_kernel *kernel = engine.get(call.file.text, call.bind());
   std::vector<Comparison> comparisons = compareResults(engine, call, options, kernel);
 
