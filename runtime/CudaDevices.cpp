@@ -238,6 +238,8 @@ Status CudaDevices::contextFor(int ordinal, cuda::Stream stream, CudaContext *&o
 }
 
 Status CudaDevices::enter(const CudaDeviceInfo &info, cuda::Context context, cuda::Stream stream, CudaContext *&out) {
+  if (!*nearestGpuTarget(info.capability))
+    return fail<Err::CudaTooOld>(info.description());
   auto made = std::make_unique<CudaContext>(*theDriver, info, context);
   CudaScope scope(*theDriver, context);
   SATTN_TRY(scope.status());

@@ -59,7 +59,7 @@ enum : Attribute {
 
 /// Of tensor maps: CUtensorMapDataType by the bytes of an element, CUtensorMapSwizzle, CUtensorMapL2promotion.
 enum : int { MapUint8 = 0, MapUint16 = 1, MapUint32 = 2, MapUint64 = 4, MapSwizzle128 = 3, MapPromote128 = 2 };
-inline constexpr size_t tensorMapBytes = 128, tensorMapAlignment = 64;
+inline constexpr size_t tensorMapBytes = 128, tensorMapAlignment = 128; ///< CUDA 12 asks for 64, CUDA 13 for 128
 
 enum : JitOption { JitErrorLogBuffer = 5, JitErrorLogBufferSizeBytes = 6 };
 enum : int { JitInputPtx = 1 }; ///< CUjitInputType

@@ -26,6 +26,11 @@ config.substitutions.append(("%build", config.sattn_build_dir))
 config.substitutions.append(("%cc", config.c_compiler))
 # Tests are the same with and without a GPU: none, or `%cuda-sim=cc=90 COMMAND` for the simulated driver.
 config.environment["SATTN_LIBCUDA"] = "/nowhere/libcuda.so.1"
+config.environment["SATTN_CUDA_TOOLS"] = ""
+if nvjitlink := next((folder for folder in ("/usr/local/cuda/lib64", *os.environ.get("SATTN_CUDA_TOOLS", "").split(":"))
+                      if os.path.exists(folder + "/libnvJitLink.so.13")), None):
+    config.available_features.add("nvjitlink")
+    config.substitutions.append(("%nvjitlink", nvjitlink))
 cuda_sim = config.sattn_build_dir + "/test/lib/libcuda-sim.so"
 config.substitutions.append(("%cuda-sim", f"env SATTN_LIBCUDA={cuda_sim} SATTN_CUDA_SIM"))
 

@@ -9,6 +9,7 @@
 #include "dialects/tile/Tile.h"
 #include "lib/pipeline/Compiler.h"
 #include "lib/transforms/Passes.h"
+#include "tools/cuda/NvJitLink.h"
 #include "tools/sparse-attn-opt/PassCheck.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -24,6 +25,8 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/thread.h"
+
+#include <chrono>
 
 namespace cl = llvm::cl;
 using llvm::StringRef;
@@ -43,7 +46,7 @@ struct Options {
   cl::OptionCategory category{"Emission"};
   cl::opt<std::string> emit{"emit",
                             cl::desc("run the compiler and print one stage: pattern, fused, tile, llvm, asm, ptx, "
-                                     "bundle or manifest"),
+                                     "cubin, bundle or manifest"),
                             cl::value_desc("stage"), cl::cat(category)};
   cl::opt<std::string> bind{"bind", cl::desc("what to compile for: dtype=bf16,D=128,Dv=128,group=4, static params"),
                             cl::value_desc("name=value,..."), cl::cat(category)};
@@ -89,7 +92,7 @@ static std::optional<sattn::Stage> stageOf(StringRef emit) {
       .Case("fused", sattn::Stage::Fused)
       .Case("tile", sattn::Stage::Tile)
       .Case("llvm", sattn::Stage::LlvmIr)
-      .Cases({"asm", "ptx"}, sattn::Stage::Assembly)
+      .Cases({"asm", "ptx", "cubin"}, sattn::Stage::Assembly)
       .Cases({"bundle", "manifest"}, sattn::Stage::Artefact)
       .Default(std::nullopt);
 }
@@ -110,11 +113,30 @@ static int readOverride(StringRef option, sattn::CompileRequest &request) {
   return EXIT_SUCCESS;
 }
 
+// From PTX to machine code, by nvJitLink.
+static bool finish(const sattn::CompileRequest &request, std::string &code, bool wantsTimings) {
+  sattn::tool::NvJitLink linker;
+  std::string cubin, problem;
+  auto start = std::chrono::steady_clock::now();
+  if (!linker.open(problem) || !linker.link(request.target, code, request.fileName, cubin, problem)) {
+    fail("--emit=cubin: " + problem);
+    return false;
+  }
+  if (wantsTimings)
+    llvm::errs() << llvm::format(
+                        "%8.2f ms  ",
+                        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count())
+                 << "nvJitLink\n";
+  code = std::move(cubin);
+  return true;
+}
+
 static int emit(const Options &options, const llvm::MemoryBuffer &source, StringRef output, int verifyEach,
                 bool printsOp) {
   std::optional<sattn::Stage> stage = stageOf(options.emit);
   if (!stage)
-    return fail("--emit takes pattern, fused, tile, llvm, asm, ptx, bundle or manifest, not '" + options.emit + "'");
+    return fail("--emit takes pattern, fused, tile, llvm, asm, ptx, cubin, bundle or manifest, not '" + options.emit +
+                "'");
   sattn::CompileRequest request;
   request.text = source.getBuffer().str();
   request.fileName = source.getBufferIdentifier().str();
@@ -129,12 +151,17 @@ static int emit(const Options &options, const llvm::MemoryBuffer &source, String
     request.configure = [&](mlir::PassManager &manager) { sattn::installPassCheck(manager, verifyEach, request.bind); };
   // The linker inside the compiler resets every option of the process to its default.
   bool wantsManifest = StringRef(options.emit) == "manifest", wantsTimings = options.timings;
+  bool wantsCubin = StringRef(options.emit) == "cubin";
+  if (wantsCubin && !StringRef(request.target).starts_with("sm_"))
+    return fail("--emit=cubin is for GPU targets, not '" + request.target + "'; give --target=sm_NN");
   sattn::CompileResult result = sattn::compile(request);
   llvm::errs() << result.diagnostics;
   if (wantsTimings)
     for (const auto &[name, milliseconds] : result.timings)
       llvm::errs() << llvm::format("%8.2f ms  ", milliseconds) << name << "\n";
   if (!result.ok)
+    return EXIT_FAILURE;
+  if (wantsCubin && !finish(request, result.output, wantsTimings))
     return EXIT_FAILURE;
   std::string error;
   auto file = mlir::openOutputFile(output, &error);

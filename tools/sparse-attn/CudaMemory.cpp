@@ -4,6 +4,7 @@
 #include "tools/sparse-attn/ToolError.h"
 
 #include <cstdlib>
+#include <utility>
 
 namespace sattn::tool {
 
@@ -43,6 +44,17 @@ CudaMemory::~CudaMemory() {
     if (event)
       state->driver().eventDestroy(event);
   state->current.reset(); // before the driver goes
+}
+
+std::string CudaMemory::bestOf(const std::vector<std::string> &targets) const {
+  rt::ComputeCapability capability = state->devices->list()[static_cast<size_t>(number)].capability;
+  // "sm_90a" is better than "sm_90", which is better than "sm_89"; "sm_100a" has more digits than all of these.
+  auto rank = [](const std::string &target) { return std::pair(std::atoi(target.c_str() + 3), target.back() == 'a'); };
+  std::string best;
+  for (const std::string &target : targets)
+    if (rt::runsOn(target, capability) && (best.empty() || rank(best) < rank(target)))
+      best = target;
+  return best;
 }
 
 void *CudaMemory::allocate(size_t bytes) {

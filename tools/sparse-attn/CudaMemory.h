@@ -17,6 +17,8 @@ public:
   CudaMemory(const CudaMemory &) = delete;
 
   int ordinal() const { return number; }
+  /// The best of these targets that the device runs; "" if it runs none.
+  std::string bestOf(const std::vector<std::string> &targets) const;
   /// Memory that lives as long as this object; null for 0 bytes.
   void *allocate(size_t bytes);
   void *upload(const void *from, size_t bytes);

@@ -1,5 +1,6 @@
 // sparse-attn doctor: what was found on this machine, and whether a kernel can be compiled, cached and trusted.
 #include "bench/peak.h"
+#include "tools/cuda/NvJitLink.h"
 #include "tools/sparse-attn/Engine.h"
 #include "tools/sparse-attn/Oracle.h"
 #include "tools/sparse-attn/Tolerance.h"
@@ -75,7 +76,7 @@ static void lookAtMachine(Findings &findings) {
 static void lookAtSoftware(Findings &findings) {
   findings.found("runtime", sattn_version());
   findings.found("compiler", sattn_compiler_build());
-  for (const char *name : {"SATTN_CACHE_DIR", "SATTN_JIT", "SATTN_VERBOSE", "SATTN_LIBCUDA"})
+  for (const char *name : {"SATTN_CACHE_DIR", "SATTN_JIT", "SATTN_VERBOSE", "SATTN_LIBCUDA", "SATTN_CUDA_TOOLS"})
     if (const char *value = std::getenv(name))
       findings.found("setting", fmt::format("{}={}", name, value));
   std::vector<std::string> shipped = shippedNames();
@@ -89,13 +90,14 @@ static void lookAtSoftware(Findings &findings) {
 /// A machine without a GPU is a sound machine: what is not there is no problem.
 static void lookAtCuda(Findings &findings) {
   CudaFindings cuda = lookForCuda();
-  if (cuda.driver.empty()) {
-    findings.found("cuda", "none: " + cuda.absent);
-    return;
-  }
-  findings.found("cuda", cuda.driver);
+  findings.found("cuda", cuda.driver.empty() ? "none: " + cuda.absent : cuda.driver);
   for (const std::string &device : cuda.devices)
     findings.found("device", device);
+  NvJitLink linker;
+  std::string problem;
+  findings.found("nvJitLink", linker.open(problem) ? linker.description() : "none: " + problem);
+  std::string nvrtc = findNvrtc(problem);
+  findings.found("nvrtc", nvrtc.empty() ? "none: " + problem : nvrtc);
 }
 
 static void lookAtCache(Findings &findings, const Engine &engine) {

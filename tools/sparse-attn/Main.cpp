@@ -136,6 +136,24 @@ void addCache(CLI::App &app, CacheOptions &options, Action &action) {
   add("clear", "remove every entry", cacheClear);
 }
 
+void addPack(CLI::App &app, PackOptions &options, Action &action) {
+  CLI::App *verb = app.add_subcommand("pack", "write a call for gpu-check: kernels, operands, the oracle's results");
+  addPattern(verb, options);
+  verb->add_option("--shape", options.shape, "sizes of the operands: B=1,T=4096,Hq=16,Hkv=4,D=64[,Dv=64][,Tq=1]");
+  verb->add_option("--dtype", options.dtype, "type of the operands: f32 (default), f16, bf16");
+  verb->add_option("--seed", options.seed, "seed of the operands (default 1)");
+  verb->add_option("--gpu", options.targets, "a target of the kernels, sm_80 to sm_120a; repeat for more")
+      ->allow_extra_args(false)
+      ->required();
+  verb->add_option("--to", options.folder, "the folder; made if need be")->required();
+  verb->add_option("--name", options.name, "name of the call and its files")->required();
+  verb->add_flag("--timing", options.timing, "sizes alone, for calls that are timed and not compared");
+  verb->footer("tools/gpu_pack.py makes a whole folder of them and adds what a machine with a GPU needs.\nExample:\n"
+               "  sparse-attn pack nsa --shape T=300,Hq=16,Hkv=1,D=64 --dtype bf16 --gpu sm_80 --gpu sm_90a --to pack "
+               "--name nsa1");
+  verb->callback([&] { action = [&] { return pack(options); }; });
+}
+
 void addPtxRun(CLI::App &app, PtxRunOptions &options, Action &action) {
   CLI::App *verb = app.add_subcommand("ptx-run", "run a kernel of a PTX file in the interpreter, which checks it");
   verb->add_option("FILE", options.file, "PTX text")->required();
@@ -169,6 +187,7 @@ int dispatch(int argc, char **argv) {
   RunOptions runOptions;
   CompareOptions verifyOptions, benchOptions, explainOptions;
   CacheOptions cacheOptions;
+  PackOptions packOptions;
   PtxRunOptions ptxOptions;
   bool doctorJson = false;
   std::string name;
@@ -177,6 +196,7 @@ int dispatch(int argc, char **argv) {
   addBench(app, benchOptions, action);
   addExplain(app, explainOptions, action);
   addCache(app, cacheOptions, action);
+  addPack(app, packOptions, action);
   addPtxRun(app, ptxOptions, action);
   CLI::App *doctorVerb = app.add_subcommand("doctor", "say what was found on this machine; exit status 1 on problems");
   doctorVerb->add_flag("--json", doctorJson, "print one JSON object");

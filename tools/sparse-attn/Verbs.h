@@ -36,6 +36,14 @@ int cacheVerify(const CacheOptions &options);
 int cacheGc(const CacheOptions &options);
 int cacheClear(const CacheOptions &options);
 
+/// Operands are generated as for `verify`.
+struct PackOptions : CompareOptions {
+  std::string folder, name;
+  std::vector<std::string> targets;
+  bool timing = false; ///< sizes alone: no operands, no results
+};
+int pack(const PackOptions &options);
+
 struct PtxRunOptions {
   std::string file, kernel, grid = "1", block = "1";
   std::vector<std::string> params; ///< in order: KIND=VALUE

@@ -1,0 +1,44 @@
+// nvJitLink, NVIDIA's linker, as a library that is opened at run time: it makes machine code for a GPU of PTX, on any
+// machine. It comes with the CUDA toolkit, or alone with `pip install nvidia-nvjitlink`.
+//
+// Its folder is looked for in this order: the folders of SATTN_CUDA_TOOLS (separated by ':'), the folders of the
+// dynamic linker, lib64 of CUDA_HOME, of CUDA_PATH and of /usr/local/cuda, and the Python packages of VIRTUAL_ENV.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace sattn::tool {
+
+class NvJitLink {
+public:
+  /// False where there is none; `problem` says where it was looked for.
+  bool open(std::string &problem);
+
+  /// "13.0 (/usr/local/cuda/lib64/libnvJitLink.so.13)".
+  std::string description() const;
+
+  /// Machine code of `ptx` for `target` ("sm_90a"); `name` stands for the text in messages. False with the linker's own
+  /// text where it refuses.
+  bool link(const std::string &target, const std::string &ptx, const std::string &name, std::string &cubin,
+            std::string &problem) const;
+
+private:
+  // nvJitLink.h: results are enums with 0 for success, a handle is a pointer.
+  using Handle = struct Linker *;
+  int (*create)(Handle *, unsigned, const char **) = nullptr;
+  int (*destroy)(Handle *) = nullptr;
+  int (*addData)(Handle, int, const void *, size_t, const char *) = nullptr;
+  int (*complete)(Handle) = nullptr;
+  int (*cubinSize)(Handle, size_t *) = nullptr;
+  int (*getCubin)(Handle, void *) = nullptr;
+  int (*errorSize)(Handle, size_t *) = nullptr;
+  int (*getError)(Handle, char *) = nullptr;
+  int (*getVersion)(unsigned *, unsigned *) = nullptr;
+  std::string path;
+};
+
+/// NVRTC, NVIDIA's compiler of CUDA C++, likewise: its description, or "" and the problem.
+std::string findNvrtc(std::string &problem);
+
+} // namespace sattn::tool
