@@ -60,7 +60,7 @@ int verify(const CompareOptions &options) {
     if (comparison.difference.error * worst->bound > worst->difference.error * comparison.bound)
       worst = &comparison;
   }
-  int64_t rows = call.rows.empty() ? call.size("t", 0) : static_cast<int64_t>(call.rows.size());
+  int64_t rows = call.size("B") * (call.rows.empty() ? call.size("t", 0) : static_cast<int64_t>(call.rows.size()));
   if (options.json) {
     nlohmann::ordered_json report = {{"pattern", call.info.name},
                                      {"target", sattn_kernel_target(kernel)},
