@@ -37,6 +37,9 @@ config.substitutions.append(("%cuda-sim", f"env SATTN_LIBCUDA={cuda_sim} SATTN_C
 # Programs outside the build cannot link its libraries where those need a sanitizer's runtime.
 if not config.sanitizers:
     config.available_features.add("plain-build")
+if nvdisasm := shutil.which("nvdisasm"):
+    config.available_features.add("nvdisasm")
+    config.environment["PATH"] += os.pathsep + os.path.dirname(nvdisasm)
 if ptxas := shutil.which("ptxas"):
     config.available_features.add("ptxas")
     config.environment["PATH"] += os.pathsep + os.path.dirname(ptxas)

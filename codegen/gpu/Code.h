@@ -72,10 +72,11 @@ public:
   /// A product of a warpgroup: 64 rows, 16 inner elements for each step.
   struct GroupProduct {
     MmaType type;
-    ArrayRef<Value> a;       ///< four registers for each step
-    Value b;                 ///< matrix descriptor (i64) of the first step
-    SmallVector<int64_t> at; ///< what to add to it for each step
-    bool transposed = false; ///< inner elements are rows of b
+    ArrayRef<Value> a;        ///< four registers for each step, or the matrix descriptor (i64) of the first
+    SmallVector<int64_t> aAt; ///< what to add to the latter for each step
+    Value b;                  ///< matrix descriptor (i64) of the first step
+    SmallVector<int64_t> at;  ///< what to add to it for each step
+    bool transposed = false;  ///< inner elements are rows of b
   };
   /// c + a b, or a b where `c` is empty; `registers` sums of each thread. Complete when it returns.
   Values multiplyGroup(const GroupProduct &product, ValueRange c, int64_t registers);
@@ -90,6 +91,8 @@ public:
   void arriveExpecting(Value barrier, int64_t bytes);
   /// Waits for the end of the phase with this parity (i32).
   void await(Value barrier, Value parity);
+  /// Registers of the threads of this warpgroup, which all come here.
+  void setRegisters(int64_t count, bool more);
   /// One thread copies the box at `coordinates` (i32) of a tensor; it reports its bytes to the barrier.
   void copyBox(Value to, Value map, ArrayRef<Value> coordinates, Value barrier);
 

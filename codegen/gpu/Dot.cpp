@@ -77,7 +77,7 @@ LogicalResult Lowering::lower(tile::DotOp op) {
     return failure();
   if (!tile(op.getB()).right)
     return unsupported(op, "a right operand outside shared memory");
-  const SharedRows &b = *tile(op.getB()).right;
+  SharedRows &b = *tile(op.getB()).right;
   tile::TileType type = op.getResult().getType();
   if (type.getCols() % 16 != 0)
     return unsupported(op, "results whose columns are not a multiple of 16");
@@ -102,6 +102,7 @@ LogicalResult Lowering::lower(tile::DotOp op) {
   } else {
     std::fill(sums.at.begin(), sums.at.end(), c.float32(0));
   }
+  awaitTile(b);
   // The matrix instructions make NaN of 0 times infinity, and a value that one row does not see may be another row's.
   // Such terms are added to the rows whose weight is not 0: those that see them; the instructions get 0 for them.
   Value noNumbers;
@@ -126,6 +127,7 @@ LogicalResult Lowering::lower(tile::DotOp op) {
     multiply(*a, b, op.getKind() == "nt", *form, sums);
   if (noNumbers)
     c.when(noNumbers, [&] { copyNow(*tile(op.getB()).rightFrom, b); });
+  releaseTile(b);
   tile(op.getResult()) = {};
   tile(op.getResult()).fragment = std::move(sums);
   return success();

@@ -53,6 +53,41 @@ bool Lowering::feedsGroups(Value operand) const {
   return all;
 }
 
+bool Lowering::staysShared(Operation *op, Value result) const {
+  auto type = cast<tile::TileType>(result.getType());
+  bool inStream = op->getParentOfType<tile::StreamOp>() || op->getParentOfType<tile::StreamInverseOp>();
+  bool whole =
+      type.getCols() % kPanelColumns == 0 && type.getRows() == layout.blocks(type.getRows()) * kMmaRows * layout.warps;
+  return arch.groups && !inStream && whole && llvm::all_of(result.getUses(), [&](OpOperand &use) {
+           auto dot = dyn_cast<tile::DotOp>(use.getOwner());
+           return !dot || use.getOperandNumber() != 0 ||
+                  (dot->getParentOfType<tile::StreamOp>() && feedsGroups(dot.getB()));
+         });
+}
+
+FailureOr<LeftOperand> Lowering::stageLeft(Operation *op, Value result, const RowSource &source) {
+  auto type = cast<tile::TileType>(result.getType());
+  SharedRows rows;
+  rows.element = source.view.type.getElementType();
+  rows.rows = type.getRows();
+  rows.cols = type.getCols();
+  rows.rowBytes = kSwizzleBytes;
+  rows.swizzled = true;
+  takeMemory(rows);
+  copyNow(source, rows);
+  LeftOperand left;
+  left.blocks = layout.blocks(rows.rows);
+  left.steps = rows.cols / 16;
+  left.shared = rows;
+  return left;
+}
+
+// Inner elements that are columns: 32 bytes further in a panel of 64 for each step.
+static int64_t columnsAt(const SharedRows &rows, int64_t step) {
+  int64_t perPanel = kPanelColumns / 16;
+  return step / perPanel * rows.panelBytes() + step % perPanel * 32;
+}
+
 void Lowering::multiplyByGroups(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form,
                                 Fragment &sums, bool fresh) {
   Code::GroupProduct product;
@@ -60,14 +95,23 @@ void Lowering::multiplyByGroups(const LeftOperand &a, const SharedRows &b, bool 
   product.b = c.descriptor(b.base, b.panelBytes());
   product.transposed = !transposed;
   for (int64_t k = 0; k < a.steps; ++k) {
-    // Inner elements are columns: 32 bytes further in a panel of 64. Or they are rows: 16 rows further.
-    int64_t perPanel = kPanelColumns / 16;
-    int64_t bytes = transposed ? k / perPanel * b.panelBytes() + k % perPanel * 32 : k * 16 * kSwizzleBytes;
-    product.at.push_back(bytes / 16);
+    // Or they are rows: 16 rows further.
+    product.at.push_back((transposed ? columnsAt(b, k) : k * 16 * kSwizzleBytes) / 16);
+    if (a.shared)
+      product.aAt.push_back(columnsAt(*a.shared, k) / 16);
   }
   int64_t registers = sums.cols / 2;
   for (int64_t block = 0; block < a.blocks; ++block) {
-    product.a = ArrayRef<Value>(a.at).slice(4 * block * a.steps, 4 * a.steps);
+    Value own;
+    if (a.shared) {
+      Value group =
+          c.addi(arith::ShRUIOp::create(c.b, c.warp, c.int32(2)), c.int32(block * layout.warps / kGroupWarps));
+      own = c.descriptor(c.at(a.shared->base, c.muli(group, c.int32(kGroupRows * kSwizzleBytes))),
+                         a.shared->panelBytes());
+      product.a = own;
+    } else {
+      product.a = ArrayRef<Value>(a.at).slice(4 * block * a.steps, 4 * a.steps);
+    }
     auto first = sums.at.begin() + block * registers;
     Values next =
         c.multiplyGroup(product, fresh ? ValueRange() : ValueRange(ArrayRef<Value>(first, registers)), registers);

@@ -46,6 +46,10 @@ void Code::await(Value barrier, Value parity) {
            "@!done bra again;\n}",
            "r,r,~{memory}", {sharedAddress(barrier), parity});
 }
+void Code::setRegisters(int64_t count, bool more) {
+  std::string text = more ? "setmaxnreg.inc.sync.aligned.u32 " : "setmaxnreg.dec.sync.aligned.u32 ";
+  assembly(text + std::to_string(count) + ";", "~{memory}", {});
+}
 void Code::copyBox(Value to, Value map, ArrayRef<Value> coordinates, Value barrier) {
   Values operands{sharedAddress(to), LLVM::PtrToIntOp::create(b, i64, map), sharedAddress(barrier)};
   operands.append(coordinates.begin(), coordinates.end());
@@ -78,14 +82,19 @@ Values Code::multiplyGroup(const GroupProduct &product, ValueRange c, int64_t re
   StringRef element = product.type == MmaType::F16 ? "f16" : "bf16";
   std::string name =
       ("wgmma.mma_async.sync.aligned.m64n" + Twine(2 * registers) + "k16.f32." + element + "." + element + " ").str();
-  std::string sums = listOf(0, registers), b0 = "$" + std::to_string(registers + 4 * steps);
-  std::string text = "{\n.reg .b64 b;\n.reg .pred p;\n";
+  bool fromRegisters = product.aAt.empty();
+  auto operands = static_cast<int64_t>(product.a.size());
+  std::string sums = listOf(0, registers), b0 = "$" + std::to_string(registers + operands);
+  std::string text = "{\n.reg .b64 a, b;\n.reg .pred p;\n";
   text += c.empty() ? "setp.ne.b32 p, 0, 0;\n" : "setp.eq.b32 p, 0, 0;\n";
   text += "wgmma.fence.sync.aligned;\n";
   for (int64_t k = 0; k < steps; ++k) {
+    if (!fromRegisters)
+      text += "add.s64 a, $" + std::to_string(registers) + ", " + std::to_string(product.aAt[k]) + ";\n";
     text += "add.s64 b, " + b0 + ", " + std::to_string(product.at[k]) + ";\n";
-    text +=
-        name + sums + ", " + listOf(registers + 4 * k, 4) + ", b, p, 1, 1, " + (product.transposed ? "1;\n" : "0;\n");
+    text += name + sums + ", " + (fromRegisters ? listOf(registers + 4 * k, 4) : "a") + ", b, p, 1, 1, ";
+    text += fromRegisters ? "" : "0, ";
+    text += product.transposed ? "1;\n" : "0;\n";
     if (k == 0 && c.empty())
       text += "setp.eq.b32 p, 0, 0;\n";
   }
@@ -94,13 +103,13 @@ Values Code::multiplyGroup(const GroupProduct &product, ValueRange c, int64_t re
   std::string constraints;
   for (int64_t i = 0; i < registers; ++i)
     constraints += "=&f,";
-  for (int64_t i = 0; i < 4 * steps; ++i)
-    constraints += "r,";
+  for (int64_t i = 0; i < operands; ++i)
+    constraints += fromRegisters ? "r," : "l,";
   constraints += "l,";
   for (size_t i = 0; i < c.size(); ++i)
     constraints += std::to_string(i) + ",";
-  Values operands(product.a.begin(), product.a.end());
-  operands.push_back(product.b);
-  operands.append(c.begin(), c.end());
-  return assembly(text, constraints + "~{memory}", operands, SmallVector<Type>(registers, f32));
+  Values inputs(product.a.begin(), product.a.end());
+  inputs.push_back(product.b);
+  inputs.append(c.begin(), c.end());
+  return assembly(text, constraints + "~{memory}", inputs, SmallVector<Type>(registers, f32));
 }

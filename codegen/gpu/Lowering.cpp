@@ -9,6 +9,8 @@ using namespace sattn::gpu;
 
 /// Warps of a block at most: more rows go to further blocks of the same warps, which share what they load.
 static constexpr int64_t kMostWarps = 4;
+/// Two warpgroups: one multiplies while the other computes a softmax.
+static constexpr int64_t kMostGroupWarps = 2 * kGroupWarps;
 
 Lowering::Lowering(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function, const Arch &arch,
                    ArrayRef<std::string> order)
@@ -36,7 +38,9 @@ void Lowering::chooseWarps() {
         if (auto type = dyn_cast<tile::TileType>(value.getType()))
           rows = std::max(rows, type.getRows());
   });
-  layout.warps = std::min<int64_t>(kMostWarps, llvm::divideCeil(rows, kMmaRows));
+  layout.warps = std::min<int64_t>(arch.groups ? kMostGroupWarps : kMostWarps, llvm::divideCeil(rows, kMmaRows));
+  if (arch.groups && layout.warps > kGroupWarps)
+    layout.warps = llvm::alignTo(layout.warps, kGroupWarps);
 }
 
 LogicalResult Lowering::run() {

@@ -34,7 +34,7 @@ public:
   Lowering(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function, const Arch &arch, ArrayRef<std::string> order);
   /// Emits the whole body. Errors are diagnostics at the tile op.
   LogicalResult run();
-  int64_t blockThreads() const { return threads() + (ring ? kWarp : 0); }
+  int64_t blockThreads() const { return threads() + (ring ? ring->producers * kWarp : 0); }
   int64_t sharedBytes() const { return memory.highWater(); }
   const std::vector<int64_t> &alignment() const { return alignments; }
   const std::vector<TensorMap> &tensorMaps() const { return maps; }
@@ -125,6 +125,9 @@ private:
   FailureOr<DotForm> formOf(tile::DotOp op);
   /// Why warpgroups cannot compute a dot; "" where they can.
   std::string groupObstacle(tile::DotOp op) const;
+  /// Whether a left operand that streams use again and again had better not take registers.
+  bool staysShared(Operation *op, Value result) const;
+  FailureOr<LeftOperand> stageLeft(Operation *op, Value result, const RowSource &source);
   /// Says once for each reason of a kernel why single warps compute a dot.
   void remarkOnWarps(tile::DotOp op);
   /// Whether warpgroups compute every dot that has `operand` as its right one.
@@ -211,10 +214,11 @@ private:
   FailureOr<Values> streamBody(tile::StreamOp op);
 
   //===-- Tiles by a warp of their own (Ring.cpp) -------------------------------------------------------===//
-  /// Stages of shared memory that one warp fills with the tiles of streams by TMA while the others compute. The tiles
-  /// of all streams of a kernel pass through it in order; number `turn` takes stage turn % stages.
+  /// Stages of shared memory that one warp fills with the tiles of streams by TMA while the others compute. The right
+  /// operands of all streams of a kernel pass through it in order; number `turn` takes stage turn % stages.
   struct Ring {
     int64_t stages = 0, stageBytes = 0;
+    int64_t producers = 1;   ///< warps behind those that compute, of which one thread works
     Value base, full, empty; ///< the stages; their mbarriers: a tile has come, all warps are done with it
     llvm::SmallPtrSet<Operation *, 4> streams;
   };
@@ -224,13 +228,16 @@ private:
   LogicalResult lowerWithProducer();
   LogicalResult produce(Block &block);
   LogicalResult produceStream(tile::StreamOp op);
-  void startBoxes(tile::LoadOp load, const SharedRows &rows);
+  void startBoxes(tile::LoadOp load, SharedRows rows);
   Value mapOf(tile::SliceOp slice, int64_t rows);
   Value stageOf(Value turn);
   Value parityOf(Value turn);
   Value barrierOf(Value barriers, Value turn);
-  void awaitTile();   ///< number `turn` has come
-  void releaseTile(); ///< this warp is done with it
+  Value stageAt(Value turn);
+  /// The tiles that come next become right operands.
+  void useRing(ArrayRef<Staged> staged);
+  void awaitTile(SharedRows &rows);   ///< it has come
+  void releaseTile(SharedRows &rows); ///< a product has read it
   void loopOnTurn(Value low, Value high, int64_t step, llvm::function_ref<void(Value)> body);
   void branchOnTurn(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise);
 
@@ -259,7 +266,7 @@ private:
   Value partialTile;
   std::optional<Ring> ring;
   Value turn;                  ///< i32: number of the next tile of the ring; null without one
-  Value copyBarrier;           ///< of the tile that is being copied by boxes; null: copies are those of threads
+  bool producing = false;      ///< copies go by boxes through the ring
   std::vector<TensorMap> maps; ///< last parameters of the entry
   Values mapValues;
   int64_t sharedTiles = 0; ///< tiles in shared memory so far

@@ -251,7 +251,8 @@ LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSou
     value.rightFrom = source;
   }
   if (left) {
-    FailureOr<LeftOperand> operand = loadLeft(op, type, source);
+    FailureOr<LeftOperand> operand =
+        staysShared(op, result) ? stageLeft(op, result, source) : loadLeft(op, type, source);
     if (failed(operand))
       return failure();
     value.left = std::move(*operand);

@@ -12,8 +12,10 @@ using namespace mlir;
 
 static constexpr int64_t kBarrierBytes = 8;
 /// Stages at most, a power of two; and the shared memory that is left for everything else where there are more than
-/// two.
-static constexpr int64_t kMostStages = 4, kOtherBytes = 64 << 10;
+/// what two tiles of a stream need.
+static constexpr int64_t kMostStages = 8, kOtherBytes = 32 << 10;
+/// Registers of a thread that computes and of one that copies, where the block has too few for all to have the most.
+static constexpr int64_t kComputeRegisters = 240, kCopyRegisters = 24;
 /// Positions of a box at most.
 static constexpr int64_t kMostBoxRows = 256;
 
@@ -28,7 +30,9 @@ bool Lowering::copiesByBoxes(tile::StreamOp stream) {
   SmallVector<tile::LoadOp> loads = loadsAhead(body);
   return !loads.empty() && llvm::all_of(loads, [&](tile::LoadOp load) {
     auto slice = load.getView().getDefiningOp<tile::SliceOp>();
-    return slice && feedsGroups(load.getTile()) && !slice.getFrom() && (!slice.getLimit() || masks) &&
+    // Products in branches might not run, and would neither wait for a tile nor give it back.
+    bool direct = llvm::all_of(load.getTile().getUsers(), [&](Operation *user) { return user->getBlock() == &body; });
+    return slice && direct && feedsGroups(load.getTile()) && !slice.getFrom() && (!slice.getLimit() || masks) &&
            load.getView().getType().getGroup() == 1 && load.getTile().getType().getRows() <= kMostBoxRows;
   });
 }
@@ -46,17 +50,20 @@ void Lowering::planRing() {
     if (!stream)
       return WalkResult::advance();
     if (copiesByBoxes(stream)) {
-      int64_t bytes = 0;
-      for (tile::LoadOp load : loadsAhead(stream.getBody().front()))
-        bytes += load.getTile().getType().getRows() * load.getTile().getType().getCols() * 2;
-      plan.stageBytes = std::max(plan.stageBytes, bytes);
+      SmallVector<tile::LoadOp> loads = loadsAhead(stream.getBody().front());
+      for (tile::LoadOp load : loads) {
+        tile::TileType type = load.getTile().getType();
+        plan.stageBytes = std::max(plan.stageBytes, type.getRows() * type.getCols() * 2);
+      }
+      plan.stages = std::max<int64_t>(plan.stages, llvm::PowerOf2Ceil(2 * loads.size()));
       plan.streams.insert(stream);
     }
     return WalkResult::skip();
   });
   if (plan.streams.empty())
     return;
-  plan.stages = 2;
+  // A block of more than one warpgroup needs what registers its producers can spare, and gives them by warpgroups.
+  plan.producers = layout.warps > kGroupWarps ? kGroupWarps : 1;
   while (onlyStreams && plan.stages < kMostStages &&
          2 * plan.stages * plan.stageBytes + kOtherBytes <= arch.sharedBytes)
     plan.stages *= 2;
@@ -65,13 +72,10 @@ void Lowering::planRing() {
 
 FailureOr<SmallVector<Lowering::Staged>> Lowering::ringLoads(tile::StreamOp op) {
   SmallVector<Staged> staged;
-  int64_t offset = 0;
   for (tile::LoadOp load : loadsAhead(op.getBody().front())) {
     FailureOr<SharedRows> rows = newSharedRows(load, load.getTile(), load.getView().getType());
     if (failed(rows))
       return failure();
-    rows->base = c.at(ring->base, offset);
-    offset += rows->bytes();
     staged.push_back({load, *rows, ring->stageBytes});
   }
   return staged;
@@ -87,11 +91,36 @@ Value Lowering::barrierOf(Value barriers, Value turn) {
   return c.at(barriers, c.muli(stageOf(turn), c.int32(kBarrierBytes)));
 }
 
-void Lowering::awaitTile() { c.await(barrierOf(ring->full, turn), parityOf(turn)); }
+Value Lowering::stageAt(Value turn) { return c.at(ring->base, c.muli(stageOf(turn), c.int32(ring->stageBytes))); }
 
-void Lowering::releaseTile() {
+// Each is awaited by the first product that reads it, so that the others may still be on their way.
+void Lowering::useRing(ArrayRef<Staged> staged) {
+  Value next = turn;
+  for (const Staged &operand : staged) {
+    SharedRows rows = operand.rows;
+    rows.base = stageAt(next);
+    rows.full = barrierOf(ring->full, next);
+    rows.empty = barrierOf(ring->empty, next);
+    rows.parity = parityOf(next);
+    next = c.addi(next, c.int32(1));
+    Value loaded = tile::LoadOp(operand.load).getTile();
+    for (OpOperand &use : loaded.getUses())
+      rows.usesLeft += isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() == 1;
+    tile(loaded) = {};
+    tile(loaded).right = rows;
+  }
+}
+
+void Lowering::awaitTile(SharedRows &rows) {
+  if (Value full = std::exchange(rows.full, Value()))
+    c.await(full, rows.parity);
+}
+
+void Lowering::releaseTile(SharedRows &rows) {
+  if (!rows.empty || --rows.usesLeft != 0)
+    return;
   c.warpBarrier(); // all lanes have read it
-  c.when(c.compareI(arith::CmpIPredicate::eq, c.lane, c.int32(0)), [&] { c.arrive(barrierOf(ring->empty, turn)); });
+  c.when(c.compareI(arith::CmpIPredicate::eq, c.lane, c.int32(0)), [&] { c.arrive(rows.empty); });
 }
 
 void Lowering::loopOnTurn(Value low, Value high, int64_t step, llvm::function_ref<void(Value)> body) {
@@ -139,11 +168,17 @@ LogicalResult Lowering::lowerWithProducer() {
   c.when(
       c.compareI(arith::CmpIPredicate::uge, c.thread, c.int32(threads())),
       [&] {
-        c.when(c.compareI(arith::CmpIPredicate::eq, c.lane, c.int32(0)), [&] { status = produce(body); });
+        if (ring->producers > 1)
+          c.setRegisters(kCopyRegisters, /*more=*/false);
+        producing = true;
+        c.when(c.compareI(arith::CmpIPredicate::eq, c.thread, c.int32(threads())), [&] { status = produce(body); });
+        producing = false;
         scalars = scalarsOutside;
         views = viewsOutside;
       },
       [&] {
+        if (ring->producers > 1)
+          c.setRegisters(kComputeRegisters, /*more=*/true);
         turn = c.int32(0);
         if (succeeded(status))
           status = lowerBody(body);
@@ -193,9 +228,6 @@ LogicalResult Lowering::produceStream(tile::StreamOp op) {
   FailureOr<SmallVector<Staged>> staged = ringLoads(op);
   if (failed(staged))
     return failure();
-  int64_t bytes = 0;
-  for (const Staged &operand : *staged)
-    bytes += operand.rows.bytes();
   Runs runs(c, op.getCover().getDefiningOp<tile::CoverOp>(), [&](Value value) { return scalar(value); });
   LogicalResult status = success();
   turn = c.whileLoop(
@@ -205,13 +237,8 @@ LogicalResult Lowering::produceStream(tile::StreamOp op) {
       },
       [&](ValueRange now) -> Values {
         turn = now[1];
-        // The phase before the one that this tile will be in: of a fresh barrier it counts as ended.
-        c.await(barrierOf(ring->empty, turn), arith::XOrIOp::create(c.b, parityOf(turn), c.int32(1)));
-        copyBarrier = barrierOf(ring->full, turn);
-        c.arriveExpecting(copyBarrier, bytes);
-        status = prefetch(body, *staged, now[0], stageOf(turn));
-        copyBarrier = {};
-        return {runs.next(c.add(now[0], 1)), c.addi(turn, c.int32(1))};
+        status = prefetch(body, *staged, now[0], {});
+        return {runs.next(c.add(now[0], 1)), turn};
       })[1];
   return status;
 }
@@ -235,15 +262,21 @@ Value Lowering::mapOf(tile::SliceOp slice, int64_t rows) {
   return mapValues.back();
 }
 
-void Lowering::startBoxes(tile::LoadOp load, const SharedRows &rows) {
+// The next tile of the ring.
+void Lowering::startBoxes(tile::LoadOp load, SharedRows rows) {
   auto slice = load.getView().getDefiningOp<tile::SliceOp>();
   needAlignment(views[load.getView()], 16);
   auto short32 = [&](Value number) { return arith::TruncIOp::create(c.b, c.i32, number).getResult(); };
-  Value map = mapOf(slice, rows.rows);
+  // The phase before the one that this tile will be in: of a fresh barrier it counts as ended.
+  c.await(barrierOf(ring->empty, turn), arith::XOrIOp::create(c.b, parityOf(turn), c.int32(1)));
+  Value full = barrierOf(ring->full, turn), map = mapOf(slice, rows.rows);
+  c.arriveExpecting(full, rows.bytes());
+  rows.base = stageAt(turn);
   Value position = short32(scalar(load.getPosition())), batch = short32(scalar(slice.getBatch()));
   Value head = short32(scalar(slice.getHead()));
   int64_t first = slice.getColumn() ? static_cast<int64_t>(*slice.getColumn()) : 0;
   for (int64_t panel = 0; panel < rows.cols / kPanelColumns; ++panel)
     c.copyBox(c.at(rows.base, panel * rows.panelBytes()), map,
-              {c.int32(first + panel * kPanelColumns), position, head, batch}, copyBarrier);
+              {c.int32(first + panel * kPanelColumns), position, head, batch}, full);
+  turn = c.addi(turn, c.int32(1));
 }

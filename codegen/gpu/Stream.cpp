@@ -74,7 +74,7 @@ LogicalResult Lowering::prefetch(Block &body, ArrayRef<Staged> staged, Value ind
     SharedRows rows = operand.rows;
     if (buffer)
       rows.base = c.at(rows.base, c.muli(buffer, c.int32(operand.bufferBytes)));
-    if (copyBarrier)
+    if (producing)
       startBoxes(load, rows);
     else
       startCopy({views[load.getView()], scalar(load.getPosition()), rows.rows, {}}, rows);
@@ -216,9 +216,7 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
         Value next = runs.next(c.add(index, 1)), other = arith::XOrIOp::create(c.b, buffer, c.int32(1));
         if (ringed) {
           turn = buffer;
-          other = c.addi(turn, c.int32(1));
-          buffer = stageOf(turn);
-          awaitTile();
+          other = c.addi(turn, c.int32(static_cast<int64_t>(staged->size())));
         } else if (!ahead) {
           c.barrier(); // everyone is done with the tile before
           copy(index, buffer);
@@ -230,7 +228,10 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
         if (ahead)
           copy(next, other);
         scalars[op.getInductionVar()] = index;
-        useStaged(*staged, ahead || ringed ? buffer : Value());
+        if (ringed)
+          useRing(*staged);
+        else
+          useStaged(*staged, ahead ? buffer : Value());
         setCarried(op.getCarried(), *carried, now.drop_front(2));
         int64_t tilesBefore = sharedTiles;
         Value outer = partialTile;
@@ -241,12 +242,9 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
         ok = ok && succeeded(values);
         Values result{next, other};
         result.append(ok ? *values : Values(now.drop_front(2)));
-        if (ringed) {
-          // What the next round writes, others may still read in this one.
-          if (sharedTiles != tilesBefore)
-            c.barrier();
-          releaseTile();
-        }
+        // What the next round writes, others may still read in this one.
+        if (ringed && sharedTiles != tilesBefore)
+          c.barrier();
         return result;
       });
   if (!ok)

@@ -29,6 +29,8 @@ TargetInfo sattn::gpu::targetInfo(const Arch &arch) {
   info.rowTile = 64;
   info.keyTile = 64;
   info.rowQuantum = 1;
+  if (arch.groups) // two warpgroups, and half as many roundings of the sums
+    info.rangeRows = info.rangeKeys = 128;
   // Operands are read where they lie: a block copies tiles to shared memory as it goes.
   info.keyLayout = info.valueLayout = {};
   // Rounded to 16 bits, scaled queries would not be the ones that were given.

@@ -39,6 +39,22 @@ struct Fragment {
   }
 };
 
+/// An operand in shared memory: rows `rowBytes` apart, or, where warpgroups multiply, panels of 64 columns. A
+/// panel has 128 bytes of each row; of row r the 16-byte unit u lies at place u ^ r % 8, which is the 128-byte swizzle
+/// of TMA and of matrix descriptors.
+struct SharedRows {
+  Value base;
+  Type element;
+  int64_t rows = 0, cols = 0, rowBytes = 0;
+  bool swizzled = false;
+  /// Of a tile that comes through a ring: its mbarriers and parity (i32) until it is awaited, and how many products are
+  /// still to read it; the last one gives the stage back.
+  Value full, empty, parity;
+  int64_t usesLeft = 0;
+  int64_t panelBytes() const { return rows * kSwizzleBytes; }
+  int64_t bytes() const { return swizzled ? cols / kPanelColumns * panelBytes() : rows * rowBytes; }
+};
+
 /// Rows of a left operand that stay in memory, which nothing writes, and are read step by step.
 struct LeftRows {
   struct Row {
@@ -55,21 +71,12 @@ struct LeftOperand {
   Values at;
   std::optional<LeftRows> rows;
   bool exact = false; ///< every number of TF32 was stored in 16 bits
+  /// Where warpgroups read it themselves, in place of registers: group g of block i takes 64 rows from row
+  /// 64 * (i * groups + g) on.
+  std::optional<SharedRows> shared;
   ArrayRef<Value> registers(int64_t block, int64_t step) const {
     return ArrayRef<Value>(at).slice(4 * (block * steps + step), 4);
   }
-};
-
-/// A right operand in shared memory: rows `rowBytes` apart, or, where warpgroups multiply, panels of 64 columns. A
-/// panel has 128 bytes of each row; of row r the 16-byte unit u lies at place u ^ r % 8, which is the 128-byte swizzle
-/// of TMA and of matrix descriptors.
-struct SharedRows {
-  Value base;
-  Type element;
-  int64_t rows = 0, cols = 0, rowBytes = 0;
-  bool swizzled = false;
-  int64_t panelBytes() const { return rows * kSwizzleBytes; }
-  int64_t bytes() const { return swizzled ? cols / kPanelColumns * panelBytes() : rows * rowBytes; }
 };
 
 /// A computed tile in shared memory, four bytes each, rows one after the other. Few rows that no matrix instruction

@@ -183,12 +183,17 @@ private:
     if (!congruence.isTrivial())
       classes =
           "rows and keys of one residue modulo " + std::to_string(congruence.modulus) + " are a class of their own; ";
-    Choice choice{"range", target.rowTile,
-                  "the set is a formula: " + classes + std::to_string(target.rowTile) +
-                      " rows of one head stream tiles of " + std::to_string(target.keyTile) + " keys over its cover; " +
-                      cyclesText(100 * perKey) + " cycles for a row and 100 keys"};
+    bool narrow = std::max(shape.features, shape.valueFeatures) <= target.rangeFeatures;
+    int64_t rows = narrow && target.rangeRows ? target.rangeRows : target.rowTile;
+    int64_t tile = narrow && target.rangeKeys ? target.rangeKeys : target.keyTile;
+    Choice choice{"range", rows,
+                  "the set is a formula: " + classes + std::to_string(rows) + " rows of one head stream tiles of " +
+                      std::to_string(tile) + " keys over its cover; " + cyclesText(100 * perKey) +
+                      " cycles for a row and 100 keys"};
     if (!congruence.isTrivial())
       choice.numbers = {{"every", congruence.modulus}, {"shift", congruence.shift}};
+    if (tile != target.keyTile)
+      choice.numbers.push_back({"tile", tile});
     choice.refused.push_back({"masked", cost::maskedCycles(target, shape),
                               "every tile up to the row would be computed, those outside the set too"});
     annotate(op, choice);

@@ -16,6 +16,9 @@ struct Field {
 const Field kFields[] = {
     {"rowTile", &TargetInfo::rowTile},
     {"keyTile", &TargetInfo::keyTile},
+    {"rangeRows", &TargetInfo::rangeRows},
+    {"rangeKeys", &TargetInfo::rangeKeys},
+    {"rangeFeatures", &TargetInfo::rangeFeatures},
     {"rowQuantum", &TargetInfo::rowQuantum},
     {"keyLayout", nullptr, nullptr, &TargetInfo::keyLayout},
     {"valueLayout", nullptr, nullptr, &TargetInfo::valueLayout},
@@ -90,6 +93,8 @@ std::string targetText(const TargetInfo &info) {
   std::string text = "name=" + info.name + ",foldScale=" + (info.foldScale ? "1" : "0");
   llvm::raw_string_ostream out(text);
   for (const Field &field : kFields) {
+    if (field.integer && info.*field.integer == 0)
+      continue; // as others
     out << "," << field.name << "=";
     if (field.integer)
       out << info.*field.integer;

@@ -51,16 +51,20 @@ public:
       if (auto accumulate = dyn_cast<AccumulateOp>(op);
           accumulate && !selections.attentions.contains(op.getResult(0))) {
         congruence = congruenceOf(&op);
-        auto branch = prepareRange(context, preparer, accumulate, context.target.keyTile, congruence);
+        if (int64_t chosen = chosenFor(&op, "rows", 0); chosen != 0)
+          rowTile = rowTile == 0 ? chosen : std::min(rowTile, chosen);
+        int64_t tile = chosenFor(&op, "tile", context.target.keyTile);
+        auto branch = prepareRange(context, preparer, accumulate, tile, congruence);
         if (failed(branch))
           return failure();
         branches.insert({&op, *branch});
       }
+    if (rowTile == 0)
+      rowTile = context.target.rowTile;
     bool perChunk = !selections.attentions.empty();
     auto kernel = context.program.kernel("attend");
     KernelBuilder &k = *kernel;
     Task task(context, k, 1);
-    int64_t rowTile = context.target.rowTile;
     Value local = k.mul(k.gridX(), rowTile);
     Rows rows{rowTile, 1, false, perChunk ? k.add(k.size("first_row"), local) : local, {}};
     if (!congruence.isTrivial())
@@ -71,7 +75,7 @@ public:
     if (failed(epilogue.storeResults()))
       return failure();
     Launch launch;
-    launch.x = [rowTile, perChunk, every = congruence.modulus](PlanWriter &plan) {
+    launch.x = [rowTile = rowTile, perChunk, every = congruence.modulus](PlanWriter &plan) {
       if (every != 1)
         return tilesOfClasses(plan.index, plan.dim("t"), every, rowTile);
       return plan.index.ceilDiv(perChunk ? plan.chunkRows : plan.dim("t"), rowTile);
@@ -101,12 +105,17 @@ private:
     return streamRange(task, rows, classRows, queries, branch);
   }
 
+  // A number that sattn-choose-dataflow has left at `op`.
+  static int64_t chosenFor(Operation *op, StringRef name, int64_t otherwise) {
+    auto dataflow = op->getAttrOfType<DictionaryAttr>("dataflow");
+    auto number = dataflow ? dataflow.getAs<IntegerAttr>(name) : IntegerAttr();
+    return number ? number.getInt() : otherwise;
+  }
+
   // What sattn-choose-dataflow found common to the sets.
   static Congruence congruenceOf(Operation *op) {
-    auto dataflow = op->getAttrOfType<DictionaryAttr>("dataflow");
-    auto every = dataflow ? dataflow.getAs<IntegerAttr>("every") : IntegerAttr();
-    auto shift = dataflow ? dataflow.getAs<IntegerAttr>("shift") : IntegerAttr();
-    return every && shift ? Congruence{every.getInt(), shift.getInt()} : Congruence();
+    int64_t every = chosenFor(op, "every", 0);
+    return every ? Congruence{every, chosenFor(op, "shift", 0)} : Congruence();
   }
 
   // Rows a, a + m and so on of the call. The first stands at m * i + shift + r (SetLowering.h), which gives i and r.
@@ -129,6 +138,7 @@ private:
   std::map<Operation *, PreparedBranch> branches;
   llvm::DenseMap<Value, QueryTile> loaded;
   Congruence congruence; ///< of all sets
+  int64_t rowTile = 0;   ///< the least that an accumulation asks for
   RowRange classRows;
 };
 } // namespace

@@ -12,6 +12,7 @@ CASES = [
     ("causal", "f16", 128, "group=1"),
     ("window", "bf16", 64, "group=4"),
     ("causal", "f32", 64, "group=1"),
+    ("window_sinks", "bf16", 128, "group=4"),
     ("nsa", "bf16", 64, "group=16"),
     ("moba", "f16", 64, "group=1"),
 ]
