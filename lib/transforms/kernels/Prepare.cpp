@@ -104,6 +104,11 @@ FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int
   Workspace workspace;
   workspace.name = name + (use == Use::Keys ? "_keys" : "_values");
   workspace.type = layoutFor(use, operand.features, tile);
+  // What only changes places stays as it is stored, unless the target wants it in panels.
+  if (!summary && !workspace.type.getLayout())
+    workspace.type =
+        tile::ArgType::get(context.pattern.getContext(), cast<tile::ArgType>(context.role(*role).type).getElementType(),
+                           operand.features, tile::PanelsAttr());
   workspace.axis = operand.axis;
   workspace.head = operand.head;
   workspace.every = every;
