@@ -17,9 +17,9 @@ struct TargetInfo {
   std::string name;               ///< e.g. "cpu-avx512"; goes into the manifest and remarks, never into a decision
   int64_t rowTile = 64;           ///< rows of a query tile that a dot handles best
   int64_t keyTile = 64;           ///< keys of a key tile
-  int64_t rangeRows = 0;          ///< rows and keys of tiles of tasks that stream over ranges, where features and values
-  int64_t rangeKeys = 0;          ///< have rangeFeatures at most each; 0: as others
-  int64_t rangeFeatures = 128;
+  int64_t rangeRows = 0;          ///< rows of tiles of tasks that stream over ranges of narrow operands; 0: rowTile
+  int64_t rangeKeys = 0;          ///< keys of these tiles; 0: keyTile
+  int64_t rangeFeatures = 128;    ///< features and values that narrow operands have at most, each
   int64_t rowQuantum = 16;        ///< rows of tiles come in multiples of it; 1 where a partial tile costs nothing more
   PanelLayout keyLayout;          ///< prepared layout of the right operand of `dot nt`
   PanelLayout valueLayout;        ///< prepared layout of the right operand of `dot nn`
