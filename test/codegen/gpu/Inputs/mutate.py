@@ -15,33 +15,37 @@ folder = Path(sys.argv[1])
 ENTRY = struct.Struct("<IIQQ32s")
 HEADER = 16
 WAIT = "mbarrier.try_wait.parity.shared::cta.b64 done, [%r#], %r#;\n@!done bra again;"
+EXPECT = "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r#], %r#;"
+EXPECTS = r"mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r\1], "
 NUMBER = "results are wrong"
 
-# name, pattern (# is a number, % a name), which of its matches, replacement (\\1: the first number), what is reported
+# name, pattern (# is a number), which of its matches, replacement (\1: the first number), what is reported
 FAULTS = [
-    ("keys are not awaited", WAIT, 0, "", "missing wait|race|uninitialised"),
-    ("values are not awaited", WAIT, 1, "", "missing wait|race|uninitialised"),
-    ("the producer does not wait for an empty stage", WAIT, 2, "", "race|missing wait"),
+    ("the producer does not wait for an empty stage", WAIT, 0, "", "race|missing wait"),
+    ("keys are not awaited", WAIT, 2, "", "missing wait|race|uninitialised"),
+    ("values are not awaited", WAIT, 3, "", "missing wait|race|uninitialised"),
     ("a stage is not given back", "mbarrier.arrive.shared::cta.b64 _, [%r#];", 0, "", "deadlock"),
-    ("fewer bytes are expected", "mov.b32 \t%r#, 16384;", 0, r"mov.b32 \t%r\1, 8192;", "mbarrier|deadlock|missing wait"),
-    ("more bytes are expected", "mov.b32 \t%r#, 16384;", 0, r"mov.b32 \t%r\1, 24576;", "deadlock"),
-    ("no bytes are expected", "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r#], %r#;", 0,
-     r"mbarrier.arrive.shared::cta.b64 _, [%r\1];", "mbarrier|missing wait|race|deadlock"),
-    ("fewer warps have to give a stage back", "mov.b32 \t%r#, 8;\n\t// begin inline asm\n\tmbarrier.init", 0,
-     r"mov.b32 \t%r\1, 7;" + "\n\t// begin inline asm\n\tmbarrier.init", "mbarrier|race"),
+    ("fewer bytes are expected", EXPECT, 0, EXPECTS + "8192;", "mbarrier|deadlock|missing wait"),
+    ("more bytes are expected", EXPECT, 0, EXPECTS + "24576;", "deadlock"),
+    ("no bytes are expected", EXPECT, 0, r"mbarrier.arrive.shared::cta.b64 _, [%r\1];",
+     "mbarrier|missing wait|race|deadlock"),
+    ("fewer warps have to give a stage back", "mbarrier.init.shared::cta.b64 [%r#], %r#;", 1,
+     r"mbarrier.init.shared::cta.b64 [%r\1], 7;", "mbarrier|race"),
     ("mbarriers are not published", "fence.mbarrier_init.release.cluster;", 0, "", "missing fence"),
     ("nobody waits for the mbarriers", "bar.sync \t0;", 0, "", "race|mbarrier"),
     ("copied queries are not fenced", "fence.proxy.async.shared::cta;", 0, "", "missing fence"),
     ("copied queries are not awaited", "cp.async.wait_all;", 0, "", "missing wait|race|uninitialised"),
-    ("a product is not awaited", "wgmma.wait_group.sync.aligned 0;", 0, "", "gives its result at 'wgmma.wait_group'"),
+    ("a product is not awaited", "wgmma.wait_group.sync.aligned 0;", 0, "", "uninitialised register"),
     ("sums are not fenced", "wgmma.fence.sync.aligned;", 1, "", "missing fence"),
-    ("the consumers' stage is another one", "and.b32 \t%r#, %r#, 6;", 0, r"and.b32 \t%r\1, %r\2, 4;", "race|missing wait|deadlock"),
-    ("the phase is another one", "bfe.u32 \t%r#, %r#, 3, 1;", 0, r"bfe.u32 \t%r\1, %r\2, 2, 1;", "deadlock|missing wait|race"),
-    ("more registers than there are", "setmaxnreg.inc.sync.aligned.u32 240;", 0, "setmaxnreg.inc.sync.aligned.u32 248;",
-     "registers"),
+    ("the consumers' stage is another one", "and.b32 \t%r#, %r#, 6;", -1, r"and.b32 \t%r\1, %r\2, 4;",
+     "race|missing wait|deadlock"),
+    ("the phase is another one", "bfe.u32 \t%r#, %r#, 3, 1;", -1, r"bfe.u32 \t%r\1, %r\2, 2, 1;",
+     "deadlock|missing wait|race"),
+    ("more registers than there are", "setmaxnreg.inc.sync.aligned.u32 240;", 0,
+     "setmaxnreg.inc.sync.aligned.u32 248;", "registers"),
     ("keys are transposed", "b, p, 1, 1, 0, 0;", 0, "b, p, 1, 1, 0, 1;", NUMBER + "|race"),
     ("values are not transposed", "b, p, 1, 1, 1;", 0, "b, p, 1, 1, 0;", NUMBER),
-    ("another swizzle", "4611686293372403712", 0, str(2**63 + 4611686293372403712 - 2**62), NUMBER),
+    ("another swizzle", "4611686293372403712", -1, str(2**62 + 4611686293372403712), NUMBER + "|race"),
     ("a step begins elsewhere", "add.s64 b, %rd#, 2;", 0, r"add.s64 b, %rd\1, 4;", NUMBER),
     ("a box of another head", "{%r#, %r#, %r#, %r#}], [%r#];", 1, r"{%r\1, %r\2, %r\4, %r\4}], [%r\5];", NUMBER),
 ]
