@@ -44,6 +44,16 @@ void Lowering::planRing() {
   kernel.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
     if (isa<tile::PrivateOp, tile::StreamInverseOp>(op))
       onlyStreams = false;
+    if (auto inverse = dyn_cast<tile::StreamInverseOp>(op)) {
+      bool feeds = llvm::any_of(loadsAhead(inverse.getBody().front()),
+                                [&](tile::LoadOp load) { return feedsGroups(load.getTile()); });
+      std::string why = "which ones follows from lists that these warps turn around";
+      if (feeds && remarked.insert(why).second)
+        op->emitRemark("tiles of kernel '" + kernel.getSymName() +
+                       "' are copied by the warps that multiply them, not by "
+                       "TMA: ")
+            << why;
+    }
     if (op->getNumRegions() != 0 && !isa<scf::ForOp, scf::IfOp, tile::StreamOp>(op))
       return WalkResult::skip();
     auto stream = dyn_cast<tile::StreamOp>(op);
