@@ -8,6 +8,7 @@ kept in build/check/headers with the hashes of every file of ours that it rests 
 import hashlib
 import json
 import os
+import re
 import shlex
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +33,7 @@ def flags_of(entry):
             skip = 3  # -Xclang -include-pch -Xclang FILE
         elif word in ("-o", "-MF", "-MT", "-MQ"):
             skip = 1
-        elif word not in NOT_OURS and not word.endswith((".cpp", ".c")):
+        elif word not in NOT_OURS and not word.endswith((".cpp", ".cxx", ".c")):
             kept.append(word)
     return kept
 
@@ -49,6 +50,13 @@ def digest(path):
         return ""
 
 
+def sources_of(path):
+    """What a command compiles: the file, or the sources that a file of several (SATTN_UNITY) includes."""
+    if path.parent.name != "Unity" or not path.exists():
+        return [path]
+    return [Path(name) for name in re.findall(r'^#include "(.*)"$', path.read_text(), re.MULTILINE)]
+
+
 class Checker:
     def __init__(self, root):
         self.root = root
@@ -58,7 +66,8 @@ class Checker:
         self.commands = []
         for entry in json.loads((self.build / "compile_commands.json").read_text()):
             folder = (root / entry["directory"]).resolve()
-            self.commands.append(entry | {"directory": str(folder), "file": str(folder / entry["file"])})
+            for source in sources_of(folder / entry["file"]):
+                self.commands.append(entry | {"directory": str(folder), "file": str(source)})
 
     def compile(self, header, language, flags, directory):
         """The message of a header that does not compile, or None."""
