@@ -5,7 +5,7 @@ usage: gpu_pack.py FOLDER [--sample N] [--seed N] [--gpu TARGET]... [--build FOL
 The calls are those of test/integration/matrix.py (every shipped pattern, element type, sharing of heads and kind of
 call), N of them drawn so that every pattern occurs (default 120; 0 for all), with operands and the oracle's results;
 and long calls to be timed. FOLDER gets calls/, timing/, lib/libsattn.so.0, gpu-check, gpu_check.sh and gpu_peers.py, and
-FOLDER.tar.gz holds it all. Exit status 1 where that is more than 64 MiB.
+FOLDER.tar.xz holds it all. Exit status 1 where that is more than 64 MiB.
 """
 
 import argparse
@@ -103,8 +103,8 @@ def main():
     shutil.copy(options.build / "bin" / "gpu-check", folder)
     for script in ("gpu_check.sh", "gpu_peers.py"):
         shutil.copy(ROOT / "tools" / script, folder)
-    archive = Path(f"{folder}.tar.gz")
-    with tarfile.open(archive, "w:gz") as tar:
+    archive = Path(f"{folder}.tar.xz")
+    with tarfile.open(archive, "w:xz") as tar:
         tar.add(folder, folder.name)
     size = archive.stat().st_size
     print(f"{archive}: {len(jobs) - bad} calls for {', '.join(targets)}, {size / 2**20:.1f} MiB, {bad} failed")

@@ -334,9 +334,10 @@ SATTN_API sattn_status sattn_workspace_size(sattn_kernel *kernel, const sattn_ca
  *
  * On CUDA the kernel's launches are put on the stream and the call returns: nothing waits for the device. They run in
  * the stream's context; for the default streams in the current one, or the device's primary context where another
- * device or none is current. The first call in a context loads the kernel there; kernels that ran in a context of the
- * caller must be released before it is destroyed. Calls can be captured into a graph: what they need is in the graph,
- * workspaces of the library included (devices without memory pools need the caller's). */
+ * device or none is current. The first call in a context loads the kernel there; kernels are released after their
+ * launches are done, and before a context of the caller in which they ran is destroyed. Calls can be captured into a
+ * graph: what they need is in the graph, workspaces of the library included (devices without memory pools need the
+ * caller's). */
 SATTN_API sattn_status sattn_run(sattn_kernel *kernel, const sattn_call *call);
 
 /* ---- Explaining and counting --------------------------------------------------------------------------------- */

@@ -8,6 +8,10 @@
 
 #include <cstring>
 
+namespace sattn::rt::cuda {
+struct GraphObject; ///< of the simulated driver
+}
+
 namespace sattn::rt::testing {
 
 /// The simulated driver under SATTN_LIBCUDA, freshly configured; nothing of ours may be left in it at the end.
@@ -16,7 +20,8 @@ public:
   explicit CudaSim(const char *machine = "");
   ~CudaSim();
 
-  /// A function of the driver: call<int(size_t *)>("cuMemAlloc_v2", ...). Fails the test unless it returns 0.
+  /// Calls a function of the driver, whose parameters are what is given, type for type. Fails the test unless it
+  /// returns 0.
   template <typename... Args> void call(const char *name, Args... arguments) const {
     int result = status(name, arguments...);
     INFO(name);

@@ -4,6 +4,9 @@
 
 #include <sattn/sattn.hpp>
 
+#include <atomic>
+#include <thread>
+
 using namespace sattn::rt;
 using namespace sattn::rt::testing;
 
@@ -176,7 +179,7 @@ TEST_CASE("without memory pools a block is kept for each stream") {
   CHECK_ERROR(runAxpy(kernel, q, o, fresh), SATTN_UNSUPPORTED,
               "[SA0514] allocating workspace is not possible while the stream is captured; "
               "give the call a workspace (sattn_workspace_size)");
-  void *graph = nullptr;
+  cuda::GraphObject *graph = nullptr;
   sim.call("cuStreamEndCapture", fresh, &graph);
   sim.call("cuGraphDestroy", graph);
   sim.call("cuStreamDestroy_v2", fresh);
@@ -206,7 +209,7 @@ TEST_CASE("a captured call runs again with what stands on the device then") {
   call.call.q_offset = {offsets.data(), 2};
   call.call.per_batch_on_device = 1;
   CHECK_RUN(sattn_run(kernel, call.get()));
-  void *graph = nullptr;
+  cuda::GraphObject *graph = nullptr;
   sim.call("cuStreamEndCapture", stream, &graph); // refuses what a capture does not allow
   CHECK(sim.pending() == 0);
 
@@ -238,7 +241,7 @@ TEST_CASE("values on the host are part of a captured graph") {
     CHECK_RUN(sattn_run(kernel, call.get()));
     offset = -1;
   }
-  void *graph = nullptr;
+  cuda::GraphObject *graph = nullptr;
   sim.call("cuStreamEndCapture", stream, &graph);
   for (int i = 0; i < 2; ++i) {
     o.memory.host.assign(12, 0);
@@ -292,6 +295,43 @@ TEST_CASE("a call runs on the device of its tensors, in the stream's context or 
   CHECK(o.memory.download() == axpyOf(12, 2, 3));
 }
 
+TEST_CASE("threads with streams of their own share kernels, and load them once") {
+  CudaSim sim;
+  GpuCompiler compiler;
+  TestContext context(&compiler);
+  sattn_kernel *kernel = context.kernel(twiceManifest(), "cuda");
+  auto own = std::make_unique<CurrentContext>(sim, 0, true); // the kernel is not loaded there yet
+  uint64_t modules = sim.calls("cuModuleLoadDataEx");
+  constexpr int threadCount = 6, runs = 8;
+  std::vector<std::unique_ptr<CudaTensor>> tensors;
+  std::vector<cuda::Stream> streams;
+  for (int i = 0; i < threadCount; ++i) {
+    tensors.push_back(std::make_unique<CudaTensor>(sim, std::vector<int64_t>{1, 3, 1, 4}));
+    tensors.push_back(std::make_unique<CudaTensor>(sim, std::vector<int64_t>{1, 3, 1, 4}));
+    streams.push_back(makeStream(sim));
+  }
+  std::atomic<int> failures{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < threadCount; ++i)
+    threads.emplace_back([&, i] {
+      for (int run = 0; run < runs; ++run)
+        failures += runAxpy(kernel, *tensors[2 * i], *tensors[2 * i + 1], streams[i]) != SATTN_OK;
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  CHECK(failures == 0);
+  for (int i = 0; i < threadCount; ++i) {
+    CHECK(tensors[2 * i + 1]->memory.download() == axpyOf(12, 4, 9));
+    sim.call("cuStreamDestroy_v2", streams[i]);
+  }
+  // The kernel once; of the helper, whoever came first may have made one that nobody needed.
+  uint64_t loaded = sim.calls("cuModuleLoadDataEx") - modules;
+  CHECK(loaded >= 2);
+  CHECK(loaded <= 1 + threadCount);
+  tensors.clear();
+  context.close();
+}
+
 TEST_CASE("a context of the caller's own, and what has to come before a capture") {
   CudaSim sim;
   GpuCompiler compiler;
@@ -305,7 +345,7 @@ TEST_CASE("a context of the caller's own, and what has to come before a capture"
     auto captured = [&](sattn_kernel *tried) {
       sim.call("cuStreamBeginCapture_v2", stream, 0);
       sattn_status status = runAxpy(tried, q, o, stream);
-      void *graph = nullptr;
+      cuda::GraphObject *graph = nullptr;
       sim.call("cuStreamEndCapture", stream, &graph); // a refusal leaves the capture whole
       sim.call("cuGraphDestroy", graph);
       return status;

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <unistd.h>
 
 namespace sattn::tool {
 
@@ -22,9 +23,21 @@ static ordered_json describe(const std::string &name, Dtype dtype, const Shape &
   return {{"name", name}, {"dtype", dtypeName(dtype)}, {"shape", shape}};
 }
 
-/// The kernel for one target, as `FOLDER/NAME.TARGET.sattn`.
+/// FNV-1a.
+static uint64_t hashOf(const std::string &text) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (unsigned char c : text)
+    hash = (hash ^ c) * 0x100000001b3;
+  return hash;
+}
+
+/// The kernel for one target, as `FOLDER/PATTERN.HASH.TARGET.sattn`, which calls of one text and bind share.
 static std::string writeKernel(const Invocation &call, const PackOptions &options, const std::string &target) {
-  std::string bind = call.bind(), file = fmt::format("{}.{}.sattn", options.name, target);
+  std::string bind = call.bind();
+  std::string file = fmt::format("{}.{:016x}.{}.sattn", call.info.name, hashOf(call.file.text + "\n" + bind), target);
+  std::string path = options.folder + "/" + file;
+  if (std::filesystem::exists(path))
+    return file;
   sattn_spec spec{};
   spec.struct_size = sizeof spec;
   spec.pattern = call.file.text.c_str();
@@ -41,12 +54,15 @@ static std::string writeKernel(const Invocation &call, const PackOptions &option
   std::unique_ptr<void, decltype(&std::free)> ownBytes(bytes, std::free), ownText(text, std::free);
   if (status != SATTN_OK)
     throw ToolError(text ? text : sattn_status_name(status));
-  std::string path = options.folder + "/" + file;
-  std::ofstream out(path, std::ios::binary);
+  // Another process may write the same kernel: the file appears whole.
+  std::string temporary = fmt::format("{}.{}", path, getpid());
+  std::ofstream out(temporary, std::ios::binary);
   out.write(static_cast<const char *>(bytes), static_cast<std::streamsize>(size));
   out.close();
-  if (!out)
-    fail(Err::CannotWrite, path, "the disk or the folder refuses it");
+  std::error_code error;
+  std::filesystem::rename(temporary, path, error);
+  if (!out || error)
+    fail(Err::CannotWrite, path, error ? error.message() : "the disk or the folder refuses it");
   return file;
 }
 
