@@ -37,12 +37,13 @@ config.substitutions.append(("%cuda-sim", f"env SATTN_LIBCUDA={cuda_sim} SATTN_C
 # Programs outside the build cannot link its libraries where those need a sanitizer's runtime.
 if not config.sanitizers:
     config.available_features.add("plain-build")
-if nvdisasm := shutil.which("nvdisasm"):
-    config.available_features.add("nvdisasm")
-    config.environment["PATH"] += os.pathsep + os.path.dirname(nvdisasm)
-if ptxas := shutil.which("ptxas"):
-    config.available_features.add("ptxas")
-    config.environment["PATH"] += os.pathsep + os.path.dirname(ptxas)
+for tool in ("ptxas", "nvdisasm"):
+    if path := shutil.which(tool):
+        config.available_features.add(tool)
+        config.environment["PATH"] += os.pathsep + os.path.dirname(path)
+# Suites too long for every run: `lit --param full=1`.
+if lit_config.params.get("full"):
+    config.available_features.add("full")
 if shutil.which("pkg-config", path=config.environment["PATH"]):
     config.available_features.add("pkg-config")
 # `// REQUIRES: avx512` and the like: what this processor has.

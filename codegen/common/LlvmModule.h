@@ -27,7 +27,12 @@ void prepareContext(MLIRContext &context);
 /// Translates `module`, whose loops and branches it lowers on the way. Runs in the caller's context.
 FailureOr<LlvmModule> toLlvm(mlir::ModuleOp module);
 
-/// Optimises the functions of `module`. `loadsOnce`: loads that are repeated without a write between them are dropped.
-void optimise(llvm::Module &module, llvm::TargetMachine &machine, bool loadsOnce = false);
+/// What assembles the code afterwards.
+enum class Assembler {
+  Plain,     ///< as it stands
+  Optimising ///< moves code out of loops itself, where registers allow it
+};
+/// Optimises the functions of `module`.
+void optimise(llvm::Module &module, llvm::TargetMachine &machine, Assembler assembler = Assembler::Plain);
 
 } // namespace sattn::codegen

@@ -15,7 +15,7 @@
 #include "llvm/Transforms/Scalar/LoopPassManager.h"
 #include "llvm/Transforms/Scalar/SimplifyCFG.h"
 
-void sattn::codegen::optimise(llvm::Module &module, llvm::TargetMachine &machine, bool loadsOnce) {
+void sattn::codegen::optimise(llvm::Module &module, llvm::TargetMachine &machine, Assembler assembler) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
@@ -30,8 +30,10 @@ void sattn::codegen::optimise(llvm::Module &module, llvm::TargetMachine &machine
   passes.addPass(llvm::SimplifyCFGPass());
   passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/false));
   passes.addPass(llvm::InstCombinePass());
-  passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), /*UseMemorySSA=*/true));
-  passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/loadsOnce));
+  if (assembler == Assembler::Plain)
+    passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), /*UseMemorySSA=*/true));
+  // Loads of global memory that are repeated without a write between them are one.
+  passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/assembler == Assembler::Optimising));
   passes.addPass(llvm::ADCEPass());
   for (llvm::Function &function : module)
     if (!function.isDeclaration())

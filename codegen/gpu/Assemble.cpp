@@ -54,7 +54,7 @@ Ptx sattn::gpu::assemble(codegen::LlvmModule &&held, const Arch &arch, bool keep
   for (llvm::Function &function : module)
     if (!function.isDeclaration())
       result.name = function.getName();
-  codegen::optimise(module, *machine, /*loadsOnce=*/true);
+  codegen::optimise(module, *machine, codegen::Assembler::Optimising);
   if (keepLlvmIr) {
     llvm::raw_string_ostream stream(result.llvmIr);
     module.print(stream, nullptr);

@@ -51,8 +51,13 @@ static FailureOr<SmallVector<std::string>> orderOf(tile::ProgramOp program, tile
 
 // What MLIR does not say: the threads of a block, that tensor maps stand in the parameters themselves, and that inline
 // PTX belongs to all threads that reach it.
-static void finish(llvm::Function &function, const CompiledKernel &kernel) {
+static void finish(llvm::Function &function, const CompiledKernel &kernel, const Arch &arch) {
   function.addFnAttr("nvvm.maxntid", std::to_string(kernel.threads));
+  // Registers are not saved, by spilling them, for more blocks than shared memory has room for.
+  constexpr int64_t many = 4, enough = 2;
+  if (kernel.sharedBytes * many > arch.sharedBytes)
+    function.addFnAttr("nvvm.minctasm",
+                       std::to_string(std::clamp<int64_t>(arch.sharedBytes / kernel.sharedBytes, 1, enough)));
   llvm::LLVMContext &context = function.getContext();
   auto *bytes = llvm::ArrayType::get(llvm::Type::getInt8Ty(context), kTensorMapBytes);
   for (size_t i = function.arg_size() - kernel.maps.size(); i < function.arg_size(); ++i) {
@@ -85,7 +90,7 @@ static FailureOr<codegen::LlvmModule> lowerKernel(tile::ProgramOp program, tile:
   if (succeeded(translated))
     for (llvm::Function &function : *translated->module)
       if (!function.isDeclaration())
-        finish(function, result);
+        finish(function, result, arch);
   return translated;
 }
 

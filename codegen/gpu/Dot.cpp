@@ -72,9 +72,6 @@ LogicalResult Lowering::lower(tile::DotOp op) {
   FailureOr<DotForm> form = formOf(op);
   if (failed(form))
     return failure();
-  FailureOr<LeftOperand> a = leftOf(op, *form);
-  if (failed(a))
-    return failure();
   if (!tile(op.getB()).right)
     return unsupported(op, "a right operand outside shared memory");
   SharedRows &b = *tile(op.getB()).right;
@@ -121,6 +118,9 @@ LogicalResult Lowering::lower(tile::DotOp op) {
         },
         [&] { return sums.at; });
   }
+  FailureOr<LeftOperand> a = leftOf(op, *form);
+  if (failed(a))
+    return failure();
   if (b.swizzled)
     multiplyByGroups(*a, b, op.getKind() == "nt", *form, sums, !op.getAcc());
   else

@@ -28,14 +28,16 @@ namespace {
 /// One list of a thread while it is walked.
 class ListWalk {
 public:
-  ListWalk(Code &c, const Inverse &inverse, Value place) : c(c), inverse(inverse) {
-    Value own = arith::ExtUIOp::create(c.b, c.i64, place), position = c.add(inverse.position, own);
-    exists = c.andi(c.lessUnsigned(position, inverse.lists.limit), c.lessUnsigned(own, c.int64(inverse.count)));
-    list = c.at(inverse.lists.base, c.mul(position, inverse.lists.positionBytes));
-  }
+  ListWalk(Code &c, const Inverse &inverse, int64_t number, int64_t threads)
+      : c(c), inverse(inverse), first(number * threads) {}
 
-  /// The id (i32) at `slot` of the list, or kNoUnit at its end.
+  /// The id (i32) at `slot` of the list, or kNoUnit at its end. The address is computed anew: it would be alive while
+  /// the members of a unit are computed with.
   Value idAt(Value slot) const {
+    Value place = c.addi(c.thread, c.int32(first));
+    Value own = arith::ExtUIOp::create(c.b, c.i64, place), position = c.add(inverse.position, own);
+    Value exists = c.andi(c.lessUnsigned(position, inverse.lists.limit), c.lessUnsigned(own, c.int64(inverse.count)));
+    Value list = c.at(inverse.lists.base, c.mul(position, inverse.lists.positionBytes));
     Value reads = c.andi(exists, c.compareI(CmpIPredicate::ult, slot, c.int32(inverse.lists.type.getInner())));
     Value id = c.when(
         reads, {Type(c.i32)}, [&] { return Values{c.load(c.i32, c.at(list, c.muli(slot, c.int32(4))), 4)}; },
@@ -48,7 +50,7 @@ public:
 private:
   Code &c;
   const Inverse &inverse;
-  Value exists, list;
+  int64_t first;
 };
 } // namespace
 
@@ -116,43 +118,55 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
   FailureOr<SmallVector<Staged>> staged = stagedLoads(body, 1, buffers);
   if (failed(staged))
     return failure();
+  // Where a thread is in its lists, and the ids there: registers are needed for the members.
+  SharedTile slotsHeld = words(lists * threads()), idsHeld = words(lists * threads());
   SmallVector<ListWalk> walks;
-  Values state;
+  auto placeOf = [&](int64_t list) { return c.addi(c.thread, c.int32(list * threads())); };
+  auto held = [&](const SharedTile &words) {
+    Values values;
+    for (int64_t i = 0; i < lists; ++i)
+      values.push_back(loadShared(words, placeOf(i), c.i32));
+    return values;
+  };
   for (int64_t i = 0; i < lists; ++i) {
-    walks.emplace_back(c, inverse, c.addi(c.thread, c.int32(i * threads())));
-    state.push_back(c.int32(0));
+    walks.emplace_back(c, inverse, i, threads());
+    storeShared(slotsHeld, placeOf(i), c.int32(0));
+    storeShared(idsHeld, placeOf(i), walks[i].idAt(c.int32(0)));
   }
-  for (const ListWalk &walk : walks)
-    state.push_back(walk.idAt(c.int32(0)));
   // The body's masks depend on their conditions alone.
   Value outer = std::exchange(partialTile, Value());
   bool ok = true;
 
   c.barrier();
   c.whileLoop(
-      state,
-      [&](ValueRange now) {
+      {},
+      [&](ValueRange) {
         Value least;
-        for (Value id : now.drop_front(lists))
+        for (Value id : held(idsHeld))
           least = least ? Value(arith::MinUIOp::create(c.b, least, id)) : id;
         Value unit = leastOfBlock(perWarp, least);
-        Values given(now);
-        given.push_back(unit);
-        return std::pair(c.compareI(CmpIPredicate::ne, unit, c.int32(kNoUnit)), given);
+        return std::pair(c.compareI(CmpIPredicate::ne, unit, c.int32(kNoUnit)), Values{unit});
       },
       [&](ValueRange now) -> Values {
-        ValueRange slots = now.take_front(lists), ids = now.slice(lists, lists);
-        Value unit = now.back(), index = arith::ExtUIOp::create(c.b, c.i64, unit);
+        Value unit = now[0], index = arith::ExtUIOp::create(c.b, c.i64, unit);
         ok = ok && succeeded(prefetch(body, *staged, index, {}));
         c.commitCopies();
+        Values slots = held(slotsHeld), ids = held(idsHeld), following;
         Value count = listMembers(members, slots, ids, unit);
+        // The ids after this one are on their way while its members are computed with.
+        for (int64_t i = 0; i < lists; ++i) {
+          Value isMember = c.compareI(CmpIPredicate::eq, ids[i], unit);
+          Value slot = c.addi(slots[i], arith::ExtUIOp::create(c.b, c.i32, isMember));
+          storeShared(slotsHeld, placeOf(i), slot);
+          following.push_back(walks[i].idAt(slot));
+        }
         awaitCopies();
         c.barrier();
-        c.loop(c.int64(0), arith::ExtUIOp::create(c.b, c.i64, count).getResult(), atOnce, [&](Value from) {
+        c.loop(c.int32(0), count, atOnce, [&](Value from) {
           for (auto [argument, all] :
                {std::pair(body.getArgument(1), &members.ids), {body.getArgument(2), &members.slots}}) {
             tile(argument) = {};
-            tile(argument).shared = SharedTile{c.at(all->base, c.mul(from, 4)), atOnce, 0};
+            tile(argument).shared = SharedTile{c.at(all->base, c.muli(from, c.int32(4))), atOnce, 0};
           }
           useStaged(*staged, {});
           scalars[body.getArgument(0)] = index;
@@ -160,15 +174,10 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
           ok = ok && succeeded(lowerBody(body));
           memory.release(inside);
         });
-        c.barrier(); // members and tiles may be overwritten, rows of private memory be another warp's
-        Values next;
-        for (int64_t i = 0; i < lists; ++i) {
-          Value isMember = c.compareI(CmpIPredicate::eq, ids[i], unit);
-          next.push_back(c.addi(slots[i], arith::ExtUIOp::create(c.b, c.i32, isMember)));
-        }
         for (int64_t i = 0; i < lists; ++i)
-          next.push_back(walks[i].idAt(next[i]));
-        return next;
+          storeShared(idsHeld, placeOf(i), following[i]);
+        c.barrier(); // members and tiles may be overwritten, rows of private memory be another warp's
+        return {};
       });
   partialTile = outer;
   memory.release(mark);

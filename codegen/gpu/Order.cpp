@@ -9,6 +9,9 @@ using namespace mlir;
 
 static bool isStream(Operation *op) { return isa<tile::StreamOp, tile::StreamInverseOp>(op); }
 
+// Ops that need most registers themselves.
+static bool isLarge(Operation *op) { return isStream(op) || isa<tile::DotOp>(op); }
+
 static bool writes(Operation *op) {
   auto effects = mlir::getEffectsRecursively(op);
   return !effects || llvm::any_of(*effects, [](const MemoryEffects::EffectInstance &effect) {
@@ -16,12 +19,13 @@ static bool writes(Operation *op) {
   });
 }
 
-// Whether an op gives tiles that follow from memory alone; `waiting` holds those before it.
+// Whether an op gives tiles that follow from memory and lists alone; `waiting` holds those before it.
 static bool mayWait(Operation *op, const llvm::SmallPtrSetImpl<Operation *> &waiting) {
   auto isTile = [](Type type) { return isa<tile::TileType>(type); };
   return op->getNumResults() > 0 && llvm::all_of(op->getResultTypes(), isTile) && !isStream(op) && !writes(op) &&
          llvm::all_of(op->getOperands(), [&](Value operand) {
-           return !isTile(operand.getType()) || waiting.contains(operand.getDefiningOp());
+           auto type = dyn_cast<tile::TileType>(operand.getType());
+           return !type || type.getElementType().isInteger() || waiting.contains(operand.getDefiningOp());
          });
 }
 
@@ -55,7 +59,7 @@ EmissionOrder sattn::gpu::emissionOrder(Block &block) {
     for (; to < order.size() && !writes(order[to]); ++to) {
       if (llvm::any_of(op->getUsers(), [&](Operation *user) { return order[to]->isAncestor(user); }))
         break;
-      passes |= isStream(order[to]);
+      passes |= isLarge(order[to]);
     }
     if (passes)
       std::rotate(order.begin() + i, order.begin() + i + 1, order.begin() + to);

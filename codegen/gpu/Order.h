@@ -12,7 +12,7 @@ struct EmissionOrder {
 };
 
 /// The ops of `block` but its terminator. What is read from memory and computed from that alone comes after the streams
-/// that do not use it, unless something is written between: its registers would be taken for as long as they run.
+/// and dots that do not use it, unless something is written between: its registers would be taken while they run.
 EmissionOrder emissionOrder(Block &block);
 
 } // namespace sattn::gpu

@@ -28,6 +28,8 @@ TargetInfo sattn::gpu::targetInfo(const Arch &arch) {
   info.name = arch.name.str();
   info.rowTile = 64;
   info.keyTile = 64;
+  // Longer rows take the shared memory of other tiles, and their sums the registers of scores.
+  info.keyTileBytes = 48 << 10;
   info.rowQuantum = 1;
   if (arch.groups) // two warpgroups, and half as many roundings of the sums
     info.rangeRows = info.rangeKeys = 128;

@@ -74,27 +74,30 @@ void Lowering::multiplyTf32(const LeftOperand &a, const SharedRows &b, bool tran
   // Inner element and column of the lane's first register.
   Value inner = c.muli(c.lanePair, c.int32(2 * operands.innerBytes));
   operands.base = c.at(b.base, c.addi(inner, c.muli(c.laneRow, c.int32(operands.columnBytes))));
-  if (!a.rows) {
-    for (int64_t k = 0; k < a.steps; ++k) {
-      Values left;
-      for (int64_t block = 0; block < a.blocks; ++block)
-        llvm::append_range(left, a.registers(block, k));
-      stepTf32(operands, left, c.at(operands.base, 8 * k * operands.innerBytes), sums);
-    }
-    return;
-  }
-  // The left operand is read a step ahead.
-  size_t count = sums.at.size();
+  // Registers cannot be picked by the number of the step: those of a computed operand move on by a step, those of rows
+  // in memory are read a step ahead.
+  size_t count = sums.at.size(), perStep = 4;
   Values inits(sums.at);
-  llvm::append_range(inits, readLeft(*a.rows, c.int32(0)));
+  llvm::append_range(inits, a.rows ? readLeft(*a.rows, c.int32(0)) : a.at);
   Values results = c.loop(c.int32(0), c.int32(a.steps), 1, inits, [&](Value k, ValueRange now) -> Values {
-    Value following = arith::MinUIOp::create(c.b, c.addi(k, c.int32(1)), c.int32(a.steps - 1));
-    Values ahead = readLeft(*a.rows, following);
+    ValueRange held = now.drop_front(count);
+    Values left, following;
+    if (a.rows) {
+      Value next = arith::MinUIOp::create(c.b, c.addi(k, c.int32(1)), c.int32(a.steps - 1));
+      following = readLeft(*a.rows, next);
+      left.assign(held.begin(), held.end());
+    } else {
+      size_t perBlock = perStep * static_cast<size_t>(a.steps);
+      for (size_t first = 0; first < held.size(); first += perBlock) {
+        llvm::append_range(left, held.slice(first, perStep));
+        llvm::append_range(following, held.slice(first + perStep, perBlock - perStep));
+        llvm::append_range(following, held.slice(first, perStep));
+      }
+    }
     Fragment next = sums;
     next.at.assign(now.begin(), now.begin() + count);
-    stepTf32(operands, Values(now.drop_front(count)), c.at(operands.base, c.muli(k, c.int32(8 * operands.innerBytes))),
-             next);
-    llvm::append_range(next.at, ahead);
+    stepTf32(operands, left, c.at(operands.base, c.muli(k, c.int32(8 * operands.innerBytes))), next);
+    llvm::append_range(next.at, following);
     return next.at;
   });
   sums.at.assign(results.begin(), results.begin() + count);

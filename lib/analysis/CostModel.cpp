@@ -19,6 +19,14 @@ int64_t membersOf(const TargetInfo &target, int64_t heads) {
 // more rarely; fewer keep the state of a task's rows near, and make more tasks for the workers.
 static constexpr int64_t kGroups = 2;
 
+int64_t keyTile(const TargetInfo &target, int64_t rowBytes) {
+  constexpr int64_t fewest = 16;
+  int64_t tile = target.keyTile;
+  while (tile % (2 * fewest) == 0 && tile * rowBytes > target.keyTileBytes)
+    tile /= 2;
+  return tile;
+}
+
 /// Bytes of one block's keys and values.
 static double blockBytes(const SelectedShape &shape) {
   return 4.0 * static_cast<double>(shape.block * (shape.features + shape.valueFeatures));

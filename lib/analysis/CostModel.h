@@ -26,6 +26,9 @@ double cyclesPerKey(const TargetInfo &target, int64_t features, int64_t valueFea
 /// Positions that are computed together: their rows fill whole quanta and come nearest to the row tile.
 int64_t membersOf(const TargetInfo &target, int64_t heads);
 
+/// Keys of a tile whose keys and values take `rowBytes` together.
+int64_t keyTile(const TargetInfo &target, int64_t rowBytes);
+
 double gatheredCycles(const TargetInfo &target, const SelectedShape &shape);
 /// Task of `chunk` positions whose lists are independent, the worst case for sharing.
 double invertedCycles(const TargetInfo &target, const SelectedShape &shape, int64_t chunk);

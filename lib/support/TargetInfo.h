@@ -17,6 +17,7 @@ struct TargetInfo {
   std::string name;               ///< e.g. "cpu-avx512"; goes into the manifest and remarks, never into a decision
   int64_t rowTile = 64;           ///< rows of a query tile that a dot handles best
   int64_t keyTile = 64;           ///< keys of a key tile
+  int64_t keyTileBytes = 1 << 30; ///< keys and values of a key tile at most: fewer keys where their rows are long
   int64_t rangeRows = 0;          ///< rows of tiles of tasks that stream over ranges of narrow operands; 0: rowTile
   int64_t rangeKeys = 0;          ///< keys of these tiles; 0: keyTile
   int64_t rangeFeatures = 128;    ///< features and values that narrow operands have at most, each

@@ -70,6 +70,11 @@ Type BoundPattern::dtype(RoleAttr role) const {
   return mlir::Float32Type::get(pattern.getContext());
 }
 
+int64_t BoundPattern::elementBytes(Value tensor) const {
+  RoleAttr stored = role(tensor);
+  return stored ? dtype(stored).getIntOrFloatBitWidth() / 8 : 4;
+}
+
 RoleAttr BoundPattern::role(Value tensor) const {
   auto argument = dyn_cast<mlir::BlockArgument>(tensor);
   return argument ? cast<RoleAttr>(pattern.getRoles()[argument.getArgNumber()]) : RoleAttr();

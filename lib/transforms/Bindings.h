@@ -43,6 +43,8 @@ public:
   /// Element type of a role: i32 for int roles.
   Type dtype(RoleAttr role) const;
   RoleAttr role(Value tensor) const;
+  /// Bytes of an element of a role, or of what is computed from one.
+  int64_t elementBytes(Value tensor) const;
   /// Size of a feature axis or fixed count; 1 for a null axis.
   int64_t size(AxisAttr axis) const;
   /// Query heads for each head of `axis`: 1 for h, `group` for g, `group.X` for others, nullopt where the axis is null

@@ -179,13 +179,18 @@ private:
   void chooseRange(AccumulateOp op, const cost::SelectedShape &shape) {
     ++ranges;
     double perKey = cost::cyclesPerKey(target, shape.features, shape.valueFeatures);
+    auto rowBytes = [&](Value tensor) {
+      return (congruence.isTrivial() ? bound.elementBytes(tensor) : 4) * featuresOf(tensor);
+    };
+    int64_t tile = cost::keyTile(target, rowBytes(scoreOf(op.getZ()).getK()) + rowBytes(op.getV()));
     std::string classes;
     if (!congruence.isTrivial())
       classes =
           "rows and keys of one residue modulo " + std::to_string(congruence.modulus) + " are a class of their own; ";
     bool narrow = std::max(shape.features, shape.valueFeatures) <= target.rangeFeatures;
     int64_t rows = narrow && target.rangeRows ? target.rangeRows : target.rowTile;
-    int64_t tile = narrow && target.rangeKeys ? target.rangeKeys : target.keyTile;
+    if (narrow && target.rangeKeys)
+      tile = target.rangeKeys;
     Choice choice{"range", rows,
                   "the set is a formula: " + classes + std::to_string(rows) + " rows of one head stream tiles of " +
                       std::to_string(tile) + " keys over its cover; " + cyclesText(100 * perKey) +

@@ -16,6 +16,7 @@ struct Field {
 const Field kFields[] = {
     {"rowTile", &TargetInfo::rowTile},
     {"keyTile", &TargetInfo::keyTile},
+    {"keyTileBytes", &TargetInfo::keyTileBytes},
     {"rangeRows", &TargetInfo::rangeRows},
     {"rangeKeys", &TargetInfo::rangeKeys},
     {"rangeFeatures", &TargetInfo::rangeFeatures},

@@ -1,5 +1,6 @@
 // Heads, units, operands and task coordinates.
 #include "lib/transforms/kernels/Context.h"
+#include "lib/analysis/CostModel.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "llvm/ADT/StringSwitch.h"
 
@@ -64,6 +65,16 @@ tile::ArgType Context::roleType(Value tensor) const {
   RoleAttr role = bound.role(tensor);
   return tile::ArgType::get(program.program.getContext(), bound.dtype(role), innerSize(role.getAxes()),
                             tile::PanelsAttr());
+}
+
+int64_t Context::keyTile(Value keys, ArrayRef<Value> values, bool packed) const {
+  auto rowBytes = [&](Value tensor) {
+    return (packed ? 4 : bound.elementBytes(tensor)) * innerSize(factsOf(tensor).axes);
+  };
+  int64_t bytes = 0;
+  for (Value value : values)
+    bytes = std::max(bytes, rowBytes(value));
+  return cost::keyTile(target, rowBytes(keys) + bytes);
 }
 
 PlanRef Context::role(Value tensor) const {

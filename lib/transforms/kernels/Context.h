@@ -63,6 +63,8 @@ public:
   PlanRef role(Value tensor) const;
   tile::ArgType roleType(Value tensor) const;
   Type f32() const;
+  /// Keys of a tile of keys, and of values where there are any; `packed`: as float32, whatever the role.
+  int64_t keyTile(Value keys, ArrayRef<Value> values, bool packed = false) const;
 
   //===-- Workspaces.
   PlanRef workspace(Workspace workspace);

@@ -134,9 +134,9 @@ private:
     return success();
   }
 
-  // Keys of a tile: the block, or the largest part of it that fits the target's key tile.
-  int64_t keyTileOf(int64_t block) const {
-    for (int64_t tile = std::min(block, context.target.keyTile); tile > 1; --tile)
+  // Keys of a tile: the block, or the largest part of it that is no more than `most`.
+  int64_t keyTileOf(int64_t block, int64_t most) const {
+    for (int64_t tile = std::min(block, most); tile > 1; --tile)
       if (block % tile == 0 && tile % std::max<int64_t>(context.target.keyLayout.width, 1) == 0)
         return tile;
     return 0;
@@ -152,7 +152,7 @@ private:
         return failure();
       branch.chain = *chain;
       int64_t block = *literalInt(branch.lists.block.getLen());
-      int64_t tile = keyTileOf(block);
+      int64_t tile = keyTileOf(block, context.keyTile(chain->score.getK(), op.getV()));
       if (tile == 0)
         return context.refuse(op, "a selection of blocks of " + Twine(block) + " keys, which no key tile divides,");
       auto queries = preparer.rows(op, chain->score.getQ());

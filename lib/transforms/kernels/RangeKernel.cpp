@@ -13,6 +13,8 @@ FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, Acc
     return failure();
   if (op.getHow() != AccumulateKind::Softmax)
     return context.refuse(op, "'sattn.accumulate linear'");
+  if (tile == 0)
+    tile = context.keyTile(chain->score.getK(), op.getV(), !congruence.isTrivial());
   auto set = LocalSet::make(parts->formula, parts->formula.getFormula(), congruence);
   auto queries = preparer.rows(op, chain->score.getQ());
   auto keys = preparer.keys(op, chain->score.getK(), Preparer::Use::Keys, tile, congruence.modulus);
@@ -53,7 +55,7 @@ public:
         congruence = congruenceOf(&op);
         if (int64_t chosen = chosenFor(&op, "rows", 0); chosen != 0)
           rowTile = rowTile == 0 ? chosen : std::min(rowTile, chosen);
-        int64_t tile = chosenFor(&op, "tile", context.target.keyTile);
+        int64_t tile = chosenFor(&op, "tile", 0);
         auto branch = prepareRange(context, preparer, accumulate, tile, congruence);
         if (failed(branch))
           return failure();

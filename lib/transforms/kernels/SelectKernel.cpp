@@ -91,7 +91,11 @@ private:
     if (failed(rows))
       return failure();
     queries = *rows;
-    auto keyOperand = preparer.keys(chain.select, score.getK(), Preparer::Use::Keys, context.target.keyTile);
+    SmallVector<Value> fused;
+    for (AccumulateOp op : chain.fused)
+      fused.push_back(op.getV());
+    int64_t tile = context.keyTile(score.getK(), fused);
+    auto keyOperand = preparer.keys(chain.select, score.getK(), Preparer::Use::Keys, tile);
     if (failed(keyOperand))
       return failure();
     keys = *keyOperand;
@@ -99,7 +103,7 @@ private:
     if (keyRatio && headRatio && heads * *headRatio > *keyRatio)
       return context.refuse(chain.reduce, "'sattn.reduce' over heads of different keys");
     for (AccumulateOp op : chain.fused) {
-      auto operand = preparer.keys(op, op.getV(), Preparer::Use::Values, context.target.keyTile);
+      auto operand = preparer.keys(op, op.getV(), Preparer::Use::Values, tile);
       if (failed(operand))
         return failure();
       values.push_back(*operand);
@@ -117,10 +121,9 @@ private:
                                      << "): the stride must divide both lengths";
     perBlock = block / stride;
     halo = length / stride - 1;
-    if (context.target.keyTile % perBlock != 0)
+    if (keys.tile % perBlock != 0)
       return context.refuse(chain.rebin, "'sattn.rebin' of " + Twine(perBlock) +
-                                             " strides to a block, which do not divide a tile of " +
-                                             Twine(context.target.keyTile));
+                                             " strides to a block, which do not divide a tile of " + Twine(keys.tile));
     // Column j of the result begins at source block perBlock * j - halo.
     for (int64_t i = 0; i < perBlock + halo; ++i) {
       int64_t shared = 0;

@@ -1,42 +1,67 @@
-"""Compiles shipped patterns to PTX for the given targets, assembles them with ptxas and prints the spills of each kernel.
+"""Assembles kernels of the shipped patterns and prints a table of what each takes of a multiprocessor.
 
-usage: assemble.py FOLDER_OF_PATTERNS TARGET...; exit status 1 if a text is not assembled.
+usage: assemble.py FOLDER_OF_PATTERNS [--full] TARGET...
+A line for each kernel: pattern, type, features, target: kernel, registers, shared memory, bytes of spills. Without
+--full the cases are those below that need most; with it all patterns, types and sizes. Exit status 1 where ptxas refuses
+a text, warns that it serialises wgmma, or spills a register.
 """
 
+import concurrent.futures
+import json
+import os
 import re
 import subprocess
 import sys
 
-CASES = [
-    ("causal", "bf16", 64, "group=4"),
-    ("causal", "f16", 128, "group=1"),
-    ("window", "bf16", 64, "group=4"),
-    ("causal", "f32", 64, "group=1"),
-    ("window_sinks", "bf16", 128, "group=4"),
-    ("nsa", "bf16", 64, "group=16"),
-    ("moba", "f16", 64, "group=1"),
-]
+GROUPS = {"window": 4, "topk_blocks": 4, "compressed": 4, "nsa": 16, "nsa_ext": 16, "hsa": 4, "hsa_stickbreak": 4}
+PATTERNS = ["dense", "causal", "window", "window_sinks", "strided", "longformer", "topk_blocks", "moba", "compressed"]
+PATTERNS += ["nsa", "nsa_ext", "hsa", "hsa_stickbreak"]
+FULL = [(pattern, dtype, size) for pattern in PATTERNS for dtype in ("bf16", "f16", "f32") for size in (64, 128)]
+CASES = [("causal", "f16", 128), ("nsa", "bf16", 128), ("moba", "f32", 128), ("hsa", "bf16", 64), ("window_sinks", "bf16", 128)]
 
 
-def assemble(folder, pattern, dtype, size, bind, target):
-    command = ["sparse-attn-opt", f"{folder}/{pattern}.mlir", "--emit=ptx", f"--target={target}"]
-    command += ["--bind", f"dtype={dtype},D={size},Dv={size},{bind}"]
-    ptx = subprocess.run(command, check=True, capture_output=True).stdout
-    done = subprocess.run(["ptxas", f"-arch={target}", "-v", "-o", "/dev/null", "-"], input=ptx, capture_output=True)
+def bind_of(pattern, dtype, size):
+    bind = f"dtype={dtype},D={size},Dv={size},group={GROUPS.get(pattern, 1)}"
+    return bind + (f",D2={size},group.g2=4" if pattern.startswith("hsa") else "")
+
+
+def compiled(folder, case, target, stage):
+    command = ["sparse-attn-opt", f"{folder}/{case[0]}.mlir", f"--emit={stage}", f"--target={target}"]
+    return subprocess.run(command + ["--bind", bind_of(*case)], check=True, capture_output=True).stdout
+
+
+def assemble(folder, case, target):
+    """Lines of the table and what is wrong."""
+    name = f"{case[0]} {case[1]} D{case[2]} {target}"
+    command = ["ptxas", f"-arch={target}", "-v", "-o", "/dev/null", "-"]
+    done = subprocess.run(command, input=compiled(folder, case, target, "ptx"), capture_output=True)
     log = done.stderr.decode()
-    # C7510 to C7514: the products of warpgroups would wait for each other.
-    if done.returncode != 0 or re.search(r"C751\d", log):
-        sys.exit(f"{pattern} {dtype} D{size} {target}: {log}")
-    for kernel, spills in re.findall(r"entry function '(\w+)'.*?(\d+) bytes spill stores", log, re.DOTALL):
-        print(f"{pattern} {dtype} D{size} {target}: {kernel} {spills} spills")
+    if done.returncode != 0 or re.search(r"\(C75\d\d\)", log):
+        return [], [f"{name}: {log}"]
+    kernels = json.loads(compiled(folder, case, target, "manifest"))["kernels"]
+    lines, wrong = [], []
+    found = re.findall(r"entry function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers", log, re.DOTALL)
+    if {kernel for kernel, _, _ in found} != set(kernels):
+        wrong.append(f"{name}: ptxas does not speak of {set(kernels)}")
+    for kernel, spills, registers in found:
+        shared = kernels[kernel]["shared"]
+        lines.append(f"{name}: {kernel} {registers} registers, {shared} bytes shared, {spills} spilled")
+        if spills != "0":
+            wrong.append(lines[-1])
+    return lines, wrong
 
 
 def main():
-    folder, targets = sys.argv[1], sys.argv[2:]
-    for case in CASES:
-        for target in targets:
-            assemble(folder, *case, target)
-    print("all assembled")
+    arguments = [a for a in sys.argv[1:] if a != "--full"]
+    folder, targets = arguments[0], arguments[1:]
+    cases = FULL if "--full" in sys.argv else CASES
+    jobs = [(case, target) for target in targets for case in cases]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(lambda job: assemble(folder, *job), jobs))
+    for lines, _ in results:
+        print(*lines, sep="\n")
+    wrong = [text for _, texts in results for text in texts]
+    sys.exit("\n".join(["wrong:"] + wrong) if wrong else None)
 
 
 main()
