@@ -11,7 +11,6 @@ FOLDER.tar.xz holds it all. Exit status 1 where that is more than 64 MiB.
 import argparse
 import concurrent.futures
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -32,37 +31,6 @@ TIMED = {
     "topk_blocks_16k": ["topk_blocks", "--shape", "T=16384,Hq=16,Hkv=4,D=128", "--param", "n=8"],
     "causal_decode": ["causal", "--shape", "B=8,T=16384,Tq=1,Hq=32,Hkv=8,D=128"],
 }
-
-
-def calls():
-    """(pattern, words) of every call of the matrix."""
-    for pattern, params in matrix.PATTERNS.items():
-        for dtype in matrix.DTYPES:
-            for heads in matrix.HEADS:
-                for features in matrix.FEATURES:
-                    for shape in matrix.CALLS:
-                        query, key = heads.split(":")
-                        words = ["--shape", f"{shape},Hq={query},Hkv={key},D={features}", "--dtype", dtype]
-                        for name, value in params.items():
-                            words += ["--param", f"{name}={value}"]
-                        yield pattern, words
-
-
-def draw(everything, count, seed):
-    """`count` calls, every pattern about as often."""
-    if not count or count >= len(everything):
-        return everything
-    generator, drawn = random.Random(seed), []
-    piles = {pattern: [] for pattern, _ in everything}
-    for call in everything:
-        piles[call[0]].append(call)
-    for pile in piles.values():
-        generator.shuffle(pile)
-    while len(drawn) < count:
-        for pile in piles.values():
-            if pile and len(drawn) < count:
-                drawn.append(pile.pop())
-    return drawn
 
 
 def pack(tool, folder, name, words, targets):
@@ -89,8 +57,9 @@ def main():
     for part in ("calls", "timing", "lib"):
         (folder / part).mkdir(parents=True)
     tool = str(options.build / "bin" / "sparse-attn")
-    jobs = [(folder / "calls", f"{pattern}_{number:04}", [pattern, *words])
-            for number, (pattern, words) in enumerate(draw(list(calls()), options.sample, options.seed))]
+    groups = [list(matrix.calls(pattern)) for pattern in matrix.PATTERNS]
+    drawn = matrix.sample(groups, options.sample or sum(map(len, groups)), options.seed)
+    jobs = [(folder / "calls", f"{words[0]}_{number:04}", words) for number, words in enumerate(drawn)]
     if not options.no_timing:
         jobs += [(folder / "timing", name, [*words, "--dtype", "bf16", "--timing"]) for name, words in TIMED.items()]
     bad = 0

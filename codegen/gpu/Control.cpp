@@ -7,10 +7,17 @@ using namespace sattn;
 using namespace sattn::gpu;
 using namespace mlir;
 
-LogicalResult Lowering::lower(scf::ForOp op) {
+FailureOr<int64_t> Lowering::stepOf(scf::ForOp op) {
   auto step = Code::known(scalar(op.getStep()));
   if (!step || *step <= 0 || op.getNumResults() != 0)
     return unsupported(op, "loops that carry values or whose step is not a positive constant");
+  return *step;
+}
+
+LogicalResult Lowering::lower(scf::ForOp op) {
+  FailureOr<int64_t> step = stepOf(op);
+  if (failed(step))
+    return failure();
   int64_t mark = memory.mark();
   LogicalResult status = success();
   loopOnTurn(scalar(op.getLowerBound()), scalar(op.getUpperBound()), *step, [&](Value i) {

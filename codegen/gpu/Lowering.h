@@ -193,6 +193,8 @@ private:
 
   //===-- Streams (Stream.cpp) --------------------------------------------------------------------------===//
   LogicalResult lower(tile::StreamOp op);
+  /// A positive constant; loops have no results.
+  FailureOr<int64_t> stepOf(mlir::scf::ForOp op);
   LogicalResult lower(mlir::scf::ForOp op);
   LogicalResult lower(mlir::scf::IfOp op);
   struct Staged {

@@ -211,9 +211,9 @@ LogicalResult Lowering::produce(Block &block) {
     if (auto stream = dyn_cast<tile::StreamOp>(op); stream && ring->streams.contains(stream)) {
       status = produceStream(stream);
     } else if (auto loop = dyn_cast<scf::ForOp>(op); loop && holdsStream(loop)) {
-      auto step = Code::known(scalar(loop.getStep()));
-      if (!step || *step <= 0)
-        return unsupported(loop, "loops that carry values or whose step is not a positive constant");
+      FailureOr<int64_t> step = stepOf(loop);
+      if (failed(step))
+        return failure();
       loopOnTurn(scalar(loop.getLowerBound()), scalar(loop.getUpperBound()), *step, [&](Value i) {
         scalars[loop.getInductionVar()] = i;
         inside(loop.getRegion());

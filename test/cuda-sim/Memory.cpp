@@ -53,10 +53,8 @@ static void define(Simulation &simulation, Allocation &allocation, Address addre
 
 CUSIM(cuMemAlloc_v2(Address *address, size_t bytes)) {
   Call call("cuMemAlloc_v2");
-  if (!call)
-    return call.error();
-  if (call->breaksCapture())
-    return StreamCaptureUnsupported;
+  if (Result refused = call.whileNothingIsCaptured())
+    return refused;
   if (!call->current())
     return InvalidContext;
   *address = call->allocate(call->current()->device, bytes);
@@ -71,34 +69,38 @@ CUSIM(cuMemFree_v2(Address address)) {
   return call->release(address) ? result : InvalidValue;
 }
 
-CUSIM(cuMemcpyHtoD_v2(Address to, const void *from, size_t bytes)) {
-  Call call("cuMemcpyHtoD_v2");
-  if (!call)
-    return call.error();
-  if (call->breaksCapture())
-    return StreamCaptureUnsupported;
+/// Where a copy by the host finds `bytes` at `address`, once everything before it is done.
+static Result locate(Call &call, Address address, size_t bytes, Allocation *&allocation, std::byte *&place) {
+  if (Result refused = call.whileNothingIsCaptured())
+    return refused;
   if (Result result = call->drain())
     return result;
-  auto [allocation, offset] = call->find(to, bytes);
-  if (!allocation)
+  auto [found, offset] = call->find(address, bytes);
+  if (!found)
     return InvalidValue;
-  std::memcpy(allocation->bytes.data() + offset, from, bytes);
+  allocation = found;
+  place = found->bytes.data() + offset;
+  return Success;
+}
+
+CUSIM(cuMemcpyHtoD_v2(Address to, const void *from, size_t bytes)) {
+  Call call("cuMemcpyHtoD_v2");
+  Allocation *allocation = nullptr;
+  std::byte *place = nullptr;
+  if (Result result = locate(call, to, bytes, allocation, place))
+    return result;
+  std::memcpy(place, from, bytes);
   define(Simulation::get(), *allocation, to, bytes);
   return Success;
 }
 
 CUSIM(cuMemcpyDtoH_v2(void *to, Address from, size_t bytes)) {
   Call call("cuMemcpyDtoH_v2");
-  if (!call)
-    return call.error();
-  if (call->breaksCapture())
-    return StreamCaptureUnsupported;
-  if (Result result = call->drain())
+  Allocation *allocation = nullptr;
+  std::byte *place = nullptr;
+  if (Result result = locate(call, from, bytes, allocation, place))
     return result;
-  auto [allocation, offset] = call->find(from, bytes);
-  if (!allocation)
-    return InvalidValue;
-  std::memcpy(to, allocation->bytes.data() + offset, bytes);
+  std::memcpy(to, place, bytes);
   return Success;
 }
 

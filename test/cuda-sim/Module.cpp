@@ -59,10 +59,8 @@ static Result parse(const std::string &text, int capability, std::pair<char *, s
 
 CUSIM(cuModuleLoadDataEx(Module *module, const void *image, unsigned count, JitOption *options, void **values)) {
   Call call("cuModuleLoadDataEx");
-  if (!call)
-    return call.error();
-  if (call->breaksCapture())
-    return StreamCaptureUnsupported;
+  if (Result refused = call.whileNothingIsCaptured())
+    return refused;
   if (!call->current())
     return InvalidContext;
   int capability = call->devices[call->current()->device]->capability;

@@ -116,6 +116,10 @@ public:
   explicit Call(const char *function);
   explicit operator bool() const { return allowed == Success; }
   Result error() const { return allowed; }
+  /// Of functions that a capture does not allow: why this call fails, or Success.
+  Result whileNothingIsCaptured() {
+    return allowed != Success ? allowed : simulation.breaksCapture() ? StreamCaptureUnsupported : Success;
+  }
   Simulation *operator->() const { return &simulation; }
 
 private:

@@ -8,17 +8,17 @@ the business of layouts.cpp beside this file. Ends with `N passed, N failed`.
 """
 
 import argparse
-import json
 import math
 import os
 import random
 import shlex
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from verdict import available, judge
 
 HERE = Path(__file__).resolve().parent
 TOOL = HERE.parents[1] / "build" / "bin" / "sparse-attn"
@@ -129,24 +129,6 @@ class Kernel:
         return words
 
 
-def available(tool, targets):
-    """Targets that this machine runs."""
-    found = []
-    for target in targets:
-        words = [tool, "verify", "causal", "--shape", "T=2,Hq=1,D=8", "--target", target]
-        if subprocess.run(words, capture_output=True).returncode == 0:
-            found.append(target)
-    return found
-
-
-def judge(tool, words, environment):
-    """'' where the kernel agrees with the oracle, else what happened."""
-    done = subprocess.run([tool, *words, "--json"], capture_output=True, text=True, env=environment, timeout=300)
-    if done.returncode == 0 and json.loads(done.stdout)["agrees"]:
-        return ""
-    return (done.stderr or done.stdout).strip() or f"status {done.returncode}"
-
-
 def main():
     parser = argparse.ArgumentParser(description="random calls of the shipped patterns against the oracle")
     parser.add_argument("--cases", type=int, default=40)
@@ -171,7 +153,7 @@ def main():
             if case % CALLS_PER_KERNEL == 0:
                 kernel = Kernel(r, patterns[case // CALLS_PER_KERNEL % len(patterns)], r.choice(targets))
             words = kernel.call(r, keep)
-            problem = judge(options.tool, words, environment)
+            problem = judge(options.tool, words, environment, seconds=300)
             passed, failed = passed + (not problem), failed + bool(problem)
             if problem:
                 print(f"MISS {shlex.join(['sparse-attn', *words])}\n     {problem}", flush=True)

@@ -12,15 +12,15 @@ refusals. Ends with `N passed, N failed`.
 import argparse
 import concurrent.futures
 import itertools
-import json
 import os
 import random
 import re
 import shlex
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from verdict import available, execute, judge, said
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -60,55 +60,39 @@ REFUSED = [
 ]
 
 
-def calls(pattern, target):
-    """The words of every call of a pattern on a target, those of one kernel side by side."""
+def calls(pattern):
+    """The words of every call of a pattern, those of one kernel side by side."""
     for dtype, heads, features, shape in itertools.product(DTYPES, HEADS, FEATURES, CALLS):
         q, kv = heads.split(":")
-        words = ["verify", pattern, "--target", target, "--dtype", dtype,
-                 "--shape", f"{shape},Hq={q},Hkv={kv},D={features}"]
+        words = [pattern, "--dtype", dtype, "--shape", f"{shape},Hq={q},Hkv={kv},D={features}"]
         for name, value in PATTERNS[pattern].items():
             words += ["--param", f"{name}={value}"]
         yield words
 
 
 def sample(groups, count, seed):
-    """`count` calls: from each (pattern, target) in turn one that is drawn."""
+    """`count` calls, or all: from each group in turn one that is drawn."""
     r = random.Random(seed)
+    count = min(count, sum(map(len, groups)))
     drawn = [r.sample(group, len(group)) for group in groups]
     return list(itertools.islice((group.pop() for group in itertools.cycle(drawn) if group), count))
-
-
-def execute(tool, words, environment):
-    return subprocess.run([tool, *words], capture_output=True, text=True, env=environment, timeout=900)
-
-
-def judge(tool, words, environment):
-    """'' where the kernel agrees with the oracle, else what happened."""
-    done = execute(tool, [*words, "--json"], environment)
-    if done.returncode == 0 and json.loads(done.stdout)["agrees"]:
-        return ""
-    return (done.stderr or done.stdout).strip() or f"status {done.returncode}"
 
 
 def judge_refusal(tool, target, words, message, environment):
     done = execute(tool, ["verify", *words.split(), "--target", target], environment)
     if done.returncode == 1 and message in done.stderr:
         return ""
-    return f"expected a refusal with '{message}', got status {done.returncode}: {(done.stderr or done.stdout).strip()}"
-
-
-def runs_here(tool, target):
-    words = ["verify", "causal", "--shape", "T=2,Hq=1,D=16", "--target", target]
-    return subprocess.run([tool, *words], capture_output=True).returncode == 0
+    return f"expected a refusal with '{message}', got status {done.returncode}: {said(done)}"
 
 
 def run(options):
     columns = [options.column] if options.column else COLUMNS
-    targets = [target for column in columns for target in COLUMNS[column] if runs_here(options.tool, target)]
+    targets = available(options.tool, [target for column in columns for target in COLUMNS[column]])
     if not targets:
         sys.exit("no target runs on this machine")
     patterns = [options.pattern] if options.pattern else PATTERNS
-    groups = [list(calls(pattern, target)) for pattern in patterns for target in targets]
+    groups = [[["verify", *words, "--target", target] for words in calls(pattern)]
+              for pattern in patterns for target in targets]
     chosen = sample(groups, options.sample, options.seed) if options.sample else list(itertools.chain(*groups))
     with tempfile.TemporaryDirectory(prefix="sattn-matrix-") as cache, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -154,7 +138,8 @@ def page():
     ]
     for pattern, params in PATTERNS.items():
         text = " ".join(f"{name}={value}" for name, value in params.items())
-        cells = [str(sum(len(list(calls(pattern, target))) for target in targets)) for targets in COLUMNS.values()]
+        count = len(list(calls(pattern)))
+        cells = [str(count * len(targets)) for targets in COLUMNS.values()]
         lines.append(f"| `{pattern}`{' ' + text if text else ''} | " + " | ".join(cells) + " |")
     lines += [
         "", "CPU stands for " + ", ".join(f"`{t}`" for t in COLUMNS["CPU"]) + "; GPU code is executed by the interpreter of PTX.", "",
