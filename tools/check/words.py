@@ -25,8 +25,8 @@ class Rule:
 RULES = [
     Rule(r"\bstd::(cout|cerr)\b|^\s*(printf|puts)\(", "libraries do not print: report through diagnostics or the log hook",
          where=LIBRARIES),
-    Rule(r"\b(secure_)?getenv\s*\(", "the environment is read in runtime/Environment.cpp alone", where=LIBRARIES,
-         unless=("runtime/Environment.cpp",)),
+    Rule(r"\b(secure_)?getenv\s*\(", "the environment is read in runtime/Environment.cpp and lib/nvidia/Libraries.cpp alone",
+         where=LIBRARIES, unless=("runtime/Environment.cpp", "lib/nvidia/Libraries.cpp")),
     Rule(r"\b\w*(builder|rewriter|Builder|Rewriter|\bb)(\.|->)create<", "deprecated: write Op::create(builder, loc, ...)"),
     Rule(r"^\s*using\s+namespace\b", "no using-directive in a header", endings=(".h", ".hpp")),
     Rule(r"^namespace\s+mlir\b[^{]*\{(?!\s*((class|struct)\s+\w+;\s*)*\})", "only forward declarations stand in mlir",

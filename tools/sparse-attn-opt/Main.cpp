@@ -7,9 +7,9 @@
 #include "dialects/pattern/Pattern.h"
 #include "dialects/pattern/SourceLimits.h"
 #include "dialects/tile/Tile.h"
+#include "lib/nvidia/NvJitLink.h"
 #include "lib/pipeline/Compiler.h"
 #include "lib/transforms/Passes.h"
-#include "tools/cuda/NvJitLink.h"
 #include "tools/sparse-attn-opt/PassCheck.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -115,7 +115,7 @@ static int readOverride(StringRef option, sattn::CompileRequest &request) {
 
 // From PTX to machine code, by nvJitLink.
 static bool finish(const sattn::CompileRequest &request, std::string &code, bool wantsTimings) {
-  sattn::tool::NvJitLink linker;
+  sattn::nvidia::NvJitLink linker;
   std::string cubin, problem;
   auto start = std::chrono::steady_clock::now();
   if (!linker.open(problem) || !linker.link(request.target, code, request.fileName, cubin, problem)) {

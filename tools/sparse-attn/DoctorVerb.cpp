@@ -1,6 +1,7 @@
 // sparse-attn doctor: what was found on this machine, and whether a kernel can be compiled, cached and trusted.
 #include "bench/peak.h"
-#include "tools/cuda/NvJitLink.h"
+#include "lib/nvidia/NvJitLink.h"
+#include "lib/nvidia/Nvrtc.h"
 #include "tools/sparse-attn/Engine.h"
 #include "tools/sparse-attn/Oracle.h"
 #include "tools/sparse-attn/Tolerance.h"
@@ -93,11 +94,11 @@ static void lookAtCuda(Findings &findings) {
   findings.found("cuda", cuda.driver.empty() ? "none: " + cuda.absent : cuda.driver);
   for (const std::string &device : cuda.devices)
     findings.found("device", device);
-  NvJitLink linker;
+  nvidia::NvJitLink linker;
   std::string problem;
   findings.found("nvJitLink", linker.open(problem) ? linker.description() : "none: " + problem);
-  std::string nvrtc = findNvrtc(problem);
-  findings.found("nvrtc", nvrtc.empty() ? "none: " + problem : nvrtc);
+  nvidia::Nvrtc nvrtc;
+  findings.found("NVRTC", nvrtc.open(problem) ? nvrtc.description() : "none: " + problem);
 }
 
 static void lookAtCache(Findings &findings, const Engine &engine) {

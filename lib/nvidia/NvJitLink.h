@@ -1,14 +1,12 @@
 // nvJitLink, NVIDIA's linker, as a library that is opened at run time: it makes machine code for a GPU of PTX, on any
 // machine. It comes with the CUDA toolkit, or alone with `pip install nvidia-nvjitlink`.
-//
-// Its folder is looked for in this order: the folders of SATTN_CUDA_TOOLS (separated by ':'), the folders of the
-// dynamic linker, lib64 of CUDA_HOME, of CUDA_PATH and of /usr/local/cuda, and the Python packages of VIRTUAL_ENV.
+// Libraries.h says where it is looked for.
 #pragma once
 
 #include <cstddef>
 #include <string>
 
-namespace sattn::tool {
+namespace sattn::nvidia {
 
 class NvJitLink {
 public:
@@ -38,7 +36,4 @@ private:
   std::string path;
 };
 
-/// NVRTC, NVIDIA's compiler of CUDA C++, likewise: its description, or "" and the problem.
-std::string findNvrtc(std::string &problem);
-
-} // namespace sattn::tool
+} // namespace sattn::nvidia
