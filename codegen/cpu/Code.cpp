@@ -18,6 +18,7 @@ Code::Code(LLVM::LLVMFuncOp function, const Atom &atom) : ScalarCode(function), 
 //===-- Constants ---------------------------------------------------------------------------------------===//
 
 Value Code::strip(float value) { return constant(DenseElementsAttr::get(vf, b.getF32FloatAttr(value).getValue())); }
+Value Code::strip(ArrayRef<float> lanes) { return constant(DenseElementsAttr::get(vf, lanes)); }
 Value Code::stripI(int64_t value) { return constant(DenseElementsAttr::get(vi, static_cast<int32_t>(value))); }
 Value Code::stripI(ArrayRef<int32_t> lanes) { return constant(DenseElementsAttr::get(vi, lanes)); }
 Value Code::minusInf() { return strip(-std::numeric_limits<float>::infinity()); }

@@ -27,6 +27,7 @@ public:
 
   //===-- Constants -------------------------------------------------------------------------------------===//
   Value strip(float value);
+  Value strip(ArrayRef<float> lanes);
   Value stripI(int64_t value);
   Value stripI(ArrayRef<int32_t> lanes);
   Value zero() { return strip(0.0f); }

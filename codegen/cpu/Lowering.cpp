@@ -118,10 +118,10 @@ LogicalResult Lowering::lowerSplit(tile::MaskOp mask, llvm::function_ref<Logical
 LogicalResult Lowering::lower(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<tile::SliceOp, tile::PrivateOp, tile::LoadOp, tile::GatherOp, tile::StoreOp, tile::ScatterOp, tile::FillOp,
-            tile::DotOp, tile::MapOp, tile::MaskOp, tile::SoftmaxStepOp, tile::SoftmaxFinishOp, tile::MergeOp,
-            tile::ReduceOp, tile::RowScanOp, tile::GatherAtOp, tile::BlockMeanOp, tile::PoolOp, tile::TopPushOp,
-            tile::TopListOp, tile::StreamOp, tile::InvertOp, tile::StreamInverseOp, mlir::scf::ForOp, mlir::scf::IfOp>(
-          [&](auto specific) { return lower(specific); })
+            tile::IotaOp, tile::DotOp, tile::MapOp, tile::MaskOp, tile::SoftmaxStepOp, tile::SoftmaxFinishOp,
+            tile::MergeOp, tile::ReduceOp, tile::RowScanOp, tile::GatherAtOp, tile::BlockMeanOp, tile::PoolOp,
+            tile::TopPushOp, tile::TopListOp, tile::StreamOp, tile::InvertOp, tile::StreamInverseOp, mlir::scf::ForOp,
+            mlir::scf::IfOp>([&](auto specific) { return lower(specific); })
       .Case<tile::SplatOp>([&](tile::SplatOp splat) {
         tile(splat.getTile()).splat = splat.getValue().convertToFloat();
         return success();
@@ -182,8 +182,25 @@ FailureOr<Panels> Lowering::panelsOf(Value value) {
     fill(to, c.strip(*held.splat));
     return to; // not remembered: this may be inside a loop that the value is not
   }
+  if (held.columns) {
+    c.loop(0, to.cols, 1,
+           [&](Value i) { c.storeStrip(c.loadBroadcast(c.atScaled(held.columns->base, i, 4)), stripAt(to, 0, i, 0)); });
+    return to;
+  }
   if (failed(materialise(held, to)))
     return failure();
+  return to;
+}
+
+FailureOr<Panels> Lowering::columnsOf(Value value) {
+  if (tile(value).columns)
+    return *tile(value).columns;
+  auto panels = panelsOf(value);
+  if (failed(panels))
+    return failure();
+  Panels to = newPanels(panels->cols, 1);
+  c.loop(0, panels->cols, 1,
+         [&](Value i) { c.store(c.load(c.f32, stripAt(*panels, 0, i, 0), 4), c.atScaled(to.base, i, 4), 4); });
   return to;
 }
 

@@ -71,6 +71,8 @@ private:
   int64_t liveRows(Value value);
   /// The value as panels; computes it first where it is still pending or a splat.
   FailureOr<Panels> panelsOf(Value value);
+  /// The columns of a tile of one row, side by side.
+  FailureOr<Panels> columnsOf(Value value);
   /// Whether `user` may overwrite the memory of `value`: it stands in the block that defines it, after all other uses.
   bool mayTake(Value value, Operation *user);
   /// Memory for `result`: that of an operand of the same op if it may be overwritten, else fresh.
@@ -85,6 +87,7 @@ private:
   LogicalResult lower(tile::SliceOp op);
   LogicalResult lower(tile::PrivateOp op);
   LogicalResult lower(tile::LoadOp op);
+  LogicalResult loadColumns(tile::LoadOp op, const RowSource &source);
   LogicalResult lower(tile::GatherOp op);
   LogicalResult lower(tile::StoreOp op);
   LogicalResult lower(tile::ScatterOp op);
@@ -111,6 +114,7 @@ private:
   void storeElements(Value strip, Ptr pointer, Type element, int64_t count);
 
   //===-- Arithmetic (Dot.cpp, Map.cpp, Mask.cpp, Softmax.cpp, Reduce.cpp) ------------------------------===//
+  LogicalResult lower(tile::IotaOp op);
   LogicalResult lower(tile::DotOp op);
   LogicalResult lower(tile::MapOp op);
   LogicalResult lower(tile::MaskOp op);

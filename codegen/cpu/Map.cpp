@@ -20,6 +20,29 @@ static Type stripType(Code &c, Type scalar) {
   return scalar.isInteger(1) ? c.v1 : Type();
 }
 
+// A tile that stands for every row of another.
+static bool isOneRow(tile::TileType type) { return !type.isVector() && type.getRows() == 1; }
+
+// Numbers that count are written once, where the op stands.
+LogicalResult Lowering::lower(tile::IotaOp op) {
+  tile::TileType type = op.getTile().getType();
+  bool columns = isOneRow(type);
+  int64_t count = columns ? type.getCols() : type.getRows();
+  Panels to = newPanels(count, 1);
+  for (int64_t first = 0; first < count; first += kLanes) {
+    SmallVector<float> lanes;
+    for (int64_t i = first; i < first + kLanes; ++i) {
+      AffineExpr number =
+          op.getNumbers().getResult(0).replaceDims(getAffineConstantExpr(std::min(i, count - 1), op.getContext()));
+      lanes.push_back(static_cast<float>(cast<AffineConstantExpr>(number).getValue()));
+    }
+    c.storeStrip(c.strip(lanes), to.base.plus(first * 4));
+  }
+  tile(op.getTile()) = {};
+  (columns ? tile(op.getTile()).columns : tile(op.getTile()).panels) = to;
+  return success();
+}
+
 static Value emitMath(Code &c, Operation *op, ArrayRef<Value> x) {
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case<math::Exp2Op>([&](auto) { return c.exp2(x[0]); })
@@ -91,6 +114,9 @@ LogicalResult Lowering::applyMap(tile::MapOp op, Value head, Strips &strips) {
           inputs[n] = c.broadcast(scalar(input));
         else if (tile(input).splat)
           inputs[n] = c.strip(*tile(input).splat);
+        else if (isOneRow(tileType) && !isOneRow(type))
+          inputs[n] = c.loadBroadcast(
+              c.atScaled(tile(input).columns->base.plus(static_cast<int64_t>(i) * 4), strips.column, 4));
         else if (tileType.isVector() && !type.isVector())
           inputs[n] = c.loadStrip(stripAt(*tile(input).panels, strips.panel, static_cast<int64_t>(p), c.int64(0), 0));
         else
@@ -131,10 +157,11 @@ LogicalResult Lowering::lower(tile::MapOp op) {
   for (Value input : op.getInputs()) {
     if (input == head || !isa<tile::TileType>(input.getType()) || tile(input).splat)
       continue;
-    auto panels = panelsOf(input);
-    if (failed(panels))
+    bool columns = isOneRow(cast<tile::TileType>(input.getType())) && !isOneRow(type);
+    auto held = columns ? columnsOf(input) : panelsOf(input);
+    if (failed(held))
       return failure();
-    tile(input).panels = *panels;
+    (columns ? tile(input).columns : tile(input).panels) = *held;
   }
   return deferOrCompute(op, head);
 }

@@ -15,9 +15,9 @@ LogicalResult Lowering::lower(tile::SliceOp op) {
   view.base = c.at(Ptr{argument.data}, offset);
   if (op.getColumn())
     view.base = view.base.plus(static_cast<int64_t>(*op.getColumn()) * view.elementBytes());
-  view.positionBytes = argument.strides[1];
+  view.positionBytes = op.getRepeat() ? c.int64(0) : argument.strides[1];
   view.headBytes = argument.strides[2];
-  view.limit = argument.counts[1];
+  view.limit = op.getRepeat() ? c.int64(INT64_MAX) : argument.counts[1];
   if (op.getLimit())
     view.limit = c.min(view.limit, scalar(op.getLimit()));
   if (op.getFrom()) {
@@ -79,6 +79,11 @@ LogicalResult Lowering::lower(tile::PrivateOp op) {
   return success();
 }
 
+// Element types that memory may have; all are float32 or int32 in scratch.
+static bool storable(Type element) {
+  return element.isF32() || element.isF16() || element.isBF16() || element.isInteger(32);
+}
+
 // A tile of private memory that holds panels.
 Panels Lowering::panelsAt(const View &view, Value position, tile::TileType type) {
   Panels panels;
@@ -125,6 +130,8 @@ LogicalResult Lowering::lower(tile::LoadOp op) {
     value.keys = value.values = RightOperand::of(stored);
     return success();
   }
+  if (op.getColumns())
+    return loadColumns(op, {view, position, std::nullopt, type.getCols()});
   auto layout = view.type.getLayout();
   if (!layout)
     return defineFromRows(op, op.getTile(), {view, position, std::nullopt, type.getRows()});
@@ -145,16 +152,34 @@ LogicalResult Lowering::lower(tile::LoadOp op) {
   return success();
 }
 
+// Numbers of consecutive positions, side by side as they mostly are in memory.
+LogicalResult Lowering::loadColumns(tile::LoadOp op, const RowSource &source) {
+  Type element = source.view.type.getElementType();
+  if (!storable(element))
+    return unsupported(op, "memory of an element type other than f32, f16, bf16 and i32");
+  Panels columns = newPanels(source.rows, 1);
+  const View &view = source.view;
+  int64_t bytes = view.elementBytes();
+  Value last = c.add(source.position, source.rows);
+  Value inside = c.andi(c.lessUnsigned(source.position, view.limit), c.lessUnsigned(last, c.add(view.limit, 1)));
+  auto sideBySide = [&] {
+    Ptr from = c.at(view.base, c.mul(source.position, bytes));
+    for (int64_t i = 0; i < source.rows; i += kLanes)
+      c.storeStrip(loadElements(from.plus(i * bytes), element, std::min(kLanes, source.rows - i)),
+                   columns.base.plus(i * 4));
+  };
+  c.when(c.andi(inside, c.equal(view.positionBytes, c.int64(bytes))), sideBySide,
+         [&] { moveColumn(source, columns, /*toPanels=*/true); });
+  tile(op.getTile()) = {};
+  tile(op.getTile()).columns = columns;
+  return success();
+}
+
 LogicalResult Lowering::lower(tile::GatherOp op) {
   auto ids = panelsOf(op.getIds());
   if (failed(ids))
     return failure();
   return defineFromRows(op, op.getTile(), {views[op.getView()], scalar(op.getBase()), *ids, liveRows(op.getTile())});
-}
-
-// Element types that memory may have; all are float32 or int32 in scratch.
-static bool storable(Type element) {
-  return element.isF32() || element.isF16() || element.isBF16() || element.isInteger(32);
 }
 
 LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSource &source) {

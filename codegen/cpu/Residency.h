@@ -141,6 +141,8 @@ struct TileValue {
   std::optional<RightOperand> values; ///< as right operand of dot nn
   std::optional<RowSource> rows;      ///< not read yet
   std::optional<float> splat;
+  /// Of a tile of one row: its columns as a row vector, so that neighbours stand side by side.
+  std::optional<Panels> columns;
   std::shared_ptr<Pending> pending;
   std::optional<TopState> top;
   /// Of scores: what is visible. Of weights: memory holds these columns alone, the others are 0.

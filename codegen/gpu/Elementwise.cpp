@@ -57,6 +57,35 @@ FailureOr<Value> Lowering::emitScalarBody(tile::MapOp op, ArrayRef<Value> inputs
   return lookup(cast<tile::YieldOp>(body.getTerminator()).getOperand(0));
 }
 
+LogicalResult Lowering::lower(tile::IotaOp op) {
+  tile::TileType type = op.getTile().getType();
+  AffineMap map = op.getNumbers();
+  TileValue value;
+  bool ok = true;
+  auto number = [&](Value i) -> Value {
+    Value at = c.affine(map.getResult(0), 1, {arith::ExtUIOp::create(c.b, c.i64, i).getResult()});
+    ok &= static_cast<bool>(at);
+    return ok ? arith::SIToFPOp::create(c.b, c.f32, arith::TruncIOp::create(c.b, c.i32, at).getResult()).getResult()
+              : c.float32(0);
+  };
+  if (type.isVector()) {
+    value.fragment = emptyFragment(type);
+    for (int64_t block = 0; block < value.fragment->blocks(); ++block)
+      for (int64_t half = 0; half < 2; ++half)
+        value.fragment->at[2 * block + half] = number(rowOf(block, half));
+  } else {
+    if (type.getCols() % 8 != 0)
+      return unsupported(op, "tiles whose columns are not a multiple of 8");
+    value.columns.emplace();
+    for (int64_t i = 0; i < type.getCols() / 4; ++i)
+      value.columns->push_back(number(c.addi(c.muli(c.lanePair, c.int32(2)), c.int32(8 * (i / 2) + i % 2))));
+  }
+  if (!ok)
+    return unsupported(op, "numbers with divisors that are not positive constants");
+  tile(op.getTile()) = std::move(value);
+  return success();
+}
+
 LogicalResult Lowering::lower(tile::MapOp op) {
   tile::TileType type = op.getResult().getType();
   if (!type.getElementType().isF32())
@@ -68,7 +97,7 @@ LogicalResult Lowering::lower(tile::MapOp op) {
   SmallVector<std::optional<Fragment>> operands;
   for (Value input : op.getInputs()) {
     operands.emplace_back();
-    if (!isa<tile::TileType>(input.getType()) || tile(input).unread)
+    if (!isa<tile::TileType>(input.getType()) || tile(input).unread || tile(input).columns)
       continue;
     FailureOr<Fragment> fragment = fragmentOf(op, input);
     if (failed(fragment))
@@ -91,6 +120,10 @@ LogicalResult Lowering::mapRow(tile::MapOp op, llvm::MutableArrayRef<std::option
   SmallVector<Values> rows; // empty for scalars
   for (auto [input, operand] : llvm::zip(op.getInputs(), operands)) {
     rows.emplace_back();
+    if (auto held = tiles.find(input); held != tiles.end() && held->second.columns) {
+      rows.back() = *held->second.columns;
+      continue;
+    }
     if (auto type = dyn_cast<tile::TileType>(input.getType()); type && !operand)
       rows.back() = loadRow(type, *tile(input).unread, block, half);
     for (int64_t i = 0; operand && i < operand->perRow(); ++i)
@@ -99,7 +132,7 @@ LogicalResult Lowering::mapRow(tile::MapOp op, llvm::MutableArrayRef<std::option
   for (int64_t i = 0; i < result.perRow(); ++i) {
     Values inputs;
     for (auto [input, row] : llvm::zip(op.getInputs(), rows))
-      inputs.push_back(row.empty() ? scalar(input) : row[row.size() == 1 ? 0 : i]);
+      inputs.push_back(row.empty() ? scalar(input) : row[row.size() == 1 ? 0 : static_cast<size_t>(i)]);
     FailureOr<Value> element = emitScalarBody(op, inputs);
     if (failed(element))
       return failure();

@@ -70,6 +70,7 @@ private:
   LogicalResult lower(tile::PrivateOp op);
   LogicalResult lower(tile::FillOp op);
   LogicalResult lower(tile::LoadOp op);
+  LogicalResult loadColumns(tile::LoadOp op);
   LogicalResult lower(tile::GatherOp op);
   LogicalResult lower(tile::StoreOp op);
   LogicalResult lower(tile::ScatterOp op);
@@ -159,6 +160,7 @@ private:
   /// Puts 0 in the place of what is no number.
   void dropNoNumbers(const SharedRows &b);
 
+  LogicalResult lower(tile::IotaOp op);
   LogicalResult lower(tile::MapOp op);
   LogicalResult mapRow(tile::MapOp op, llvm::MutableArrayRef<std::optional<Fragment>> operands, int64_t block,
                        int64_t half, Fragment &result);

@@ -20,9 +20,9 @@ LogicalResult Lowering::lower(tile::SliceOp op) {
                        c.mul(c.mul(scalar(op.getHead()), type.getGroup()), argument.strides[2]));
   if (op.getColumn())
     offset = c.add(offset, static_cast<int64_t>(*op.getColumn()) * view.elementBytes());
-  view.positionBytes = argument.strides[1];
+  view.positionBytes = op.getRepeat() ? c.int64(0) : argument.strides[1];
   view.headBytes = argument.strides[2];
-  view.limit = argument.counts[1];
+  view.limit = op.getRepeat() ? c.int64(INT64_MAX) : argument.counts[1];
   if (op.getLimit())
     view.limit = c.min(view.limit, scalar(op.getLimit()));
   if (op.getFrom()) {
@@ -187,8 +187,9 @@ FailureOr<LeftOperand> Lowering::loadLeftTf32(Operation *op, Value result, const
 }
 
 LogicalResult Lowering::checkFragment(Operation *op, tile::TileType type) {
-  if (!type.getElementType().isF32())
-    return unsupported(op, "loads to elements other than f32");
+  bool isNumber = type.getElementType().isF32() || (type.isVector() && type.getElementType().isInteger(32));
+  if (!isNumber)
+    return unsupported(op, "loads to elements other than f32, and i32 of row vectors");
   if (!type.isVector() && type.getCols() % 8 != 0)
     return unsupported(op, "tiles whose columns are not a multiple of 8");
   return success();
@@ -199,8 +200,9 @@ Values Lowering::loadRow(tile::TileType type, const RowSource &source, int64_t b
   Type element = view.type.getElementType();
   int64_t count = type.isVector() ? 1 : type.getCols() / 4;
   auto [pointer, inside] = rowPointer(source, rowOf(block, half));
+  bool integers = type.getElementType().isInteger();
   return c.when(
-      inside, SmallVector<Type>(count, c.f32),
+      inside, SmallVector<Type>(count, type.getElementType()),
       [&, pointer = pointer] {
         if (type.isVector())
           return Values{loadNumber(element, pointer)};
@@ -211,7 +213,7 @@ Values Lowering::loadRow(tile::TileType type, const RowSource &source, int64_t b
             numbers.push_back(loadNumber(element, c.at(row, (8 * j + e) * view.elementBytes())));
         return numbers;
       },
-      [&] { return Values(count, c.float32(0)); });
+      [&] { return Values(count, integers ? c.int32(0) : c.float32(0)); });
 }
 
 FailureOr<Fragment> Lowering::loadFragment(Operation *op, tile::TileType type, const RowSource &source) {
@@ -277,7 +279,39 @@ LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSou
   return success();
 }
 
+// Numbers of consecutive positions: each lane reads those of its columns.
+LogicalResult Lowering::loadColumns(tile::LoadOp op) {
+  const View &view = views[op.getView()];
+  tile::TileType type = op.getTile().getType();
+  if (type.getCols() % 8 != 0)
+    return unsupported(op, "tiles whose columns are not a multiple of 8");
+  Value position = scalar(op.getPosition());
+  Value own = c.muli(c.lanePair, c.int32(2)),
+        first = c.add(position, arith::ExtUIOp::create(c.b, c.i64, own).getResult());
+  Value pointer = c.at(view.base, c.mul(first, view.positionBytes));
+  // Of the columns those with before <= column < before + count exist.
+  Value before = c.clampTo32(c.sub(c.int64(0), position), 0, type.getCols());
+  Value count = c.subi(c.clampTo32(c.sub(view.limit, position), 0, type.getCols()), before);
+  Values columns;
+  for (int64_t i = 0; i < type.getCols() / 4; ++i) {
+    int64_t column = 8 * (i / 2) + i % 2;
+    Value inside = c.compareI(arith::CmpIPredicate::ult, c.subi(c.addi(own, c.int32(column)), before), count);
+    Type element = type.getElementType();
+    columns.push_back(c.when(
+        inside, {element},
+        [&]() -> Values {
+          return {loadNumber(view.type.getElementType(), c.at(pointer, c.mul(view.positionBytes, column)))};
+        },
+        [&]() -> Values { return {element.isInteger() ? c.int32(0) : c.float32(0)}; })[0]);
+  }
+  tile(op.getTile()) = {};
+  tile(op.getTile()).columns = std::move(columns);
+  return success();
+}
+
 LogicalResult Lowering::lower(tile::LoadOp op) {
+  if (op.getColumns())
+    return loadColumns(op);
   tile::TileType type = op.getTile().getType();
   return defineFromRows(op, op.getTile(), {views[op.getView()], scalar(op.getPosition()), type.getRows(), {}});
 }

@@ -125,6 +125,9 @@ struct Inverse {
 struct TileValue {
   std::optional<float> splat;
   std::optional<Fragment> fragment;
+  /// Of a tile of one row: what a lane has of each row of a fragment, register i column 8 * (i / 2) + 2 * lanePair +
+  /// i % 2.
+  std::optional<Values> columns;
   std::optional<RowSource> unread; ///< of memory that nothing writes before its one use reads it
   std::optional<LeftOperand> left, leftTf32;
   std::optional<SharedRows> right;

@@ -11,6 +11,19 @@ def SplatOp : Tile_Op<"splat", [Pure]> {
   let assemblyFormat = "$value attr-dict `:` type($tile)";
   let hasVerifier = 1;
 }
+def IotaOp : Tile_Op<"iota", [Pure]> {
+  let summary = "a row vector, or one row for all, of numbers that count";
+  let description = [{
+    Element i is `numbers`(i): of a row vector `tile<R>` one number for each row, of a tile of one row `tile<1xC>` one for
+    each column. With a position at the first element added, elements stand for the positions of rows and columns.
+
+    Example: `%r = sattn_tile.iota affine_map<(r) -> (r floordiv 4)> : !sattn_tile.tile<64xf32>`
+  }];
+  let arguments = (ins AffineMapAttr:$numbers);
+  let results = (outs AnyTile:$tile);
+  let assemblyFormat = "$numbers attr-dict `:` type($tile)";
+  let hasVerifier = 1;
+}
 def DotOp : Tile_Op<"dot", [Pure, AttrSizedOperandSegments]> {
   let summary = "matrix product with float32 accumulation: `nt` A B^T, `nn` A B, optionally added to scaled rows";
   let description = [{
@@ -27,7 +40,8 @@ def MapOp : Tile_Op<"map", [Pure, SingleBlock]> {
   let summary = "element-wise function";
   let description = [{
     The region computes one element from one element of each operand with `arith` and `math` ops on scalars. A row
-    vector `tile<R>` is repeated along the columns of a 2-D result. Region arguments are the elements in order.
+    vector `tile<R>` is repeated along the columns of a 2-D result, a tile of one row `tile<1xC>` along its rows. Region
+    arguments are the elements in order.
   }];
   let arguments = (ins Variadic<AnyType>:$inputs);
   let results = (outs AnyTile:$result);

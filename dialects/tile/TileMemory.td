@@ -9,12 +9,13 @@ def SliceOp : Tile_Op<"slice", [Pure, AttrSizedOperandSegments]> {
   let description = [{
     With `limit` positions at or beyond it count as outside. In a view of `group = G` the head index counts groups.
     With `column` the view starts at that inner element and may be narrower than the operand: one gate of three.
-    With `every m from r` position i of the view is position r + m*i of the operand: one class of residues.
+    With `every m from r` position i of the view is position r + m*i of the operand: one class of residues. With
+    `repeat` every position of the view is position 0 of the operand: one number a head, for all rows.
   }];
   let arguments = (ins AnyArg:$arg, Index:$batch, Index:$head, Optional<Index>:$limit, Optional<Index>:$from,
-                       OptionalAttr<I64Attr>:$every, OptionalAttr<I64Attr>:$column);
+                       OptionalAttr<I64Attr>:$every, OptionalAttr<I64Attr>:$column, UnitAttr:$repeat);
   let results = (outs AnyView:$view);
-  let assemblyFormat = "$arg `[` $batch `,` $head `]` (`limit` $limit^)? (`every` $every^ `from` $from)? (`column` $column^)? attr-dict `:` type($arg) `->` type($view)";
+  let assemblyFormat = "$arg `[` $batch `,` $head `]` (`limit` $limit^)? (`every` $every^ `from` $from)? (`column` $column^)? (`repeat` $repeat^)? attr-dict `:` type($arg) `->` type($view)";
   let hasVerifier = 1;
 }
 def PrivateOp : Tile_Op<"private"> {
@@ -27,7 +28,8 @@ def PrivateOp : Tile_Op<"private"> {
 def LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
   let summary = "a tile of consecutive positions from a view; rows outside the view read as 0";
   let description = [{
-    The element type of the tile may be wider than that of the view. A tile of a row vector reads a view of inner extent 1.
+    The element type of the tile may be wider than that of the view. A tile of a row vector reads a view of inner extent 1,
+    and so does a tile of one row `tile<1xC>`, whose columns are then C consecutive positions of one head.
     A view with a layout is read at positions of whole blocks; its rows past a `limit` hold what was stored there, so
     they must be masked.
   }];
@@ -35,6 +37,15 @@ def LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
   let results = (outs AnyTile:$tile);
   let assemblyFormat = "$view `[` $position `]` attr-dict `:` type($view) `->` type($tile)";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Whether positions are the columns of a tile of one row.
+    bool getColumns() {
+      ::sattn::tile::TileType tile = getTile().getType();
+      ::sattn::tile::ViewType view = getView().getType();
+      return !tile.isVector() && tile.getRows() == 1 && tile.getCols() > 1 && view.getInner() == 1 &&
+             view.getGroup() == 1 && !view.getLayout();
+    }
+  }];
 }
 def StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
   let summary = "writes a tile at consecutive positions; rows outside the view are dropped";

@@ -18,6 +18,12 @@ static LogicalResult verifyIds(Operation *op, StringRef what, TileType ids) {
   return success();
 }
 
+// A tile that stands for every row of another.
+static bool isOneRow(TileType type) { return !type.isVector() && type.getRows() == 1; }
+
+// Integers up to this are float32 numbers.
+static constexpr int64_t kMostIota = int64_t(1) << 24;
+
 LogicalResult CountOp::verify() {
   if (!llvm::is_contained({"batch", "positions", "heads"}, getAxis()))
     return emitOpError("expected 'batch', 'positions' or 'heads', but got '") << getAxis() << "'";
@@ -79,6 +85,8 @@ LogicalResult SliceOp::verify() {
     return emitOpError("a prepared operand is sliced with all its columns");
   if (view.getLayout() && view.getGroup() != 1)
     return emitOpError("a prepared operand is sliced one head at a time");
+  if (getRepeat() && (getEvery() || getLimit() || view.getLayout()))
+    return emitOpError("a view that repeats one position has no limit, classes or layout");
   return success();
 }
 
@@ -120,6 +128,8 @@ static LogicalResult verifyTransfer(Operation *op, TileType tile, ViewType view,
 
 LogicalResult LoadOp::verify() {
   TileType tile = getTile().getType();
+  if (getColumns())
+    return verifyElements(*this, tile, getView().getType());
   return verifyTransfer(*this, tile, getView().getType(), tile.getRows() / getView().getType().getGroup());
 }
 
@@ -182,6 +192,21 @@ LogicalResult SplatOp::verify() {
   return success();
 }
 
+LogicalResult IotaOp::verify() {
+  TileType type = getTile().getType();
+  if (!type.getElementType().isF32() || (!type.isVector() && type.getRows() != 1))
+    return emitOpError("expected a row vector or a tile of one row, of f32, but got ") << type;
+  AffineMap map = getNumbers();
+  if (map.getNumDims() != 1 || map.getNumSymbols() != 0 || map.getNumResults() != 1)
+    return emitOpError("expected a map from one number to one number");
+  for (int64_t i = 0; i < type.getRows() * type.getCols(); ++i) {
+    auto value = dyn_cast<AffineConstantExpr>(map.getResult(0).replaceDims(getAffineConstantExpr(i, getContext())));
+    if (!value || std::abs(value.getValue()) > kMostIota)
+      return emitOpError("expected numbers of magnitude at most 2^24, which f32 holds exactly, as element ") << i;
+  }
+  return success();
+}
+
 LogicalResult DotOp::verify() {
   TileType a = getA().getType(), b = getB().getType(), result = getResult().getType();
   if (getKind() != "nt" && getKind() != "nn")
@@ -224,7 +249,8 @@ LogicalResult MapOp::verifyRegions() {
       return emitOpError("expected tiles and numbers as operands, but got ") << input.getType();
     if (element != arg.getType())
       return emitOpError("expected a region argument of type ") << element;
-    if (tile && tile.getShape() != result.getShape() && !(tile.isVector() && tile.getRows() == result.getRows()))
+    if (tile && tile.getShape() != result.getShape() && !(tile.isVector() && tile.getRows() == result.getRows()) &&
+        !(isOneRow(tile) && tile.getCols() == result.getCols()))
       return emitOpError("operand of type ") << tile << " does not fit a result of type " << result;
   }
   for (Operation &op : body.without_terminator())

@@ -11,6 +11,14 @@ void TileTask::run(SplatOp op) {
   values.set(op.getTile(), Tile::filled(type.getRows(), type.getCols(), op.getValue().convertToDouble()));
 }
 
+void TileTask::run(IotaOp op) {
+  TileType type = op.getTile().getType();
+  Tile tile = Tile::filled(type.getRows(), type.getCols(), 0.0);
+  for (size_t i = 0; i < tile.data.size(); ++i)
+    tile.data[i] = static_cast<double>(evaluateAffine(op.getNumbers().getResult(0), {static_cast<int64_t>(i)}, {}));
+  values.set(op.getTile(), std::move(tile));
+}
+
 void TileTask::run(DotOp op) {
   const Tile &a = values.get<Tile>(op.getA()), &b = values.get<Tile>(op.getB());
   TileType type = op.getResult().getType();
@@ -44,7 +52,8 @@ void TileTask::run(tile::MapOp op) {
     const auto *tile = std::get_if<Tile>(&values[input]);
     for (int64_t i = 0; i < size; ++i)
       list[i] = number ? *number
-                       : Number::fromTile(tile->at(i / type.getCols(), tile->cols == 1 ? 0 : i % type.getCols()),
+                       : Number::fromTile(tile->at(tile->rows == 1 ? 0 : i / type.getCols(),
+                                                   tile->cols == 1 ? 0 : i % type.getCols()),
                                           argument.getType());
   }
   // An element of a value, of the region or from outside.

@@ -48,7 +48,7 @@ void TileTask::run(SliceOp op) {
   view.column = op.getColumn().value_or(0);
   view.inner = op.getView().getType().getInner();
   view.limit = op.getLimit() ? values.index(op.getLimit()) : view.of.memory->positions;
-  view.every = op.getEvery().value_or(1);
+  view.every = op.getRepeat() ? 0 : op.getEvery().value_or(1);
   view.from = op.getFrom() ? values.index(op.getFrom()) : 0;
   values.set(op.getView(), std::move(view));
 }
@@ -75,7 +75,11 @@ void TileTask::run(LoadOp op) {
   const View &view = values.get<View>(op.getView());
   Tile tile = blank(op.getTile().getType());
   int64_t positions = tile.rows / view.group, first = values.index(op.getPosition());
-  for (int64_t i = 0; i < positions; ++i)
+  for (int64_t c = 0; op.getColumns() && c < tile.cols; ++c) {
+    int64_t from = view.place(first + c, 0);
+    tile.at(0, c) = from < 0 ? dead() : view.of.memory->data[from];
+  }
+  for (int64_t i = 0; !op.getColumns() && i < positions; ++i)
     for (int64_t g = 0; g < view.group; ++g)
       readRow(view, first + i, g, tile, view.tileRow(positions, i, g));
   values.set(op.getTile(), std::move(tile));

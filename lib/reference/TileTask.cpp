@@ -31,7 +31,7 @@ void TileTask::run(Operation *op) {
       .Case<CountOp, OfBatchOp, CoverOp, StreamOp, StreamInverseOp>([&](auto op) { run(op); })
       .Case<SliceOp, PrivateOp, LoadOp, StoreOp, tile::GatherOp, tile::ScatterOp, GatherAtOp, FillOp, BlockMeanOp>(
           [&](auto op) { run(op); })
-      .Case<SplatOp, DotOp, tile::MapOp, MaskOp, tile::ReduceOp, RowScanOp, SoftmaxStepOp, SoftmaxFinishOp,
+      .Case<SplatOp, IotaOp, DotOp, tile::MapOp, MaskOp, tile::ReduceOp, RowScanOp, SoftmaxStepOp, SoftmaxFinishOp,
             tile::MergeOp>([&](auto op) { run(op); })
       .Case<PoolOp, TopInitOp, TopPushOp, TopListOp, InvertOp>([&](auto op) { run(op); })
       .Case<mlir::scf::ForOp>([&](auto) { runLoop(op); })

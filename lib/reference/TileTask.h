@@ -41,6 +41,7 @@ private:
   void run(tile::BlockMeanOp op);
 
   void run(tile::SplatOp op);
+  void run(tile::IotaOp op);
   void run(tile::DotOp op);
   void run(tile::MapOp op);
   void run(tile::MaskOp op);

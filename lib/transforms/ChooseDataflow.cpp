@@ -61,11 +61,12 @@ public:
   }
 
 private:
-  // What every set of the pattern implies of t - s; trivial where keys are chosen by content, or are blocks.
+  // What every set of the pattern implies of t - s; trivial where keys are chosen by content, or are blocks, or where
+  // scores read tables, whose rows are not brought into classes.
   Congruence congruenceOfAll() {
     std::optional<Congruence> common;
     for (Operation &op : pattern.getBody().front()) {
-      if (isa<SelectOp>(op))
+      if (auto map = dyn_cast<MapOp>(op); isa<SelectOp>(op) || (map && !map.getTables().empty()))
         return {};
       auto accumulate = dyn_cast<AccumulateOp>(op);
       if (!accumulate)

@@ -146,9 +146,13 @@ def visible_keys(label, pattern, params, seen):
 
 
 def sparse_transformer(z, p):
-    """The reference permutes tokens so that a stride is contiguous; its mask is brought back to reading order."""
+    """For strided heads the reference permutes tokens so that a stride is contiguous; its mask is brought back to
+    reading order. Fixed heads stay as they are."""
     count, stride = p["n"], p["local_attn_ctx"]
     permuted = np.unpackbits(z["mask"][0], axis=-1, count=count).astype(bool)
+    if p["num_verts"] == 1:
+        yield visible_keys("fixed", "fixed", dict(stride=stride, verts=p["vertsize"] * p["blocksize"]), permuted)
+        return
     place = np.arange(count)
     token = place % (count // stride) * stride + place // (count // stride)
     seen = np.zeros((count, count), bool)
@@ -173,8 +177,25 @@ def lse_merge(z, p):
     yield Comparison("", INPUTS / "merge_partials.mlir", args, {}, expected, wide=tuple(args), oracle_only=True)
 
 
+def forgetting_attention(z, p):
+    """The pattern takes the gates summed up to each position."""
+    args = {name: z[name] for name in "qkv"} | dict(gate=np.cumsum(z["g"].astype(np.float64), axis=1))
+    yield Comparison("", "forgetting", args, dict(scale=p["scale"]), dict(o=z["o"]), wide=("gate",))
+
+
+def differential_attention(z, p):
+    args = {f"{name}{i}": z[name][:, :, i::2] for name in "qk" for i in (0, 1)} | dict(v=z["v"])
+    yield Comparison("", "differential", args, dict(lam=float(z["lambda_full"]), scale=p["scale"]), dict(o=z["o_attn"]))
+
+
+def star_attention(z, p):
+    yield Comparison("", "star_phase1", {name: z[name] for name in "qkv"},
+                     dict(a=p["anchor"], b=p["block"], scale=p["scale"]), dict(o=z["o"]))
+
+
 ADAPTERS = {adapter.__name__: adapter for adapter in (
-    nsa, nsa_paper, hsa, moba, block_sparse, longformer, seed_compress, sparse_transformer, streaming_llm, lse_merge)}
+    nsa, nsa_paper, hsa, moba, block_sparse, longformer, seed_compress, sparse_transformer, streaming_llm, lse_merge,
+    forgetting_attention, differential_attention, star_attention)}
 
 
 def load(mechanism):

@@ -31,7 +31,9 @@ PATTERNS = {
     "causal": {}, "dense": {}, "window": {"W": 50}, "window_sinks": {"W": 40, "S": 3}, "longformer": {"W": 33},
     "strided": {"stride": 64}, "compressed": {}, "topk_blocks": {"b": 32, "n": 2}, "moba": {"l": 32, "n": 2},
     "nsa": {"b": 32, "n": 4, "W": 40}, "nsa_ext": {"b": 32, "n": 4, "W": 40}, "hsa": {"l": 32, "n": 2},
-    "hsa_stickbreak": {"l": 32, "n": 2},
+    "hsa_stickbreak": {"l": 32, "n": 2}, "alibi": {}, "softcap": {"cap": 3}, "forgetting": {}, "prefix_lm": {"P": 30},
+    "fixed": {"stride": 32, "verts": 3}, "dilated": {"W": 9, "dil": 4}, "star_phase1": {"a": 20, "b": 32},
+    "differential": {},
 }
 COLUMNS = {
     "CPU": ["cpu-baseline", "cpu-avx2", "cpu-avx512"],

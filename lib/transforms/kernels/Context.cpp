@@ -201,13 +201,14 @@ Value Task::symbol(StringRef name) {
 }
 
 Value Task::slice(const PlanRef &ref, Value batch, Value head, int64_t group, bool outer, Value limit,
-                  std::optional<int64_t> column, Lattice lattice) {
+                  std::optional<int64_t> column, Lattice lattice, bool repeat) {
   auto type = cast<tile::ArgType>(ref.type);
   auto view = tile::ViewType::get(k.b.getContext(), type.getElementType(), column ? 1 : type.getInner(), group, outer,
                                   type.getLayout());
   auto first = column ? k.b.getI64IntegerAttr(*column) : IntegerAttr();
   auto every = lattice.from ? k.b.getI64IntegerAttr(lattice.every) : IntegerAttr();
-  return tile::SliceOp::create(k.b, k.loc, view, k.operand(ref), batch, head, limit, lattice.from, every, first);
+  return tile::SliceOp::create(k.b, k.loc, view, k.operand(ref), batch, head, limit, lattice.from, every, first,
+                               repeat);
 }
 
 } // namespace sattn::lower

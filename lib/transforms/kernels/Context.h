@@ -116,9 +116,9 @@ public:
   Value symbol(StringRef name);
 
   /// The rows of one head of an operand; `limit` may be null. With `group` the head index counts groups of heads. With
-  /// `column` one element of each row.
+  /// `column` one element of each row; with `repeat` every position is the operand's only one.
   Value slice(const PlanRef &ref, Value batch, Value head, int64_t group = 1, bool outer = false, Value limit = {},
-              std::optional<int64_t> column = std::nullopt, Lattice lattice = {});
+              std::optional<int64_t> column = std::nullopt, Lattice lattice = {}, bool repeat = false);
 
   /// Makes `name` a symbol of the sets of this task.
   void define(StringRef name, Value value) { defined[name] = value; }

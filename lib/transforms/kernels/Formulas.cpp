@@ -9,9 +9,13 @@ using namespace mlir;
 namespace {
 class FloatEmitter {
 public:
-  FloatEmitter(OpBuilder &b, Location loc, llvm::function_ref<Value(ExprAttr)> leaf) : b(b), loc(loc), leaf(leaf) {}
+  FloatEmitter(OpBuilder &b, Location loc, llvm::function_ref<Value(ExprAttr)> leaf,
+               llvm::function_ref<bool(ExprAttr)> isLeaf)
+      : b(b), loc(loc), leaf(leaf), isLeaf(isLeaf) {}
 
   Value emit(ExprAttr expr) {
+    if (isLeaf && isLeaf(expr))
+      return leaf(expr);
     switch (expr.getKind()) {
     case ExprKind::Int:
       return constant(static_cast<double>(expr.getValue()));
@@ -89,11 +93,13 @@ private:
   OpBuilder &b;
   Location loc;
   llvm::function_ref<Value(ExprAttr)> leaf;
+  llvm::function_ref<bool(ExprAttr)> isLeaf;
 };
 } // namespace
 
-Value emitFloat(OpBuilder &b, Location loc, ExprAttr expr, llvm::function_ref<Value(ExprAttr)> leaf) {
-  return FloatEmitter(b, loc, leaf).emit(expr);
+Value emitFloat(OpBuilder &b, Location loc, ExprAttr expr, llvm::function_ref<Value(ExprAttr)> leaf,
+                llvm::function_ref<bool(ExprAttr)> isLeaf) {
+  return FloatEmitter(b, loc, leaf, isLeaf).emit(expr);
 }
 
 Value floatParam(Task &task, StringRef name) {

@@ -8,8 +8,10 @@ namespace sattn::lower {
 inline constexpr double kLog2E = 1.4426950408889634;
 inline constexpr double kLn2 = 0.6931471805599453;
 
-/// Emits `expr`, a formula that the verifier of the pattern accepts; `leaf` gives names and table loads as float32.
-Value emitFloat(mlir::OpBuilder &b, Location loc, ExprAttr expr, llvm::function_ref<Value(ExprAttr)> leaf);
+/// Emits `expr`, a formula that the verifier of the pattern accepts; `leaf` gives names and table loads as float32, and
+/// also those other nodes for which `isLeaf` holds.
+Value emitFloat(mlir::OpBuilder &b, Location loc, ExprAttr expr, llvm::function_ref<Value(ExprAttr)> leaf,
+                llvm::function_ref<bool(ExprAttr)> isLeaf = nullptr);
 
 /// A number over params as a float32 scalar of the kernel; literals stay literals (`factor` times them).
 Value emitNumber(Task &task, ExprAttr expr, double factor = 1.0);

@@ -151,6 +151,9 @@ private:
       if (failed(chain))
         return failure();
       branch.chain = *chain;
+      for (MapOp map : chain->maps)
+        if (readsPlaces(context, map))
+          return context.refuse(map, "'sattn.map' with positions, heads or tables beside a selection");
       int64_t block = *literalInt(branch.lists.block.getLen());
       int64_t tile = keyTileOf(block, context.keyTile(chain->score.getK(), op.getV()));
       if (tile == 0)
@@ -175,6 +178,9 @@ private:
       ranges.insert({op, *branch});
     }
     heads = single ? 1 : context.sharedHeads(axes);
+    for (auto &[op, prepared] : ranges)
+      if (failed(checkHeads(context, prepared.branch.chain, heads)))
+        return failure();
     return rowsPerList == 1 ? shapeOfChunk() : shapeOfPart();
   }
 
@@ -362,7 +368,7 @@ private:
     Value at = k.mul(j, tile);
     Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.keys.features), unit.keyView, at);
     Value values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), unit.valueView, at);
-    Value scores = scoreTile(task, queries, keys, branch.chain, ScoreUnit::Base2);
+    Value scores = scoreTile(task, rowsAt(task, k.constant(0)), queries, keys, at, branch.chain, ScoreUnit::Base2);
     RowRange range = rangeOfTask(task, branch);
     Value partial = branch.residual->notFull(task, range, tile, j, unit.end);
     AffineMap blockOf = AffineMap::get(1, 0, getAffineDimExpr(0, k.b.getContext()).floorDiv(heads));

@@ -23,7 +23,7 @@ FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, Acc
     return failure();
   if (set->row.isBlocks())
     return context.refuse(op, "attention of blocks of rows");
-  return PreparedBranch{{*chain, *keys, *values, *set, {}, {}}, *queries};
+  return PreparedBranch{{*chain, *keys, *values, *set, {}, {}, {}}, *queries};
 }
 
 Value attendedTile(Task &task, const Rows &rows, Value local, const Selections &selections, Value value) {
@@ -103,6 +103,7 @@ private:
     RangeBranch branch = p.branch;
     Value residue = task.symbol(LocalSet::keyResidue);
     branch.firstKey = k.mul(residue, k.mul(tilesOfClass(k, k.size("s"), m, tile), tile));
+    branch.lattice = {m, residue};
     branch.end = k.ceilDiv(k.max(k.sub(task.keyCount(), residue), k.constant(0)), m);
     return streamRange(task, rows, classRows, queries, branch);
   }

@@ -87,6 +87,8 @@ private:
 
   LogicalResult operands() {
     ScoreOp score = chain.score.score;
+    if (failed(checkHeads(context, chain.score, heads)))
+      return failure();
     auto rows = preparer.rows(chain.select, score.getQ());
     if (failed(rows))
       return failure();
@@ -277,7 +279,7 @@ private:
     KernelBuilder &k = task.k;
     Value first = k.mul(j, keys.tile);
     Value keyTile = tile::LoadOp::create(k.b, k.loc, k.tile(keys.tile, keys.features), keyView, first);
-    Value scores = scoreTile(task, scored, keyTile, chain.score, ScoreUnit::Base2);
+    Value scores = scoreTile(task, rows, scored, keyTile, first, chain.score, ScoreUnit::Base2);
     return maskTile(task, scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
   }
 
@@ -368,7 +370,7 @@ private:
     } else {
       Value first = k.mul(j, keys.tile);
       Value keyTile = tile::LoadOp::create(k.b, k.loc, k.tile(keys.tile, keys.features), keyView, first);
-      z = scoreTile(task, scored, keyTile, chain.score, ScoreUnit::Plain);
+      z = scoreTile(task, rows, scored, keyTile, first, chain.score, ScoreUnit::Plain);
     }
     return reduceHeads(task, z);
   }

@@ -6,14 +6,14 @@
 namespace sattn::lower {
 using namespace mlir;
 
-AffineMap Rows::positionOf(MLIRContext *context) const {
-  AffineExpr row = getAffineDimExpr(0, context);
-  if (heads != 1)
-    row = outer ? row % positions : row.floorDiv(heads);
-  return AffineMap::get(1, 0, row);
-}
-
 //===-- Scores ------------------------------------------------------------------------------------------===//
+
+LogicalResult checkHeads(Context &context, const ScoreChain &chain, int64_t heads) {
+  for (MapOp map : chain.maps)
+    if (failed(checkPlaces(context, map, heads)))
+      return failure();
+  return success();
+}
 
 FailureOr<ScoreChain> scoreChain(Context &context, Operation *user, Value z) {
   ScoreChain chain;
@@ -28,17 +28,8 @@ FailureOr<ScoreChain> scoreChain(Context &context, Operation *user, Value z) {
     return context.refuse(chain.score, "'sattn.score " + stringifyScoreKind(chain.score.getHow()) + "'");
   if (context.factsOf(z).gatheredAt)
     return context.refuse(chain.score, "a score of gathered rows");
-  for (MapOp map : chain.maps) {
-    if (!map.getTables().empty())
-      return context.refuse(map, "'sattn.map' with tables");
-    bool plain = true; // mentions the score and params alone
-    walkExpr(map.getFormula(), [&](ExprAttr e) {
-      plain &= !e.is(ExprKind::Name) || e.isName("z") || context.isParam(e.getText());
-      return true;
-    });
-    if (!plain)
-      return context.refuse(map, "'sattn.map' with positions or heads");
-  }
+  if (failed(checkHeads(context, chain, 1)))
+    return failure();
   return chain;
 }
 
@@ -77,41 +68,24 @@ QueryTile loadQueries(Task &task, const Rows &rows, const RowOperand &queries, c
   Value view = task.slice(queries.ref, batch, rows.heads == 1 ? head : k.floorDiv(head, rows.heads), rows.heads,
                           rows.outer, Value(), std::nullopt, rows.lattice);
   Value tile = tile::LoadOp::create(k.b, k.loc, k.tile(rows.count(), queries.features), view, rows.first);
-  return scaleQueries(task, tile, chain, unit);
+  QueryTile result = scaleQueries(task, tile, chain, unit);
+  for (MapOp map : chain.maps)
+    addRowValues(task, rows, map, result.values);
+  return result;
 }
 
-// One map of the chain; `factor` is a literal that multiplies its result.
-static Value mapped(Task &task, MapOp map, Value scores, double factor) {
+Value scoreTile(Task &task, const Rows &rows, const QueryTile &queries, Value keys, Value firstKey,
+                const ScoreChain &chain, ScoreUnit unit, Lattice keyLattice) {
   KernelBuilder &k = task.k;
-  SmallVector<Value> inputs{scores};
-  llvm::StringMap<unsigned> place{{"z", 0}};
-  walkExpr(map.getFormula(), [&](ExprAttr e) {
-    if (e.is(ExprKind::Name) && place.try_emplace(e.getText(), inputs.size()).second)
-      inputs.push_back(floatParam(task, e.getText()));
-    return true;
-  });
-  return k.map(
-      inputs, cast<tile::TileType>(scores.getType()), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-        Value y =
-            emitFloat(b, k.loc, map.getFormula(), [&](ExprAttr leaf) { return args[place.lookup(leaf.getText())]; });
-        if (factor == 1.0)
-          return y;
-        Value by = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(static_cast<float>(factor)));
-        return arith::MulFOp::create(b, k.loc, y, by);
-      });
-}
-
-Value scoreTile(Task &task, const QueryTile &queries, Value keys, const ScoreChain &chain, ScoreUnit unit) {
-  KernelBuilder &k = task.k;
-  int64_t rows = cast<tile::TileType>(queries.tile.getType()).getRows();
-  int64_t cols = cast<tile::TileType>(keys.getType()).getRows();
-  Value s = tile::DotOp::create(k.b, k.loc, k.tile(rows, cols), "nt", queries.tile, keys, Value(), Value());
+  Columns columns{cast<tile::TileType>(keys.getType()).getRows(), firstKey, keyLattice};
+  auto type = k.tile(cast<tile::TileType>(queries.tile.getType()).getRows(), columns.count);
+  Value s = tile::DotOp::create(k.b, k.loc, type, "nt", queries.tile, keys, Value(), Value());
   bool base2 = unit == ScoreUnit::Base2;
   if (!queries.scaled)
     if (Value factor = factorOf(task, chain, base2 && chain.maps.empty()))
       s = scaled(task, s, factor);
   for (MapOp map : chain.maps)
-    s = mapped(task, map, s, base2 && map == chain.maps.back() ? kLog2E : 1.0);
+    s = mapTile(task, rows, columns, map, queries.values, s, base2 && map == chain.maps.back() ? kLog2E : 1.0);
   return s;
 }
 
@@ -166,7 +140,7 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
     Value first = k.mul(j, tile), at = base ? k.add(base, first) : first;
     Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.keys.features), keyView, at);
     Value values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), valueView, at);
-    Value scores = scoreTile(task, queries, keys, branch.chain, ScoreUnit::Base2);
+    Value scores = scoreTile(task, rows, queries, keys, first, branch.chain, ScoreUnit::Base2, branch.lattice);
     Value visible = maskTile(task, scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
     auto step = tile::SoftmaxStepOp::create(k.b, k.loc, carried[0].getType(), carried[0].getType(),
                                             carried[0].getType(), visible.getType(), visible, carried[0], carried[1]);

@@ -1,35 +1,27 @@
 // Tiles of scores and the online softmax over a cover: what every attention kernel does inside.
 #pragma once
+#include "lib/transforms/kernels/Places.h"
 #include "lib/transforms/kernels/Prepare.h"
 #include "lib/transforms/kernels/SetLowering.h"
 
 namespace sattn::lower {
-
-/// How the rows of a tile map to positions and query heads: row = (position, head) with the head fastest, or slowest if
-/// `outer`.
-struct Rows {
-  int64_t positions = 0, heads = 1;
-  bool outer = false;
-  Value first; ///< row of the call, or block of rows, of the tile's first row; counted within the lattice
-  Lattice lattice;
-
-  int64_t count() const { return positions * heads; }
-  mlir::AffineMap positionOf(MLIRContext *context) const;
-};
 
 /// A score as kernels compute it: one dot product, then element-wise maps.
 struct ScoreChain {
   ScoreOp score;
   SmallVector<MapOp, 1> maps;
 };
-/// The chain that ends in `z`; refuses what is not compiled.
+/// The chain that ends in `z`; refuses what is not compiled for tiles of one query head.
 FailureOr<ScoreChain> scoreChain(Context &context, Operation *user, Value z);
+/// Refuses what is not compiled for tiles of `heads` query heads.
+LogicalResult checkHeads(Context &context, const ScoreChain &chain, int64_t heads);
 
 /// Rows of queries with what may be folded into them.
 struct QueryTile {
   Value tile;
   bool scaled = false; ///< the scale is folded in
   bool base2 = false;  ///< log2(e) too
+  RowValues values{};  ///< of the maps of the score
 };
 
 /// Scores for the softmax are in base 2, those that rank are the score itself.
@@ -39,8 +31,9 @@ enum class ScoreUnit { Base2, Plain };
 QueryTile loadQueries(Task &task, const Rows &rows, const RowOperand &queries, const ScoreChain &chain, ScoreUnit unit);
 /// The same for a tile that was loaded already.
 QueryTile scaleQueries(Task &task, Value tile, const ScoreChain &chain, ScoreUnit unit);
-/// Scores of a tile of queries and a tile of keys.
-Value scoreTile(Task &task, const QueryTile &queries, Value keys, const ScoreChain &chain, ScoreUnit unit);
+/// Scores of a tile of queries and a tile of keys, which stand at `rows` and from `firstKey` of `keyLattice` on.
+Value scoreTile(Task &task, const Rows &rows, const QueryTile &queries, Value keys, Value firstKey,
+                const ScoreChain &chain, ScoreUnit unit, Lattice keyLattice = {});
 
 /// Running state of a softmax.
 struct SoftmaxState {
@@ -53,8 +46,9 @@ struct RangeBranch {
   ScoreChain chain;
   KeyOperand keys, values;
   LocalSet set;
-  /// Of a class of residues: where its keys begin, and how many exist; null: all keys.
+  /// Of a class of residues: where its keys begin, how many exist, and where they stand; null: all keys.
   Value firstKey, end;
+  Lattice lattice;
 };
 /// Streams the branch over its cover for `rows`, which stand at `range`.
 SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const QueryTile &queries,

@@ -1086,3 +1086,73 @@ sattn_tile.program @p {
   }
   sattn_tile.plan { }
 }
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 1>) grid(%x, %y, %z) {
+    // expected-error@+1 {{expected a row vector or a tile of one row, of f32, but got '!sattn_tile.tile<2x4xf32>'}}
+    %t = sattn_tile.iota affine_map<(r) -> (r)> : !sattn_tile.tile<2x4xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 1>) grid(%x, %y, %z) {
+    // expected-error@+1 {{expected a map from one number to one number}}
+    %t = sattn_tile.iota affine_map<(r)[n] -> (r + n)> : !sattn_tile.tile<4xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 1>) grid(%x, %y, %z) {
+    // expected-error@+1 {{expected numbers of magnitude at most 2^24, which f32 holds exactly, as element 2}}
+    %t = sattn_tile.iota affine_map<(r) -> (r * 16777216)> : !sattn_tile.tile<4xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 1>) grid(%x, %y, %z) {
+    // expected-error@+1 {{a view that repeats one position has no limit, classes or layout}}
+    %v = sattn_tile.slice %a[%z, %y] limit %x repeat : !sattn_tile.arg<f32, 1> -> !sattn_tile.view<f32, 1>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<i32, 1>) grid(%x, %y, %z) {
+    %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
+    // expected-error@+1 {{expected a tile of 'i32' or f32 elements, but got 'f32'}}
+    %t = sattn_tile.load %v[%x] : !sattn_tile.view<i32, 1> -> !sattn_tile.tile<1x4xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 1>) grid(%x, %y, %z) {
+    %r = sattn_tile.iota affine_map<(r) -> (r)> : !sattn_tile.tile<1x4xf32>
+    // expected-error@+1 {{operand of type '!sattn_tile.tile<1x4xf32>' does not fit a result of type '!sattn_tile.tile<8x8xf32>'}}
+    %t = sattn_tile.map (%e = %r) : !sattn_tile.tile<1x4xf32> -> !sattn_tile.tile<8x8xf32> {
+      sattn_tile.yield %e : f32
+    }
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}

@@ -14,6 +14,15 @@ sattn_tile.program @ops {
     // CHECK: sattn_tile.slice %k[%z, %y] : <bf16, 64> -> <bf16, 64, group = 4, outer>
     %qv = sattn_tile.slice %k[%z, %y] : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 64, group = 4, outer>
     %lv = sattn_tile.slice %lists[%z, %y] : !sattn_tile.arg<i32, 8> -> !sattn_tile.view<i32, 8>
+    // CHECK: sattn_tile.slice %k[%z, %y] column 2 repeat : <bf16, 64> -> <bf16, 1>
+    %one = sattn_tile.slice %k[%z, %y] column 2 repeat : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 1>
+    %cv = sattn_tile.slice %k[%z, %y] column 2 : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 1>
+    // CHECK: sattn_tile.load %{{.*}}[%x] : <bf16, 1> -> <1x64xf32>
+    %columns = sattn_tile.load %cv[%x] : !sattn_tile.view<bf16, 1> -> !sattn_tile.tile<1x64xf32>
+    // CHECK: sattn_tile.iota #{{.*}} : <16xf32>
+    %rows = sattn_tile.iota affine_map<(r) -> (r floordiv 4)> : !sattn_tile.tile<16xf32>
+    // CHECK: sattn_tile.iota #{{.*}} : <1x64xf32>
+    %numbers = sattn_tile.iota affine_map<(c) -> (c)> : !sattn_tile.tile<1x64xf32>
     // CHECK: sattn_tile.count positions of %k : <bf16, 64>
     %s = sattn_tile.count positions of %k : !sattn_tile.arg<bf16, 64>
     // CHECK: sattn_tile.load_mean mean %{{.*}}[%{{.*}}] blocks(32, 16) ragged : <bf16, 64> -> <64x64xf32>

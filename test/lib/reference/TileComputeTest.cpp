@@ -55,6 +55,22 @@ TEST_CASE("map: element-wise over tiles, row vectors and scalars") {
   CHECK(r["y"].data == Data{10.5, 19.5, 300.5, -0.5});
 }
 
+TEST_CASE("iota, and a tile of one row that stands for every row") {
+  std::string body = loads + " %r = tile.iota affine_map<(r) -> (10 * r)> : $tile<2xf32>\n"
+                             " %c = tile.iota affine_map<(c) -> (c floordiv 2)> : $tile<1x3xf32>\n"
+                             " %w = tile.load %bv[%c0] : $view<f32, 2> -> $tile<3x2xf32>\n"
+                             " %s = tile.dot nt %at, %w : $tile<2x2xf32>, $tile<3x2xf32> -> $tile<2x3xf32>\n"
+                             " %y = tile.map (%e = %s, %f = %r, %g = %c) : $tile<2x3xf32>, $tile<2xf32>, "
+                             "$tile<1x3xf32> -> $tile<2x3xf32> {\n"
+                             "   %p = arith.addf %e, %f : f32\n"
+                             "   %q = arith.addf %p, %g : f32\n"
+                             "   sattn_tile.yield %q : f32\n }\n"
+                             " tile.store %y, %yv[%c0] : $tile<2x3xf32>, $view<f32, 3>\n";
+  Result r = runKernel({two({0, 0, 0, 0}), three({0, 0, 0, 0, 0, 0}), result("y", "t", 3)}, body);
+  REQUIRE(r.error == "");
+  CHECK(r["y"].data == Data{0, 0, 1, 10, 10, 11});
+}
+
 TEST_CASE("mask: -inf outside the sets, by positions or listed positions") {
   auto masked = [](const std::string &op) {
     Result r = runKernel({two({1, 2, 3, 4}), role("i", "t", 2, 1, {5, -1}, "i32"), result("y", "t", 2)},

@@ -103,6 +103,20 @@ TEST_CASE("a slice of every third position") {
   CHECK(loaded("1") == Data{-99, -99, -99, -99, -99, -99, -99, -99});
 }
 
+TEST_CASE("positions as the columns of one row, and one position for all") {
+  Result r = runKernel({role("a", "t", 4, 2, {1, 2, 3, 4, 5, 6, 7, 8}), role("b", "s", 1, 1, {9}), result("y", "t", 3)},
+                       " %second = tile.slice %ao[%c0, %c0] column 1 : $arg<f32, 2> -> $view<f32, 1>\n"
+                       " %one = tile.slice %bo[%c0, %c0] repeat : $arg<f32, 1> -> $view<f32, 1>\n"
+                       " %row = tile.load %second[%c2] : $view<f32, 1> -> $tile<1x3xf32>\n"
+                       " %nine = tile.load %one[%c2] : $view<f32, 1> -> $tile<2xf32>\n"
+                       " %sum = tile.map (%p = %row, %q = %nine) : $tile<1x3xf32>, $tile<2xf32> -> $tile<2x3xf32> {\n"
+                       "   %s = arith.addf %p, %q : f32\n   sattn_tile.yield %s : f32\n }\n"
+                       " tile.store %sum, %yv[%c0] : $tile<2x3xf32>, $view<f32, 3>\n",
+                       {false});
+  REQUIRE(r.error == "");
+  CHECK(shown(r["y"].data) == Data{15, 17, 9, 15, 17, 9, -99, -99, -99, -99, -99, -99});
+}
+
 TEST_CASE("a slice of some columns") {
   Result r = runKernel({role("a", "t", 2, 3, {1, 2, 3, 4, 5, 6}), result("y", "t", 3)},
                        " %some = tile.slice %ao[%c0, %c0] column 1 : $arg<f32, 3> -> $view<f32, 2>\n"

@@ -67,21 +67,50 @@ sattn.pattern @random(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
 
 // -----
 
-sattn.pattern @map_tables(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %slope: [h]) -> (o) {
+sattn.pattern @map_shifted(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %gate: [s, h]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k
-  // expected-error @below {{[SA0201] 'sattn.map' with tables is not compiled yet: run the pattern with the reference (--oracle)}}
-  %y = sattn.map %z : z - %slope[h]
+  // expected-error @below {{[SA0201] 'table(0)[s - 1, h]' in 'sattn.map' is not compiled yet: run the pattern with the reference (--oracle)}}
+  %y = sattn.map %z : z - %gate[s - 1, h]
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
 }
 
 // -----
 
-sattn.pattern @map_positions(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+sattn.pattern @map_pairs(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %bias: [t, s]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k
-  // expected-error @below {{[SA0201] 'sattn.map' with positions or heads is not compiled yet: run the pattern with the reference (--oracle)}}
+  // expected-error @below {{[SA0201] 'table(0)[t, s]' in 'sattn.map' is not compiled yet: run the pattern with the reference (--oracle)}}
+  %y = sattn.map %z : z + %bias[t, s]
+  %o = sattn.attend %y over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @map_heads(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %gate: [c(8), h]) -> (o) {
+  %m = sattn.summarize mean %k blocks(8)
+  %a = sattn.score dot %q, %m
+  // expected-error @below {{[SA0201] 'table(0)[c, h]' in 'sattn.map' of several heads is not compiled yet: run the pattern with the reference (--oracle)}}
+  %b = sattn.map %a : z - %gate[c, h]
+  %c = sattn.reduce sum %b over h to g
+  %open = sattn.set (t, c(8)) : last(c) <= t
+  %keys = sattn.select top(2) %c where %open
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @map_selected(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %m = sattn.summarize mean %k blocks(8)
+  %a = sattn.score dot %q, %m
+  %open = sattn.set (t, c(8)) : last(c) <= t
+  %keys = sattn.select top(2) %a where %open
+  %z = sattn.score dot %q, %k
+  // expected-error @below {{[SA0201] 'sattn.map' with positions, heads or tables beside a selection is not compiled yet: run the pattern with the reference (--oracle)}}
   %y = sattn.map %z : z - 0.5 * (t - s)
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o

@@ -69,3 +69,27 @@ sattn.pattern @compressed<cap: float = 30.0, scale: float = rsqrt(D)>(%q: [t, h,
   %o = sattn.attend %y over %past, %vc
   sattn.yield %o, %kc
 }
+
+// Positions and tables of a score: numbers that count stand at the top of the kernel, what belongs to rows is loaded
+// before the stream, what belongs to keys for each tile. A difference of positions is computed for the first row and key
+// and then in small numbers.
+// CHECK-LABEL: sattn_tile.program @places
+// CHECK: sattn_tile.kernel @attend(
+// CHECK-DAG: %[[COLS:.*]] = sattn_tile.iota #{{.*}} : <1x64xf32>
+// CHECK-DAG: %[[ROWS:.*]] = sattn_tile.iota #{{.*}} : <64xf32>
+// CHECK-DAG: %[[SV:.*]] = sattn_tile.slice %slope[{{.*}}] repeat : <f16, 1> -> <f16, 1>
+// CHECK-DAG: %[[SLOPE:.*]] = sattn_tile.load %[[SV]][%c0] : <f16, 1> -> <64xf32>
+// CHECK-DAG: %[[GATE_T:.*]] = sattn_tile.load %{{.*}}[%{{[0-9]+}}] : <f16, 1> -> <64xf32>
+// CHECK: sattn_tile.stream %[[J:.*]] in
+// CHECK: %[[S:.*]] = sattn_tile.dot nt
+// CHECK: %[[FIRST:.*]] = arith.sitofp %{{.*}} : i64 to f32
+// CHECK: %[[GATE_S:.*]] = sattn_tile.load %{{.*}} : <f16, 1> -> <1x64xf32>
+// CHECK: sattn_tile.map (%{{.*}} = %[[S]], %{{.*}} = %[[SLOPE]], %{{.*}} = %[[FIRST]], %{{.*}} = %[[ROWS]], %{{.*}} = %[[COLS]], %{{.*}} = %[[GATE_T]], %{{.*}} = %[[GATE_S]])
+// CHECK: sattn_tile.mask
+sattn.pattern @places(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %slope: [h], %gate: [s, h]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k
+  %y = sattn.map %z : z - %slope[h] * (t - s) + (%gate[t, h] - %gate[s, h])
+  %o = sattn.attend %y over %keys, %v
+  sattn.yield %o
+}

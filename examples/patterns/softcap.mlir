@@ -1,0 +1,12 @@
+// Scores squashed to the range from -cap to cap.
+// "Gemma 2: Improving Open Language Models at a Practical Size", Gemma Team, 2024, arXiv:2408.00118.
+sattn.pattern @softcap<cap: float = 50.0, scale: float = rsqrt(D)>
+    (%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o, lse) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %y = sattn.map %z : cap * tanh(z / cap)
+  %p = sattn.accumulate softmax %y over %keys, %v
+  %o = sattn.finalize %p
+  %lse = sattn.lse %p
+  sattn.yield %o, %lse
+}

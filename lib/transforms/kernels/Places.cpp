@@ -1,0 +1,475 @@
+// Formulas of scores as maps of tiles; see Places.h.
+#include "lib/transforms/kernels/Places.h"
+#include "lib/transforms/kernels/Formulas.h"
+
+namespace sattn::lower {
+using namespace mlir;
+
+AffineMap Rows::positionOf(MLIRContext *context) const {
+  AffineExpr row = getAffineDimExpr(0, context);
+  if (heads != 1)
+    row = outer ? row % positions : row.floorDiv(heads);
+  return AffineMap::get(1, 0, row);
+}
+
+//===-- Sums of positions -------------------------------------------------------------------------------===//
+
+namespace {
+/// constant + row * (position of the row) + key * (position of the key) + head * (query head) + the symbols.
+struct Sum {
+  int64_t constant = 0, row = 0, key = 0, head = 0;
+  SmallVector<std::pair<std::string, int64_t>> symbols; ///< int params and sizes, and how often
+  bool isPlaced() const { return row != 0 || key != 0 || head != 0; }
+};
+} // namespace
+
+// Numbers of lanes stay exact as float32.
+static constexpr int64_t kMostFactor = int64_t(1) << 12;
+
+static std::optional<Sum> times(Sum sum, int64_t factor) {
+  bool overflow = llvm::MulOverflow(sum.constant, factor, sum.constant);
+  for (int64_t *part : {&sum.row, &sum.key, &sum.head})
+    overflow |= llvm::MulOverflow(*part, factor, *part) || std::abs(*part) > kMostFactor;
+  for (auto &[name, count] : sum.symbols)
+    overflow |= llvm::MulOverflow(count, factor, count) || std::abs(count) > kMostFactor;
+  return overflow ? std::nullopt : std::optional(sum);
+}
+
+static std::optional<Sum> plus(std::optional<Sum> a, std::optional<Sum> b) {
+  if (!a || !b || llvm::AddOverflow(a->constant, b->constant, a->constant))
+    return std::nullopt;
+  a->row += b->row;
+  a->key += b->key;
+  a->head += b->head;
+  a->symbols.append(b->symbols);
+  return times(*a, 1);
+}
+
+namespace {
+/// Reads the formula of one map.
+class Reader {
+public:
+  Reader(Context &context, MapOp map) : context(context), map(map), facts(context.factsOf(map.getZ())) {}
+
+  /// The sum that `e` is; nullopt for anything else.
+  std::optional<Sum> sumOf(ExprAttr e) {
+    switch (e.getKind()) {
+    case ExprKind::Int:
+      return Sum{e.getValue(), 0, 0, 0, {}};
+    case ExprKind::Name:
+      return nameOf(e.getText());
+    case ExprKind::Call:
+      return callOf(e);
+    case ExprKind::Neg:
+      return scaled(sumOf(e.getKids()[0]), -1);
+    case ExprKind::Add:
+      return plus(sumOf(e.getKids()[0]), sumOf(e.getKids()[1]));
+    case ExprKind::Sub:
+      return plus(sumOf(e.getKids()[0]), scaled(sumOf(e.getKids()[1]), -1));
+    case ExprKind::Mul:
+      for (unsigned i : {0u, 1u})
+        if (auto literal = literalInt(e.getKids()[i]))
+          return scaled(sumOf(e.getKids()[1 - i]), *literal);
+      return std::nullopt;
+    default:
+      return std::nullopt;
+    }
+  }
+
+  /// A part of the formula that is computed as one: a sum of positions, a load, a param.
+  bool isLeaf(ExprAttr e) {
+    if (e.is(ExprKind::Table) || e.is(ExprKind::Name))
+      return true;
+    if (e.is(ExprKind::Int) || e.is(ExprKind::Float))
+      return false;
+    auto sum = sumOf(e);
+    return sum && (sum->isPlaced() || !sum->symbols.empty());
+  }
+
+  void forLeaves(llvm::function_ref<void(ExprAttr)> visit) {
+    walkExpr(map.getFormula(), [&](ExprAttr e) {
+      if (!isLeaf(e))
+        return true;
+      visit(e);
+      return false;
+    });
+  }
+
+  Value tableOf(ExprAttr load) { return map.getTables()[load.getValue()]; }
+
+  /// What the loads of a table differ by.
+  enum class Along { Rows, Keys, Nothing, Other };
+  Along alongOf(ExprAttr load) {
+    Value table = tableOf(load);
+    const Facts &known = context.factsOf(table);
+    Along along = Along::Nothing;
+    if (table.getDefiningOp() || !fitsInner(known.axes))
+      return Along::Other;
+    for (auto [axis, index] : llvm::zip(known.axes, load.getKids())) {
+      if (axis.isHead()) {
+        if (!index.isName(axis.getName()))
+          return Along::Other;
+      } else if (axis.isFixed()) {
+        if (!index.is(ExprKind::Int))
+          return Along::Other;
+      } else if (!axis.isPosition() || along != Along::Nothing) {
+        return Along::Other;
+      } else {
+        along = alongOf(axis, index);
+      }
+    }
+    return along;
+  }
+
+  /// Whether tiles that hold `heads` query heads can read it: rows as a group of heads, keys as one row for all.
+  bool servesHeads(ExprAttr load, int64_t heads) {
+    auto ratio = context.ratio(context.factsOf(tableOf(load)).headAxis());
+    switch (alongOf(load)) {
+    case Along::Rows:
+      return heads == 1 || ratio == 1;
+    case Along::Keys:
+      return !ratio || *ratio >= heads;
+    default:
+      return heads == 1 || !ratio || ratio == 1;
+    }
+  }
+
+  /// Of a table with a fixed axis: the element that is read.
+  std::optional<int64_t> columnOf(ExprAttr load) {
+    for (auto [axis, index] : llvm::zip(context.factsOf(tableOf(load)).axes, load.getKids()))
+      if (axis.isFixed() && context.innerSize(context.factsOf(tableOf(load)).axes) > 1)
+        return index.getValue();
+    return std::nullopt;
+  }
+
+  Context &context;
+  MapOp map;
+  const Facts &facts; ///< of the score
+
+private:
+  static std::optional<Sum> scaled(std::optional<Sum> sum, int64_t factor) {
+    return sum ? times(*sum, factor) : std::nullopt;
+  }
+
+  std::optional<Sum> nameOf(StringRef name) {
+    Sum sum;
+    if (name == facts.row.getName())
+      sum.row = 1;
+    else if (name == facts.key.getName())
+      sum.key = 1;
+    else if (facts.head && name == facts.head.getName())
+      sum.head = 1;
+    else if (isIntParam(name))
+      sum.symbols.push_back({name.str(), 1});
+    else
+      return std::nullopt;
+    return sum;
+  }
+
+  // first(c), last(c) and sizes.
+  std::optional<Sum> callOf(ExprAttr e) {
+    if (e.getText() == "size")
+      return Sum{0, 0, 0, 0, {{toText(e), 1}}};
+    bool last = e.getText() == "last";
+    if (!last && e.getText() != "first")
+      return std::nullopt;
+    bool ofRow = e.getKids()[0].isName(facts.row.getName());
+    AxisAttr axis = ofRow ? facts.row : facts.key;
+    int64_t length = *literalInt(axis.getLen()), stride = *literalInt(axis.getStride());
+    Sum sum;
+    sum.constant = last ? length - 1 : 0;
+    (ofRow ? sum.row : sum.key) = stride;
+    return times(sum, 1);
+  }
+
+  bool isIntParam(StringRef name) {
+    return llvm::any_of(context.pattern.getParams().getAsRange<ParamAttr>(),
+                        [&](ParamAttr param) { return param.getName() == name && !param.getIsFloat(); });
+  }
+
+  // One number for each position and head, or one of a fixed count.
+  bool fitsInner(ArrayRef<AxisAttr> axes) {
+    return llvm::count_if(axes, [](AxisAttr axis) { return axis.isFixed(); }) <= 1 &&
+           llvm::count_if(axes, [](AxisAttr axis) { return axis.isHead(); }) <= 1 &&
+           llvm::none_of(axes, [](AxisAttr axis) { return axis.isFeature(); }) &&
+           (axes.empty() || !axes.front().isFixed() || axes.size() == 1);
+  }
+
+  // Tables over rows are read at the row, those over keys at the key or, as both are positions, at the row.
+  Along alongOf(AxisAttr axis, ExprAttr index) {
+    bool atRow = index.isName(facts.row.getName()), atKey = index.isName(facts.key.getName());
+    if (axis.sameBlocks(facts.row) && atRow)
+      return Along::Rows;
+    if (axis.sameBlocks(facts.key) && atKey)
+      return Along::Keys;
+    bool tokens = !axis.isBlocks() && !facts.row.isBlocks();
+    return axis.isKey() && tokens && atRow ? Along::Rows : Along::Other;
+  }
+};
+} // namespace
+
+bool readsPlaces(Context &context, MapOp map) {
+  bool any = false;
+  Reader reader(context, map);
+  reader.forLeaves([&](ExprAttr e) {
+    bool plain = e.is(ExprKind::Name) && (e.isName("z") || context.isParam(e.getText()));
+    any |= !plain;
+  });
+  return any;
+}
+
+LogicalResult checkPlaces(Context &context, MapOp map, int64_t heads) {
+  Reader reader(context, map);
+  LogicalResult status = success();
+  auto refuse = [&](ExprAttr e, const Twine &where) {
+    if (succeeded(status))
+      status = context.refuse(map, "'" + toText(e) + "' in 'sattn.map'" + where);
+  };
+  walkExpr(map.getFormula(), [&](ExprAttr e) {
+    // Functions of conditions and sums that do not fit are no leaves.
+    if (reader.isLeaf(e)) {
+      if (e.is(ExprKind::Table) && reader.alongOf(e) == Reader::Along::Other)
+        refuse(e, "");
+      else if (e.is(ExprKind::Table) && !reader.servesHeads(e, heads))
+        refuse(e, " of several heads");
+      return false;
+    }
+    if (e.is(ExprKind::Call) && !valueFunctionArity(e.getText()))
+      refuse(e, "");
+    return true;
+  });
+  return status;
+}
+
+//===-- Values of rows ----------------------------------------------------------------------------------===//
+
+static Value times(OpBuilder &b, Location loc, Value number, int64_t factor) {
+  if (factor == 1)
+    return number;
+  Value by = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(static_cast<float>(factor)));
+  return arith::MulFOp::create(b, loc, number, by);
+}
+
+// Numbers that count, made where the kernel begins; one op for equal ones.
+static Value iota(Task &task, tile::TileType type, AffineExpr number) {
+  KernelBuilder &k = task.k;
+  auto map = AffineMapAttr::get(AffineMap::get(1, 0, number));
+  Block &body = k.kernel.getBody().front();
+  for (auto known : body.getOps<tile::IotaOp>())
+    if (known.getNumbersAttr() == map && known.getTile().getType() == type)
+      return known.getTile();
+  OpBuilder::InsertionGuard guard(k.b);
+  k.b.setInsertionPointToStart(&body);
+  return tile::IotaOp::create(k.b, k.loc, type, map);
+}
+
+// What a sum adds for a row to that of the first one.
+static Value rowNumbers(Task &task, const Rows &rows, const Sum &sum) {
+  KernelBuilder &k = task.k;
+  auto type = k.rowVector(rows.count());
+  MLIRContext *context = k.b.getContext();
+  AffineExpr row = getAffineDimExpr(0, context);
+  SmallVector<Value> inputs;
+  SmallVector<int64_t> factors;
+  auto add = [&](AffineExpr number, int64_t factor) {
+    if (factor == 0)
+      return;
+    inputs.push_back(iota(task, type, number));
+    factors.push_back(factor);
+  };
+  add(rows.positionOf(context).getResult(0), sum.row * rows.lattice.every);
+  if (rows.heads > 1)
+    add(rows.outer ? row.floorDiv(rows.positions) : row % rows.heads, sum.head);
+  if (factors == ArrayRef<int64_t>{1})
+    return inputs.front();
+  return k.map(inputs, type, [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+    Value total;
+    for (auto [number, factor] : llvm::zip(args, factors)) {
+      Value part = times(b, k.loc, number, factor);
+      total = total ? Value(arith::AddFOp::create(b, k.loc, total, part)) : part;
+    }
+    return total;
+  });
+}
+
+// A view of a table for the heads of the rows. Without rows of its own it repeats its one position.
+static Value viewOfTable(Task &task, Value table, int64_t heads, bool outer, std::optional<int64_t> column, Value limit,
+                         Lattice lattice) {
+  KernelBuilder &k = task.k;
+  const Facts &facts = task.context.factsOf(table);
+  AxisAttr head = facts.headAxis();
+  bool repeats = !facts.position();
+  int64_t group = task.context.ratio(head) ? heads : 1;
+  if (group == 1 && heads > 1)
+    outer = false;
+  Value index = task.head(head);
+  return task.slice(task.context.role(table), task.batch, group == 1 ? index : k.floorDiv(index, group), group, outer,
+                    repeats ? Value() : limit, column, repeats ? Lattice() : lattice, repeats);
+}
+
+static Value loadRows(Task &task, const Rows &rows, Reader &reader, ExprAttr load) {
+  KernelBuilder &k = task.k;
+  Value table = reader.tableOf(load);
+  const Facts &facts = task.context.factsOf(table);
+  AxisAttr position = facts.position();
+  Value first = rows.first, limit;
+  Lattice lattice = rows.lattice;
+  if (!position) {
+    first = k.constant(0);
+  } else if (position.isKey()) {
+    // Both are positions: key j of the view is the row that stands there.
+    first = task.rowPosition(reader.facts.row, rows.first);
+    limit = task.keyCount();
+    lattice = {};
+  }
+  auto element = task.context.bound.role(table).getIsInt() ? Type(k.b.getI32Type()) : Type();
+  Value view = viewOfTable(task, table, rows.heads, rows.outer, reader.columnOf(load), limit, lattice);
+  return tile::LoadOp::create(k.b, k.loc, k.rowVector(rows.count(), element), view, first);
+}
+
+void addRowValues(Task &task, const Rows &rows, MapOp map, RowValues &values) {
+  Reader reader(task.context, map);
+  reader.forLeaves([&](ExprAttr e) {
+    Value &value = values[{map, e}];
+    if (value)
+      return;
+    if (e.is(ExprKind::Table)) {
+      if (reader.alongOf(e) != Reader::Along::Keys)
+        value = loadRows(task, rows, reader, e);
+    } else if (auto sum = reader.sumOf(e); sum && (sum->row != 0 || (sum->head != 0 && rows.heads > 1))) {
+      value = rowNumbers(task, rows, *sum);
+    }
+  });
+}
+
+//===-- Tiles -------------------------------------------------------------------------------------------===//
+
+namespace {
+/// The operands of one map, and how its formula is made of them.
+class MapBuilder {
+public:
+  MapBuilder(Task &task, const Rows &rows, const Columns &columns, MapOp map, const RowValues &values)
+      : task(task), k(task.k), rows(rows), columns(columns), reader(task.context, map), values(values) {}
+
+  Value build(Value scores, double factor) {
+    inputs.push_back(scores);
+    reader.forLeaves([&](ExprAttr e) {
+      if (!e.isName("z") && !places.contains(e))
+        places[e] = partsOf(e);
+    });
+    Location loc = k.loc;
+    return k.map(inputs, cast<tile::TileType>(scores.getType()),
+                 [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+                   Value y = emitFloat(
+                       b, loc, reader.map.getFormula(), [&](ExprAttr leaf) { return valueOf(b, loc, args, leaf); },
+                       [&](ExprAttr e) { return reader.isLeaf(e); });
+                   if (factor == 1.0)
+                     return y;
+                   Value by = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(static_cast<float>(factor)));
+                   return arith::MulFOp::create(b, loc, y, by);
+                 });
+  }
+
+private:
+  // A leaf of the formula is a sum of operands of the map, each times a number.
+  struct Part {
+    unsigned operand = 0;
+    int64_t factor = 1;
+  };
+  Part add(Value value) {
+    inputs.push_back(value);
+    return {static_cast<unsigned>(inputs.size() - 1)};
+  }
+
+  SmallVector<Part, 3> partsOf(ExprAttr e) {
+    Value ofRows = values.lookup({reader.map, e});
+    if (e.is(ExprKind::Table))
+      return {add(ofRows ? ofRows : loadKeys(e))};
+    if (e.is(ExprKind::Name) && task.context.isParam(e.getText()))
+      return {add(floatParam(task, e.getText()))};
+    Sum sum = *reader.sumOf(e);
+    SmallVector<Part, 3> parts{add(firstOf(sum))};
+    if (ofRows)
+      parts.push_back(add(ofRows));
+    if (sum.key != 0) {
+      parts.push_back(add(iota(task, k.tile(1, columns.count), getAffineDimExpr(0, k.b.getContext()))));
+      parts.back().factor = sum.key * columns.lattice.every;
+    }
+    return parts;
+  }
+
+  Value loadKeys(ExprAttr load) {
+    Value table = reader.tableOf(load);
+    auto element = task.context.bound.role(table).getIsInt() ? Type(k.b.getI32Type()) : Type();
+    AxisAttr axis = task.context.factsOf(table).position();
+    Value limit = axis.isBlocks() ? task.storedBlocks(table, axis) : task.keyCount();
+    Value view = viewOfTable(task, table, 1, false, reader.columnOf(load), limit, columns.lattice);
+    return tile::LoadOp::create(k.b, k.loc, k.tile(1, columns.count, element), view, columns.first);
+  }
+
+  // The sum at the first row and column of the tile, whatever its size, rounded once.
+  Value firstOf(const Sum &sum) {
+    Value total = k.constant(sum.constant);
+    auto addTimes = [&](Value value, int64_t factor) { total = k.add(total, k.mul(value, factor)); };
+    if (sum.row != 0)
+      addTimes(rowPosition(), sum.row);
+    if (sum.key != 0)
+      addTimes(keyPosition(), sum.key);
+    if (sum.head != 0)
+      addTimes(task.head(reader.facts.head), sum.head);
+    for (const auto &[name, count] : sum.symbols)
+      addTimes(task.symbol(name), count);
+    Value wide = arith::IndexCastOp::create(k.b, k.loc, k.b.getI64Type(), total);
+    return arith::SIToFPOp::create(k.b, k.loc, k.b.getF32Type(), wide);
+  }
+
+  Value rowPosition() {
+    AxisAttr axis = reader.facts.row;
+    Value start = axis.isBlocks() ? k.floorDiv(task.qOffset(), *literalInt(axis.getLen())) : task.qOffset();
+    return k.add(start, inLattice(rows.lattice, rows.first));
+  }
+  Value keyPosition() {
+    AxisAttr axis = reader.facts.key;
+    Value start = axis.isBlocks() ? k.floorDiv(task.kvOffset(), *literalInt(axis.getStride())) : task.kvOffset();
+    return k.add(start, inLattice(columns.lattice, columns.first));
+  }
+  Value inLattice(const Lattice &lattice, Value number) {
+    return lattice.from ? k.add(k.mul(number, lattice.every), lattice.from) : number;
+  }
+
+  Value valueOf(OpBuilder &b, Location loc, Block::BlockArgListType args, ExprAttr leaf) {
+    if (leaf.isName("z"))
+      return args[0];
+    Value sum;
+    for (Part part : places.lookup(leaf)) {
+      Value next = args[part.operand];
+      if (next.getType().isInteger())
+        next = arith::SIToFPOp::create(b, loc, b.getF32Type(), next);
+      next = times(b, loc, next, std::abs(part.factor));
+      if (!sum)
+        sum = next;
+      else if (part.factor < 0)
+        sum = arith::SubFOp::create(b, loc, sum, next);
+      else
+        sum = arith::AddFOp::create(b, loc, sum, next);
+    }
+    return sum;
+  }
+
+  Task &task;
+  KernelBuilder &k;
+  const Rows &rows;
+  const Columns &columns;
+  Reader reader;
+  const RowValues &values;
+  SmallVector<Value> inputs;
+  llvm::DenseMap<ExprAttr, SmallVector<Part, 3>> places;
+};
+} // namespace
+
+Value mapTile(Task &task, const Rows &rows, const Columns &columns, MapOp map, const RowValues &values, Value scores,
+              double factor) {
+  return MapBuilder(task, rows, columns, map, values).build(scores, factor);
+}
+
+} // namespace sattn::lower

@@ -1,0 +1,45 @@
+// Names and table loads of a value formula, for the elements of a tile of scores: positions and heads are numbers that
+// count along its rows and columns, a table is one number for each row, for each key or for all.
+//
+// What belongs to rows is made once, before the keys are streamed (RowValues); what belongs to keys for each tile of
+// them. A sum of positions is computed as index arithmetic of the first row and key plus small numbers, so that
+// differences of large positions lose nothing: t - s = (t0 - s0) + r - c.
+#pragma once
+#include "lib/transforms/kernels/Context.h"
+
+namespace sattn::lower {
+
+/// How the rows of a tile map to positions and query heads: row = (position, head) with the head fastest, or slowest if
+/// `outer`.
+struct Rows {
+  int64_t positions = 0, heads = 1;
+  bool outer = false;
+  Value first; ///< row of the call, or block of rows, of the tile's first row; counted within the lattice
+  Lattice lattice;
+
+  int64_t count() const { return positions * heads; }
+  mlir::AffineMap positionOf(MLIRContext *context) const;
+};
+
+/// Columns of a tile of scores.
+struct Columns {
+  int64_t count = 0;
+  Value first;     ///< key or block, counted within the lattice
+  Lattice lattice; ///< of the keys
+};
+
+/// Refuses what is not compiled in the formula of a map of scores, for tiles that hold `heads` query heads.
+LogicalResult checkPlaces(Context &context, MapOp map, int64_t heads);
+/// True if the formula mentions more than the score and params.
+bool readsPlaces(Context &context, MapOp map);
+
+/// Row values of maps, by what they stand for: numbers that count, or a load.
+using RowValues = llvm::DenseMap<std::pair<Operation *, ExprAttr>, Value>;
+/// Adds those of `map`, which checkPlaces has accepted.
+void addRowValues(Task &task, const Rows &rows, MapOp map, RowValues &values);
+
+/// `map` of a tile of scores, times the literal `factor`.
+Value mapTile(Task &task, const Rows &rows, const Columns &columns, MapOp map, const RowValues &values, Value scores,
+              double factor);
+
+} // namespace sattn::lower

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Judges the shipped patterns by their published formulas, written with numpy in a line or two each.
+
+usage: formulas.py [--target T] [PATTERN...]
+Each pattern below has a mask over (t, s), and what it does to scores where it does anything. A call of a whole sequence
+and one of the last rows of it are compared; without --target the float64 reference is judged. What public reference
+implementations computed judges others: golden.py. Ends with `N passed, N failed`.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+import sparse_attn  # noqa: E402
+
+B, T, H, G, D, DV = 2, 70, 4, 2, 16, 24
+BOUND = 2e-5
+
+
+@dataclass
+class Formula:
+    """`mask(t, s)` for columns t and rows s of positions; `score(z, t, s)` of scores [B, H, T, S]."""
+
+    params: dict
+    mask: callable
+    score: callable = lambda z, t, s: z
+    roles: dict = field(default_factory=dict)
+
+
+def rng():
+    return np.random.default_rng(7)
+
+
+def causal(t, s):
+    return s <= t
+
+
+SLOPE = (2.0 ** -np.arange(1, H + 1)).astype(np.float32)
+GATE = -np.cumsum(rng().random((B, T, H), np.float32), axis=1)
+
+
+def by_head(table):
+    """[B, T, H] as rows of [B, H, T, 1]."""
+    return np.moveaxis(table, 2, 1)[..., None].astype(np.float64)
+
+
+FORMULAS = {
+    "alibi": Formula({}, causal, lambda z, t, s: z - SLOPE[:, None, None] * (t - s), {"slope": SLOPE}),
+    "softcap": Formula({"cap": 2.0}, causal, lambda z, t, s: 2 * np.tanh(z / 2)),
+    "forgetting": Formula({}, causal,
+                          lambda z, t, s: z + by_head(GATE)[:, :, t[:, 0]] - np.moveaxis(by_head(GATE), 2, 3),
+                          {"gate": GATE}),
+    "prefix_lm": Formula({"P": 23}, lambda t, s: (s <= t) | (s < 23)),
+    "fixed": Formula({"stride": 16, "verts": 3}, lambda t, s: (s <= t) & ((t // 16 == s // 16) | (s % 16 >= 13))),
+    "dilated": Formula({"W": 5, "dil": 3}, lambda t, s: (t - s >= 0) & (t - s < 15) & ((t - s) % 3 == 0)),
+    "star_phase1": Formula({"a": 7, "b": 16}, lambda t, s: (s <= t) & ((s < 7) | (s // 16 == t // 16))),
+}
+
+
+def attention(args, formula, rows):
+    """o and lse in float64 of rows [rows, T)."""
+    q, k, v = (args[name].astype(np.float64) for name in "qkv")
+    k, v = (np.repeat(x, H // G, axis=2) for x in (k, v))
+    t, s = np.arange(rows, T)[:, None], np.arange(T)[None]
+    z = formula.score(np.einsum("bthd,bshd->bhts", q[:, rows:], k) / np.sqrt(D), t, s)
+    z = np.where(formula.mask(t, s), z, -np.inf)
+    most = z.max(axis=-1, keepdims=True)
+    e = np.exp(z - most)
+    return (np.einsum("bhts,bshd->bthd", e / e.sum(axis=-1, keepdims=True), v),
+            np.moveaxis(np.log(e.sum(axis=-1)) + most[..., 0], 1, 2))
+
+
+def worst(name, formula, options, rows):
+    random = rng()
+    args = {role: random.standard_normal(shape).astype(np.float32)
+            for role, shape in (("q", (B, T, H, D)), ("k", (B, T, G, D)), ("v", (B, T, G, DV)))}
+    expected = dict(zip(("o", "lse"), attention(args, formula, rows)))
+    args["q"] = args["q"][:, rows:]
+    results = sparse_attn.run(name, args | formula.roles, formula.params, tuple(expected),
+                              oracle=not options.target, target=options.target, q_offset=rows)
+    return max(np.max(np.abs(results[key].astype(np.float64) - value)) / np.max(np.abs(value))
+               for key, value in expected.items())
+
+
+def main():
+    parser = argparse.ArgumentParser(description="compare the shipped patterns with their published formulas")
+    parser.add_argument("pattern", nargs="*", choices=[[], *FORMULAS], metavar="PATTERN")
+    parser.add_argument("--target", default="", help="cpu, ptx-sim:sm_80, ...; default: the float64 reference")
+    options = parser.parse_args()
+    passed = failed = 0
+    for name in options.pattern or FORMULAS:
+        for rows in (0, T - 9):
+            try:
+                error = worst(name, FORMULAS[name], options, rows)
+                text = f"off by {error:.1e} of the largest number"
+            except sparse_attn.ToolError as refusal:
+                error, text = np.inf, f"refused: {refusal}"
+            agrees = bool(error <= BOUND)
+            passed, failed = passed + agrees, failed + (not agrees)
+            print(f"{'ok  ' if agrees else 'MISS'} {name} from row {rows}: {text}")
+    print(f"{passed} passed, {failed} failed")
+    return int(failed > 0 or passed == 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
