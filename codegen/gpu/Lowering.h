@@ -170,6 +170,7 @@ private:
                         Fragment &scores);
   LogicalResult lower(tile::SoftmaxStepOp op);
   LogicalResult lower(tile::SoftmaxFinishOp op);
+  LogicalResult lower(tile::MergeOp op);
   LogicalResult lower(tile::ReduceOp op);
   LogicalResult lower(tile::RowScanOp op);
   LogicalResult reduceHeads(tile::ReduceOp op);

@@ -17,7 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 import sparse_attn  # noqa: E402
 
-B, T, H, G, D, DV = 2, 70, 4, 2, 16, 24
+B, T, H, G, D, DV = 2, 70, 4, 2, 16, 32
 BOUND = 2e-5
 
 
@@ -29,6 +29,8 @@ class Formula:
     mask: callable
     score: callable = lambda z, t, s: z
     roles: dict = field(default_factory=dict)
+    sink: np.ndarray | None = None  # logits of the heads in the denominator
+    before: tuple | None = None  # o and lse that are merged
 
 
 def rng():
@@ -43,6 +45,14 @@ SLOPE = (2.0 ** -np.arange(1, H + 1)).astype(np.float32)
 GATE = -np.cumsum(rng().random((B, T, H), np.float32), axis=1)
 
 
+SINK = np.array([-1.0, 0.0, 3.0, 30.0], np.float32)
+# What another host computed, nothing for one row in three; what it wrote there must not matter.
+O0 = rng().standard_normal((B, T, H, DV), np.float32)
+LSE0 = 5 * rng().standard_normal((B, T, H), np.float32)
+LSE0[:, ::3] = -np.inf
+O0[:, ::3] = np.nan
+
+
 def by_head(table):
     """[B, T, H] as rows of [B, H, T, 1]."""
     return np.moveaxis(table, 2, 1)[..., None].astype(np.float64)
@@ -54,6 +64,9 @@ FORMULAS = {
     "forgetting": Formula({}, causal,
                           lambda z, t, s: z + by_head(GATE)[:, :, t[:, 0]] - np.moveaxis(by_head(GATE), 2, 3),
                           {"gate": GATE}),
+    "sink_logit": Formula({}, causal, roles={"sink": SINK}, sink=SINK),
+    "window_sinks_logit": Formula({"W": 9}, lambda t, s: (s <= t) & (t - s < 9), roles={"sink": SINK}, sink=SINK),
+    "star_phase2": Formula({}, causal, roles={"o0": O0, "lse0": LSE0}, before=(O0, LSE0)),
     "prefix_lm": Formula({"P": 23}, lambda t, s: (s <= t) | (s < 23)),
     "fixed": Formula({"stride": 16, "verts": 3}, lambda t, s: (s <= t) & ((t // 16 == s // 16) | (s % 16 >= 13))),
     "dilated": Formula({"W": 5, "dil": 3}, lambda t, s: (t - s >= 0) & (t - s < 15) & ((t - s) % 3 == 0)),
@@ -68,10 +81,17 @@ def attention(args, formula, rows):
     t, s = np.arange(rows, T)[:, None], np.arange(T)[None]
     z = formula.score(np.einsum("bthd,bshd->bhts", q[:, rows:], k) / np.sqrt(D), t, s)
     z = np.where(formula.mask(t, s), z, -np.inf)
-    most = z.max(axis=-1, keepdims=True)
-    e = np.exp(z - most)
-    return (np.einsum("bhts,bshd->bthd", e / e.sum(axis=-1, keepdims=True), v),
-            np.moveaxis(np.log(e.sum(axis=-1)) + most[..., 0], 1, 2))
+    lse = np.log(np.exp(z).sum(axis=-1))  # scores are small
+    o = np.einsum("bhts,bshd->bthd", np.exp(z - lse[..., None]), v)
+    lse = np.moveaxis(lse, 1, 2)
+    if formula.sink is not None:
+        o *= (1 / (1 + np.exp(formula.sink.astype(np.float64) - lse)))[..., None]
+    if formula.before:
+        o0, lse0 = (x[:, rows:].astype(np.float64) for x in formula.before)
+        here, lse = lse, np.logaddexp(lse, lse0)
+        o0 = np.where(np.isinf(lse0)[..., None], 0, o0)
+        o = o * np.exp(here - lse)[..., None] + o0 * np.exp(lse0 - lse)[..., None]
+    return o, lse
 
 
 def worst(name, formula, options, rows):
@@ -79,8 +99,8 @@ def worst(name, formula, options, rows):
     args = {role: random.standard_normal(shape).astype(np.float32)
             for role, shape in (("q", (B, T, H, D)), ("k", (B, T, G, D)), ("v", (B, T, G, DV)))}
     expected = dict(zip(("o", "lse"), attention(args, formula, rows)))
-    args["q"] = args["q"][:, rows:]
-    results = sparse_attn.run(name, args | formula.roles, formula.params, tuple(expected),
+    args = {role: x[:, rows:] if role in ("q", "o0", "lse0") else x for role, x in (args | formula.roles).items()}
+    results = sparse_attn.run(name, args, formula.params, tuple(expected),
                               oracle=not options.target, target=options.target, q_offset=rows)
     return max(np.max(np.abs(results[key].astype(np.float64) - value)) / np.max(np.abs(value))
                for key, value in expected.items())

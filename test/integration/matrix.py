@@ -33,7 +33,7 @@ PATTERNS = {
     "nsa": {"b": 32, "n": 4, "W": 40}, "nsa_ext": {"b": 32, "n": 4, "W": 40}, "hsa": {"l": 32, "n": 2},
     "hsa_stickbreak": {"l": 32, "n": 2}, "alibi": {}, "softcap": {"cap": 3}, "forgetting": {}, "prefix_lm": {"P": 30},
     "fixed": {"stride": 32, "verts": 3}, "dilated": {"W": 9, "dil": 4}, "star_phase1": {"a": 20, "b": 32},
-    "differential": {},
+    "differential": {}, "sink_logit": {}, "window_sinks_logit": {"W": 40}, "star_phase2": {},
 }
 COLUMNS = {
     "CPU": ["cpu-baseline", "cpu-avx2", "cpu-avx512"],

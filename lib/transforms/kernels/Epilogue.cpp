@@ -1,6 +1,7 @@
 // Row-wise tensors of the pattern, evaluated tile by tile.
 #include "lib/transforms/kernels/Epilogue.h"
 #include "lib/transforms/kernels/Formulas.h"
+#include <limits>
 
 namespace sattn::lower {
 using namespace mlir;
@@ -62,21 +63,50 @@ FailureOr<SoftmaxState> Epilogue::partial(Operation *user, Value value) {
       state = SoftmaxState{both.getM(), both.getL(), both.getAcc()};
     }
   } else {
-    Operation *made = value.getDefiningOp();
-    return task.context.refuse(made, "'" + made->getName().getStringRef() + "'");
+    state = reopen(value.getDefiningOp<ReopenOp>());
   }
   if (succeeded(state))
     partials[value] = *state;
   return state;
 }
 
+// An output and its lse are the sums of one key of that score: m = lse, l = 1, acc = o. A row with lse -inf is empty,
+// whatever its output holds.
+FailureOr<SoftmaxState> Epilogue::reopen(ReopenOp op) {
+  auto o = rowsOf(op, op.getO()), lse = rowsOf(op, op.getLse());
+  if (failed(o) || failed(lse))
+    return failure();
+  auto unlessEmpty = [&](Value tile) {
+    auto type = cast<tile::TileType>(tile.getType());
+    return k.map({tile, *lse}, type, [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+      auto constant = [&](double value) -> Value {
+        return arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(static_cast<float>(value)));
+      };
+      Value empty = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[1],
+                                          constant(-std::numeric_limits<double>::infinity()));
+      return arith::SelectOp::create(b, k.loc, empty, constant(0), args[0]);
+    });
+  };
+  auto type = cast<tile::TileType>(lse->getType());
+  Value m = k.map({*lse, k.float32(kLog2E)}, type, [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+    return arith::MulFOp::create(b, k.loc, args[0], args[1]);
+  });
+  return SoftmaxState{m, unlessEmpty(k.splat(1.0, type)), unlessEmpty(*o)};
+}
+
 //===-- Tensors -----------------------------------------------------------------------------------------===//
 
-Value Epilogue::viewOfRows(const PlanRef &ref, AxisAttr head, std::optional<int64_t> column) {
+Value Epilogue::viewOfRows(const PlanRef &ref, AxisAttr head, std::optional<int64_t> column, bool repeat) {
   Value index = task.head(head);
   int64_t group = rows.heads / task.context.ratio(head).value_or(rows.heads);
   Value groups = group <= 1 ? index : k.floorDiv(index, group);
-  return task.slice(ref, task.batch, groups, std::max<int64_t>(group, 1), rows.outer, Value(), column, rows.lattice);
+  return task.slice(ref, task.batch, groups, std::max<int64_t>(group, 1), rows.outer, Value(), column,
+                    repeat ? Lattice() : rows.lattice, repeat);
+}
+
+// A role or a tensor that is made row by row.
+FailureOr<Value> Epilogue::rowsOf(Operation *user, Value value) {
+  return value.getDefiningOp() ? tensor(user, value) : FailureOr<Value>(roleTile(value, std::nullopt));
 }
 
 FailureOr<Value> Epilogue::tensor(Operation *user, Value value) {
@@ -97,18 +127,25 @@ FailureOr<Value> Epilogue::make(Operation *user, Value value) {
   if (!op || !isa<FinalizeOp, LseOp>(op))
     return task.context.refuse(op ? op : user, "a tensor without rows of queries as an operand of '" +
                                                    user->getName().getStringRef() + "'");
-  if (auto finalize = dyn_cast<FinalizeOp>(op); finalize && finalize.getSink())
-    return task.context.refuse(op, "'sattn.finalize' with a sink");
   auto state = partial(op, op->getOperand(0));
   if (failed(state))
     return failure();
+  // One finish serves the lse of a partial result and an output of it: with a sink, which the lse does not hold, or
+  // without.
+  FinalizeOp output = dyn_cast<FinalizeOp>(op);
+  for (Operation *other : op->getOperand(0).getUsers())
+    if (auto finalize = dyn_cast<FinalizeOp>(other); finalize && !output)
+      output = finalize;
+  Value sink = output ? output.getSink() : Value();
+  auto logits = sink ? rowsOf(output, sink) : FailureOr<Value>(Value());
+  if (failed(logits))
+    return failure();
   auto finish = tile::SoftmaxFinishOp::create(k.b, k.loc, state->acc.getType(), state->m.getType(), state->m, state->l,
-                                              state->acc, Value());
-  // One finish serves the output and the lse of a partial result.
+                                              state->acc, *logits);
   for (Operation *other : op->getOperand(0).getUsers()) {
     if (isa<LseOp>(other))
       tiles[other->getResult(0)] = finish.getLse();
-    else if (auto finalize = dyn_cast<FinalizeOp>(other); finalize && !finalize.getSink())
+    else if (auto finalize = dyn_cast<FinalizeOp>(other); finalize && finalize.getSink() == sink)
       tiles[other->getResult(0)] = finish.getO();
   }
   return tiles[value];
@@ -116,10 +153,11 @@ FailureOr<Value> Epilogue::make(Operation *user, Value value) {
 
 Value Epilogue::roleTile(Value role, std::optional<int64_t> column) {
   const Facts &facts = task.context.factsOf(role);
-  Value view = viewOfRows(task.context.role(role), facts.headAxis(), column);
+  bool repeat = !facts.position(); // one number a head
+  Value view = viewOfRows(task.context.role(role), facts.headAxis(), column, repeat);
   int64_t inner = column ? 1 : task.context.innerSize(facts.axes);
   auto type = inner == 1 ? k.rowVector(rows.count()) : k.tile(rows.count(), inner);
-  return tile::LoadOp::create(k.b, k.loc, type, view, rows.first);
+  return tile::LoadOp::create(k.b, k.loc, type, view, repeat ? k.constant(0) : rows.first);
 }
 
 // `%g[t, h, 0]`: one number for each row.
@@ -138,8 +176,6 @@ FailureOr<Value> Epilogue::tableLoad(MixOp op, ExprAttr load) {
     else if (!plain)
       return task.context.refuse(op, "'" + toText(load) + "' in 'sattn.mix'");
   }
-  if (!facts.position() || !facts.position().isRow() || facts.position().isBlocks())
-    return task.context.refuse(op, "a table without query rows in 'sattn.mix'");
   return roleTile(table, column);
 }
 
@@ -162,8 +198,7 @@ FailureOr<Value> Epilogue::mix(MixOp op) {
     } else if (!e.getKids().empty()) {
       input = tableLoad(op, e);
     } else {
-      Value table = op.getTables()[e.getValue()];
-      input = table.getDefiningOp() ? tensor(op, table) : FailureOr<Value>(roleTile(table, std::nullopt));
+      input = rowsOf(op, op.getTables()[e.getValue()]);
     }
     if (failed(input)) {
       found = failure();

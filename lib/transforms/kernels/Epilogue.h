@@ -23,11 +23,13 @@ public:
 
 private:
   FailureOr<SoftmaxState> partial(Operation *user, Value value);
+  FailureOr<SoftmaxState> reopen(ReopenOp op);
   FailureOr<Value> make(Operation *user, Value value);
   FailureOr<Value> mix(MixOp op);
   FailureOr<Value> tableLoad(MixOp op, ExprAttr load);
   Value roleTile(Value role, std::optional<int64_t> column);
-  Value viewOfRows(const PlanRef &ref, AxisAttr head, std::optional<int64_t> column);
+  FailureOr<Value> rowsOf(Operation *user, Value value);
+  Value viewOfRows(const PlanRef &ref, AxisAttr head, std::optional<int64_t> column, bool repeat = false);
 
   Task &task;
   KernelBuilder &k;
