@@ -11,15 +11,22 @@ using arith::CmpIPredicate;
 namespace {
 class SetEmitter {
 public:
-  SetEmitter(ScalarCode &c, const LaneType &lane, const Position &t, const Position &s, ArrayRef<Value> symbols)
-      : c(c), lane(lane), t(t), first(s), s(s), symbols(symbols) {}
+  SetEmitter(ScalarCode &c, const LaneType &lane, const Position &t, const Position &s, ArrayRef<Value> symbols,
+             ArrayRef<Values> tables)
+      : c(c), lane(lane), t(t), first(s), s(s), symbols(symbols), tables(tables) {}
 
   /// For the keys at each of `offsets`; null for a set without constraints.
   FailureOr<Values> contains(IntegerSet set, ArrayRef<int64_t> offsets) {
     Values all(offsets.size());
-    for (unsigned i = 0; i < set.getNumConstraints(); ++i)
-      if (failed(constrain(set.getConstraint(i), set.isEq(i), offsets, all)))
+    for (unsigned i = 0; i < set.getNumConstraints(); ++i) {
+      AffineExpr constraint = set.getConstraint(i);
+      bool readsTables = false;
+      for (unsigned dim = 2; dim < set.getNumDims(); ++dim)
+        readsTables |= constraint.isFunctionOfDim(dim);
+      if (failed(readsTables ? constrainTables(constraint, set.isEq(i), offsets, all)
+                             : constrain(constraint, set.isEq(i), offsets, all)))
         return failure();
+    }
     return all;
   }
 
@@ -53,6 +60,94 @@ private:
     }
     return success();
   }
+
+  //===-- Tables: any int32, so that sums of them take 64 bits.
+
+  LogicalResult constrainTables(AffineExpr constraint, bool equality, ArrayRef<int64_t> offsets, Values &all) {
+    std::optional<std::pair<unsigned, unsigned>> pair = differenceOfTables(constraint);
+    for (auto [i, result] : llvm::enumerate(all)) {
+      Value holds;
+      if (pair) {
+        holds = compare(tableAt(pair->first, i), tableAt(pair->second, i), equality);
+      } else {
+        FailureOr<Value> sum = wide(constraint, i, offsets[i]);
+        if (failed(sum))
+          return failure();
+        holds = compare(*sum, lane.spread(c.int64(0)), equality);
+      }
+      result = result ? c.andi(result, holds) : holds;
+    }
+    return success();
+  }
+
+  // a - b for two tables, which needs no sum.
+  static std::optional<std::pair<unsigned, unsigned>> differenceOfTables(AffineExpr constraint) {
+    auto sum = dyn_cast<AffineBinaryOpExpr>(constraint);
+    if (!sum || sum.getKind() != AffineExprKind::Add)
+      return std::nullopt;
+    auto minus = [](AffineExpr expr) {
+      auto product = dyn_cast<AffineBinaryOpExpr>(expr);
+      bool negates = product && product.getKind() == AffineExprKind::Mul && product.getRHS() == -1;
+      return negates ? dyn_cast<AffineDimExpr>(product.getLHS()) : AffineDimExpr(nullptr);
+    };
+    auto plus = dyn_cast<AffineDimExpr>(sum.getLHS());
+    AffineDimExpr other = minus(sum.getRHS());
+    if (!plus) {
+      plus = dyn_cast<AffineDimExpr>(sum.getRHS());
+      other = minus(sum.getLHS());
+    }
+    if (!plus || !other || plus.getPosition() < 2 || other.getPosition() < 2)
+      return std::nullopt;
+    return std::pair(plus.getPosition() - 2, other.getPosition() - 2);
+  }
+
+  Value tableAt(unsigned table, size_t i) { return tables[table][tables[table].size() == 1 ? 0 : i]; }
+
+  Value widened(Value lanes) {
+    auto vector = dyn_cast<VectorType>(lane.type);
+    return arith::ExtSIOp::create(c.b, vector ? Type(vector.clone(c.i64)) : Type(c.i64), lanes);
+  }
+  Value widened(const Position &position) {
+    Value all = lane.spread(position.scalar);
+    return position.lanes ? c.addi(all, widened(position.lanes)) : all;
+  }
+
+  // The 64-bit numbers of the lanes for offset number `i`.
+  FailureOr<Value> wide(AffineExpr expr, size_t i, int64_t offset) {
+    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+      return lane.spread(c.int64(constant.getValue()));
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+      return lane.spread(symbols[symbol.getPosition()]);
+    if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+      if (dim.getPosition() >= 2)
+        return widened(tableAt(dim.getPosition() - 2, i));
+      Value position = widened(dim.getPosition() == 0 ? t : first);
+      return dim.getPosition() == 0 || offset == 0 ? position : c.addi(position, lane.spread(c.int64(offset)));
+    }
+    auto binary = cast<AffineBinaryOpExpr>(expr);
+    FailureOr<Value> a = wide(binary.getLHS(), i, offset), d = wide(binary.getRHS(), i, offset);
+    if (failed(a) || failed(d))
+      return failure();
+    if (expr.getKind() == AffineExprKind::Add)
+      return c.addi(*a, *d);
+    auto factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
+    if (!factor || std::abs(factor.getValue()) > kMostLane)
+      return failure();
+    if (expr.getKind() == AffineExprKind::Mul)
+      return c.muli(*a, *d);
+    if (factor.getValue() <= 0)
+      return failure();
+    // Rounded towards zero, less one where something was left of a negative number.
+    Value quotient = arith::DivSIOp::create(c.b, *a, *d), rest = c.subi(*a, c.muli(quotient, *d));
+    Value negative = c.compareI(CmpIPredicate::slt, rest, lane.spread(c.int64(0)));
+    if (expr.getKind() == AffineExprKind::Mod)
+      return c.select(negative, c.addi(rest, *d), rest);
+    if (expr.getKind() != AffineExprKind::FloorDiv)
+      return failure();
+    return c.select(negative, c.subi(quotient, lane.spread(c.int64(1))), quotient);
+  }
+
+  //===-- Positions.
 
   Position ofScalar(Value scalar) { return {scalar, nullptr, 0, 0, 0}; }
 
@@ -156,15 +251,17 @@ private:
   const Position &t, &first;
   Position s; ///< `first` with the step or offset of the constraint at hand
   ArrayRef<Value> symbols;
+  ArrayRef<Values> tables;
 };
 } // namespace
 
 FailureOr<Values> sattn::codegen::inUnion(ScalarCode &c, const LaneType &lane, ArrayAttr sets, const Position &t,
-                                          const Position &s, ArrayRef<Value> symbols, ArrayRef<int64_t> offsets) {
+                                          const Position &s, ArrayRef<Value> symbols, ArrayRef<int64_t> offsets,
+                                          ArrayRef<Values> tables) {
   Values any(offsets.size());
   for (Attribute set : sets) {
     FailureOr<Values> inside =
-        SetEmitter(c, lane, t, s, symbols).contains(cast<IntegerSetAttr>(set).getValue(), offsets);
+        SetEmitter(c, lane, t, s, symbols, tables).contains(cast<IntegerSetAttr>(set).getValue(), offsets);
     if (failed(inside))
       return failure();
     for (auto [result, condition] : llvm::zip(any, *inside)) {
@@ -181,7 +278,10 @@ FailureOr<Values> sattn::codegen::inUnion(ScalarCode &c, const LaneType &lane, A
 }
 
 FailureOr<Value> sattn::codegen::inUnion(ScalarCode &c, const LaneType &lane, ArrayAttr sets, const Position &t,
-                                         const Position &s, ArrayRef<Value> symbols) {
-  FailureOr<Values> inside = inUnion(c, lane, sets, t, s, symbols, {0});
+                                         const Position &s, ArrayRef<Value> symbols, ArrayRef<Value> tables) {
+  SmallVector<Values> each;
+  for (Value table : tables)
+    each.push_back({table});
+  FailureOr<Values> inside = inUnion(c, lane, sets, t, s, symbols, {0}, each);
   return failed(inside) ? FailureOr<Value>() : (*inside)[0];
 }

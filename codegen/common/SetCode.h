@@ -28,13 +28,16 @@ struct LaneType {
 };
 
 /// i1 for each lane: positions `t` (rows) and `s` (keys) lie in one of `sets`; null where every lane does; failure
-/// where a lane part does not fit int32 or a divisor is not a positive constant.
+/// where a lane part does not fit int32 or a divisor is not a positive constant. Further dims of the sets are `tables`,
+/// any int32 numbers of the lanes.
 FailureOr<Value> inUnion(ScalarCode &c, const LaneType &lane, mlir::ArrayAttr sets, const Position &t,
-                         const Position &s, ArrayRef<Value> symbols);
+                         const Position &s, ArrayRef<Value> symbols, ArrayRef<Value> tables = {});
 
 /// The same for the keys s + offset of each of `offsets`, which the range of `s` covers. What does not differ is
-/// computed once: a constraint without divisions costs a comparison with a constant for each.
+/// computed once: a constraint without divisions costs a comparison with a constant for each. A table has one number
+/// for all of `offsets` or one for each.
 FailureOr<Values> inUnion(ScalarCode &c, const LaneType &lane, mlir::ArrayAttr sets, const Position &t,
-                          const Position &s, ArrayRef<Value> symbols, ArrayRef<int64_t> offsets);
+                          const Position &s, ArrayRef<Value> symbols, ArrayRef<int64_t> offsets,
+                          ArrayRef<Values> tables = {});
 
 } // namespace sattn::codegen

@@ -151,6 +151,8 @@ private:
   LogicalResult applyMap(tile::MapOp op, Value input, Strips &strips);
   LogicalResult applyMask(tile::MaskOp op, Strips &strips, const Visible *visible);
   Unsupported unsupportedMask(tile::MaskOp op);
+  /// The numbers of its tables: of rows as panels, of columns side by side.
+  SmallVector<Panels> tablesOf(tile::MaskOp op);
   /// Whether a mask acts in the code that is being emitted; nothing: known at run time alone.
   std::optional<bool> acts(tile::MaskOp op);
   /// Emits the bits of `visible`.

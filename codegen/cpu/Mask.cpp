@@ -49,9 +49,10 @@ static Position listedPositions(Code &c, const Panels &ids, int64_t most, int64_
 }
 
 // i1 strip of the rows whose position lies, together with key `s`, in one of the sets.
-static FailureOr<Value> inUnion(Code &c, ArrayAttr sets, Position t, Value s, ArrayRef<Value> symbols) {
+static FailureOr<Value> inUnion(Code &c, ArrayAttr sets, Position t, Value s, ArrayRef<Value> symbols,
+                                ArrayRef<Value> tables) {
   auto spread = [&](Value number) { return c.broadcast(number); };
-  FailureOr<Value> inside = codegen::inUnion(c, {c.vi, spread}, sets, t, {s, nullptr, 0, 0}, symbols);
+  FailureOr<Value> inside = codegen::inUnion(c, {c.vi, spread}, sets, t, {s, nullptr, 0, 0}, symbols, tables);
   return failed(inside) || *inside ? inside : FailureOr<Value>(c.lanesBelow(kLanes));
 }
 
@@ -60,17 +61,18 @@ FailureOr<Value> Lowering::inSets(ArrayAttr sets, AffineMap rowMap, int64_t rows
   FailureOr<Position> t = rowPositions(c, rowMap, rows, row, panel);
   if (failed(t))
     return failure();
-  return inUnion(c, sets, *t, s, symbols);
+  return inUnion(c, sets, *t, s, symbols, {});
 }
 
 namespace {
 /// What a mask leaves visible of a few panels.
 class PanelMasks {
 public:
-  /// `ids` are the positions of the rows where the mask lists them.
-  PanelMasks(Code &c, tile::MaskOp op, llvm::function_ref<Value(Value)> scalar, const Panels *ids, int64_t panel,
-             int64_t panels)
-      : c(c), op(op), firstKey(scalar(op.getCol())) {
+  /// `ids` are the positions of the rows where the mask lists them; of each table its numbers, those of keys side by
+  /// side.
+  PanelMasks(Code &c, tile::MaskOp op, llvm::function_ref<Value(Value)> scalar, const Panels *ids,
+             ArrayRef<Panels> tables, int64_t panel, int64_t panels)
+      : c(c), op(op), tables(tables), firstKey(scalar(op.getCol())), firstPanel(panel) {
     for (Value symbol : op.getSymbols())
       symbols.push_back(scalar(symbol));
     int64_t rows = op.getTile().getType().getRows();
@@ -83,8 +85,15 @@ public:
   /// i1 strip of the rows of panel number `p` of these that see column `column`.
   Value rows(size_t p, Value column) {
     FailureOr<Value> inside = failure();
+    Values numbers;
+    for (auto [table, operand] : llvm::zip(tables, op.getTables())) {
+      bool ofRows = cast<tile::TileType>(operand.getType()).isVector();
+      Value number = ofRows ? c.loadStrip(table.at(firstPanel + static_cast<int64_t>(p)))
+                            : c.loadBroadcast(c.atScaled(table.base, column, 4));
+      numbers.push_back(c.asInt(number));
+    }
     if (succeeded(positions[p]))
-      inside = inUnion(c, op.getSets(), *positions[p], c.add(firstKey, column), symbols);
+      inside = inUnion(c, op.getSets(), *positions[p], c.add(firstKey, column), symbols, numbers);
     isKnown &= succeeded(inside);
     return succeeded(inside) ? *inside : c.lanesBelow(0);
   }
@@ -94,7 +103,9 @@ public:
 private:
   Code &c;
   tile::MaskOp op;
+  ArrayRef<Panels> tables;
   Value firstKey;
+  int64_t firstPanel;
   Values symbols;
   SmallVector<FailureOr<Position>, 4> positions;
 };
@@ -128,10 +139,11 @@ LogicalResult Lowering::applyMask(tile::MaskOp op, Strips &strips, const Visible
   }
   size_t panels = strips.at.front().size();
   bool ok = true;
+  SmallVector<Panels> tables = tablesOf(op);
   auto masked = [&]() -> Values {
     Values result;
     PanelMasks masks(
-        c, op, [&](Value value) { return scalar(value); }, op.getIds() ? &*tile(op.getIds()).panels : nullptr,
+        c, op, [&](Value value) { return scalar(value); }, op.getIds() ? &*tile(op.getIds()).panels : nullptr, tables,
         *Code::known(strips.panel), static_cast<int64_t>(panels));
     for (auto [i, column] : llvm::enumerate(strips.at)) {
       Value at = c.add(strips.column, static_cast<int64_t>(i));
@@ -163,9 +175,18 @@ LogicalResult Lowering::applyMask(tile::MaskOp op, Strips &strips, const Visible
   return success();
 }
 
+SmallVector<Panels> Lowering::tablesOf(tile::MaskOp op) {
+  SmallVector<Panels> tables;
+  for (Value table : op.getTables())
+    tables.push_back(cast<tile::TileType>(table.getType()).isVector() ? *tile(table).panels : *tile(table).columns);
+  return tables;
+}
+
 LogicalResult Lowering::storeMasks(tile::MaskOp op, const Visible &visible, int64_t panels) {
+  SmallVector<Panels> tables = tablesOf(op);
   PanelMasks masks(
-      c, op, [&](Value value) { return scalar(value); }, op.getIds() ? &*tile(op.getIds()).panels : nullptr, 0, panels);
+      c, op, [&](Value value) { return scalar(value); }, op.getIds() ? &*tile(op.getIds()).panels : nullptr, tables, 0,
+      panels);
   c.loop(0, op.getTile().getType().getCols(), 1, [&](Value column) {
     for (int64_t panel = 0; panel < panels; ++panel)
       c.storeLanes(
@@ -176,6 +197,13 @@ LogicalResult Lowering::storeMasks(tile::MaskOp op, const Visible &visible, int6
 }
 
 LogicalResult Lowering::lower(tile::MaskOp op) {
+  for (Value table : op.getTables()) {
+    bool ofRows = cast<tile::TileType>(table.getType()).isVector();
+    auto held = ofRows ? panelsOf(table) : columnsOf(table);
+    if (failed(held))
+      return failure();
+    (ofRows ? tile(table).panels : tile(table).columns) = *held;
+  }
   // The identity, unless someone else still needs the memory.
   if (acts(op) == false && op.getTile().hasOneUse()) {
     tile(op.getResult()) = tile(op.getTile());

@@ -144,12 +144,13 @@ LogicalResult Lowering::mapRow(tile::MapOp op, llvm::MutableArrayRef<std::option
 //===-- Masks -------------------------------------------------------------------------------------------===//
 
 FailureOr<Values> Lowering::inSets(Operation *op, ArrayAttr sets, const codegen::Position &row,
-                                   const codegen::Position &column, ValueRange symbols, ArrayRef<int64_t> offsets) {
+                                   const codegen::Position &column, ValueRange symbols, ArrayRef<int64_t> offsets,
+                                   ArrayRef<Values> tables) {
   Values numbers;
   for (Value symbol : symbols)
     numbers.push_back(scalar(symbol));
   auto spread = [](Value number) { return number; };
-  FailureOr<Values> inside = codegen::inUnion(c, {c.i32, spread}, sets, row, column, numbers, offsets);
+  FailureOr<Values> inside = codegen::inUnion(c, {c.i32, spread}, sets, row, column, numbers, offsets, tables);
   if (failed(inside))
     return unsupported(op,
                        "sets whose row positions or divisors exceed 2^30, or with divisors that are not positive "
@@ -225,7 +226,16 @@ LogicalResult Lowering::maskRow(tile::MaskOp op, const std::optional<SharedTile>
   for (int64_t i = 0; i < scores.perRow(); ++i)
     columns.push_back(8 * (i / 2) + i % 2);
   codegen::Position s{scalar(op.getCol()), c.muli(c.lanePair, c.int32(2)), 0, scores.cols - 1};
-  FailureOr<Values> inside = inSets(op, op.getSets(), *t, s, op.getSymbols(), columns);
+  SmallVector<Values> tables;
+  for (Value table : op.getTables()) {
+    if (tile(table).columns)
+      tables.push_back(*tile(table).columns);
+    else if (FailureOr<Fragment> rows = fragmentOf(op, table); succeeded(rows))
+      tables.push_back({rows->ofRow(block, half, 0)});
+    else
+      return failure();
+  }
+  FailureOr<Values> inside = inSets(op, op.getSets(), *t, s, op.getSymbols(), columns, tables);
   if (failed(inside))
     return failure();
   for (auto [i, visible] : llvm::enumerate(*inside)) {

@@ -177,7 +177,8 @@ private:
   LogicalResult reduceColumns(tile::ReduceOp op);
   /// For each of `offsets` i1: positions `row` and `column` + offset lie in one of `sets`; null where all do.
   FailureOr<Values> inSets(Operation *op, mlir::ArrayAttr sets, const codegen::Position &row,
-                           const codegen::Position &column, ValueRange symbols, ArrayRef<int64_t> offsets = {0});
+                           const codegen::Position &column, ValueRange symbols, ArrayRef<int64_t> offsets = {0},
+                           ArrayRef<Values> tables = {});
   FailureOr<codegen::Position> rowPosition(Operation *op, mlir::AffineMap map, Value first, Value row, int64_t rows);
 
   //===-- Selections (Select.cpp, Inverse.cpp) ----------------------------------------------------------===//

@@ -118,6 +118,8 @@ LogicalResult Lowering::mapShared(tile::MapOp op) {
 }
 
 LogicalResult Lowering::maskShared(tile::MaskOp op, const SharedTile &scores) {
+  if (!op.getTables().empty())
+    return unsupported(op, "tables of few rows");
   SharedTile result = newShared(op.getResult().getType());
   bool ok = true;
   forElements(result.count(), [&](Value i) {

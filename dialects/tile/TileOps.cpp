@@ -246,7 +246,8 @@ void MapOp::print(OpAsmPrinter &printer) {
 
 ParseResult MaskOp::parse(OpAsmParser &parser, OperationState &state) {
   OpAsmParser::UnresolvedOperand tile, row, col, when, ids;
-  SmallVector<OpAsmParser::UnresolvedOperand> symbols;
+  SmallVector<OpAsmParser::UnresolvedOperand> symbols, tables;
+  SmallVector<Type> tableTypes;
   Type type, idsType;
   bool hasWhen = false, hasIds = false;
   Builder &builder = parser.getBuilder();
@@ -263,6 +264,11 @@ ParseResult MaskOp::parse(OpAsmParser &parser, OperationState &state) {
   if (succeeded(parser.parseOptionalKeyword("symbols")) &&
       parser.parseOperandList(symbols, OpAsmParser::Delimiter::Paren))
     return failure();
+  SMLoc place = parser.getCurrentLocation();
+  if (succeeded(parser.parseOptionalKeyword("tables")) &&
+      (parser.parseLParen() || parser.parseOperandList(tables) || parser.parseColonTypeList(tableTypes) ||
+       parser.parseRParen()))
+    return failure();
   if (succeeded(parser.parseOptionalKeyword("when"))) {
     hasWhen = true;
     if (parser.parseOperand(when))
@@ -274,10 +280,11 @@ ParseResult MaskOp::parse(OpAsmParser &parser, OperationState &state) {
       parser.resolveOperand(col, builder.getIndexType(), state.operands) ||
       parser.resolveOperands(symbols, builder.getIndexType(), state.operands) ||
       (hasWhen && parser.resolveOperand(when, builder.getI1Type(), state.operands)) ||
-      (hasIds && parser.resolveOperand(ids, idsType, state.operands)))
+      (hasIds && parser.resolveOperand(ids, idsType, state.operands)) ||
+      parser.resolveOperands(tables, tableTypes, place, state.operands))
     return failure();
   state.getOrAddProperties<MaskOp::Properties>().operandSegmentSizes = {
-      1, 1, 1, static_cast<int32_t>(symbols.size()), hasWhen, hasIds};
+      1, 1, 1, static_cast<int32_t>(symbols.size()), hasWhen, hasIds, static_cast<int32_t>(tables.size())};
   state.addTypes(type);
   return success();
 }
@@ -289,6 +296,8 @@ void MaskOp::print(OpAsmPrinter &printer) {
   printer << ") cols(" << getCol() << ")";
   if (!getSymbols().empty())
     printer << " symbols(" << getSymbols() << ")";
+  if (!getTables().empty())
+    printer << " tables(" << getTables() << " : " << getTables().getTypes() << ")";
   if (getWhen())
     printer << " when " << getWhen();
   printer.printOptionalAttrDict((*this)->getAttrs(), {"operandSegmentSizes"});

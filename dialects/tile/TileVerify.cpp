@@ -263,12 +263,12 @@ LogicalResult MapOp::verifyRegions() {
   return success();
 }
 
-// Sets over (row position, key) and the op's symbols.
-static LogicalResult verifySets(Operation *op, ArrayAttr sets, size_t symbols) {
+// Sets over (row position, key), tables, and the op's symbols.
+static LogicalResult verifySets(Operation *op, ArrayAttr sets, size_t symbols, size_t tables = 0) {
   for (Attribute attribute : sets) {
     auto set = dyn_cast<IntegerSetAttr>(attribute);
-    if (!set || set.getValue().getNumDims() != 2 || set.getValue().getNumSymbols() != symbols)
-      return op->emitOpError("expected integer sets over two dims and ") << symbols << " symbols";
+    if (!set || set.getValue().getNumDims() != 2 + tables || set.getValue().getNumSymbols() != symbols)
+      return op->emitOpError("expected integer sets over ") << 2 + tables << " dims and " << symbols << " symbols";
   }
   return success();
 }
@@ -292,7 +292,14 @@ LogicalResult MaskOp::verify() {
   }
   if (failed(verifyRowMap(*this, getRowMap())))
     return failure();
-  return verifySets(*this, getSets(), getSymbols().size());
+  for (Value table : getTables()) {
+    auto type = cast<TileType>(table.getType());
+    bool ofRows = type.isVector() && type.getRows() == tile.getRows();
+    bool ofColumns = isOneRow(type) && type.getCols() == tile.getCols();
+    if (!type.getElementType().isInteger(32) || !(ofRows || ofColumns))
+      return emitOpError("expected a table of i32, one for each row or one for each column, but got ") << type;
+  }
+  return verifySets(*this, getSets(), getSymbols().size(), getTables().size());
 }
 
 LogicalResult ReduceOp::verify() {

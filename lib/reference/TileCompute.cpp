@@ -87,7 +87,13 @@ void TileTask::run(MaskOp op) {
     int64_t offset = ids ? static_cast<int64_t>(ids->at(r / (tile.rows / ids->rows)))
                          : evaluateAffine(op.getRowMap().getResult(0), {r}, {});
     for (int64_t c = 0; c < tile.cols; ++c) {
-      if (isInSets(op.getSets(), first + offset, key + c, bound))
+      SmallVector<int64_t> point{first + offset, key + c};
+      for (Value operand : op.getTables()) {
+        const Tile &table = values.get<Tile>(operand);
+        double number = cast<TileType>(operand.getType()).isVector() ? table.at(r) : table.at(0, c);
+        point.push_back(std::isnan(number) ? 0 : static_cast<int64_t>(number)); // of what does not exist
+      }
+      if (isInSets(op.getSets(), point, bound))
         continue;
       if (acts) {
         tile.at(r, c) = negativeInfinity;

@@ -39,11 +39,11 @@ int64_t evaluateAffine(AffineExpr expr, ArrayRef<int64_t> dims, ArrayRef<int64_t
   }
 }
 
-bool isInSets(ArrayAttr sets, int64_t t, int64_t s, ArrayRef<int64_t> symbols) {
+bool isInSets(ArrayAttr sets, ArrayRef<int64_t> point, ArrayRef<int64_t> symbols) {
   return llvm::any_of(sets.getAsRange<IntegerSetAttr>(), [&](IntegerSetAttr attribute) {
     IntegerSet set = attribute.getValue();
     for (unsigned i = 0; i < set.getNumConstraints(); ++i) {
-      int64_t value = evaluateAffine(set.getConstraint(i), {t, s}, symbols);
+      int64_t value = evaluateAffine(set.getConstraint(i), point, symbols);
       if (set.isEq(i) ? value != 0 : value < 0)
         return false;
     }

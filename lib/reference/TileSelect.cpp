@@ -49,7 +49,7 @@ void TileTask::run(TopPushOp op) {
     for (int64_t c = 0; c < scores.cols; ++c) {
       int64_t id = values.index(op.getFirst()) + c;
       double score = scores.at(r, c);
-      bool forced = isInSets(op.getForced(), t, id, bound);
+      bool forced = isInSets(op.getForced(), {t, id}, bound);
       if (std::isnan(score) ? forced : score != negativeInfinity)
         best.push_back({forced, std::isnan(score) ? negativeInfinity : score, id});
     }

@@ -115,8 +115,8 @@ private:
 /// The number that an arith or math op makes of scalar operands; reports ops that the interpreter does not know.
 Number evaluateScalar(Operation *op, ArrayRef<Number> operands, Errors &errors);
 
-/// True where (t, s) lies in one of the sets (integer sets over (t, s) and symbols).
-bool isInSets(mlir::ArrayAttr sets, int64_t t, int64_t s, ArrayRef<int64_t> symbols);
+/// True where the point (t, s, and so on) lies in one of the sets.
+bool isInSets(mlir::ArrayAttr sets, ArrayRef<int64_t> point, ArrayRef<int64_t> symbols);
 /// Value of a one-result affine map or expression at `dims` and `symbols`.
 int64_t evaluateAffine(mlir::AffineExpr expr, ArrayRef<int64_t> dims, ArrayRef<int64_t> symbols);
 

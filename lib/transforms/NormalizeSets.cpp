@@ -54,8 +54,11 @@ private:
 
   LogicalResult define(Operation *op) {
     Terms &result = terms[op->getResult(0)];
-    if (auto set = dyn_cast<SetOp>(op); set && set.getTables().empty()) {
-      result = {{Value(), set.getFormula()}};
+    if (auto set = dyn_cast<SetOp>(op)) {
+      auto formula = withTables(set);
+      if (failed(formula))
+        return failure();
+      result = {{Value(), *formula}};
       return success();
     }
     if (!isa<UnionOp, IntersectOp, MinusOp>(op)) {
@@ -140,6 +143,48 @@ private:
     return result;
   }
 
+  //===-- Tables. Formulas count those of all sets; an op has those that its own mentions.
+
+  FailureOr<KeySetAttr> withTables(SetOp set) {
+    if (set.getTables().empty())
+      return set.getFormula();
+    KeySetAttr formula = set.getFormula();
+    ExprAttr condition = renumbered(formula, [&](int64_t i) {
+      Value table = set.getTables()[i];
+      auto *known = llvm::find(tables, table);
+      int64_t number = known - tables.begin();
+      if (known == tables.end())
+        tables.push_back(table);
+      return number;
+    });
+    return canonical(set, formula.getRow(), formula.getKey(), condition);
+  }
+
+  ExprAttr renumbered(KeySetAttr set, llvm::function_ref<int64_t(int64_t)> number) {
+    return replaceExpr(set.getCondition(), [&](ExprAttr e) {
+      return e.is(ExprKind::Table) ? tableExpr(context, number(e.getValue()), e.getKids()) : ExprAttr();
+    });
+  }
+
+  // An op for a formula.
+  Value makeSet(mlir::OpBuilder &builder, Location loc, KeySetAttr formula) {
+    SmallVector<int64_t> used;
+    walkExpr(formula.getCondition(), [&](ExprAttr e) {
+      if (e.is(ExprKind::Table) && !llvm::is_contained(used, e.getValue()))
+        used.push_back(e.getValue());
+      return true;
+    });
+    llvm::sort(used);
+    SmallVector<Value> operands;
+    for (int64_t i : used)
+      operands.push_back(tables[i]);
+    // Their order stays, so that the form stays canonical.
+    ExprAttr own = renumbered(formula, [&](int64_t i) { return llvm::find(used, i) - used.begin(); });
+    return SetOp::create(builder, loc, SetType::get(context),
+                         KeySetAttr::get(context, formula.getRow(), formula.getKey(), own), operands)
+        .getResult();
+  }
+
   //===-- Formulas.
 
   LogicalResult notJoined(Operation *op, const Twine &why) { return refuse(op, "sets cannot be joined: " + why); }
@@ -198,7 +243,7 @@ private:
     if (term.residual) {
       Value &known = made[term.residual];
       if (!known)
-        known = SetOp::create(builder, loc, SetType::get(context), term.residual, ValueRange()).getResult();
+        known = makeSet(builder, loc, term.residual);
       residual = known;
     }
     if (!term.selection || !residual)
@@ -258,6 +303,7 @@ private:
   PatternOp pattern;
   MLIRContext *context;
   llvm::MapVector<Value, Terms> terms;
+  SmallVector<Value> tables; ///< of all formulas
   llvm::DenseMap<KeySetAttr, Value> made;
   llvm::DenseMap<std::pair<Value, KeySetAttr>, Value> cut;
 };

@@ -166,7 +166,13 @@ def streaming_llm(z, p):
     seen = np.zeros((p["steps"], p["steps"]), bool)
     for row, keys in enumerate(kept):
         seen[row, keys[keys >= 0]] = True
-    yield visible_keys("", "window_sinks", dict(W=p["recent"], S=p["start"]), seen)
+    params = dict(W=p["recent"], S=p["start"])
+    yield visible_keys("", "window_sinks", params, seen)
+    # The same tokens in other slots.
+    slots = np.random.default_rng(1).permutation(p["steps"])
+    shuffled = visible_keys("slots", "streaming_llm", params, seen[:, slots])
+    shuffled.args["pos"] = slots.astype(np.int32)[None]
+    yield shuffled
 
 
 def lse_merge(z, p):

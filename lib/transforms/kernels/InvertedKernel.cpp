@@ -174,7 +174,7 @@ private:
       auto branch = prepareRange(context, preparer, op, branches.front().keys.tile);
       if (failed(branch))
         return failure();
-      single |= branch->branch.set.mentionsQueryHead();
+      single |= branch->branch.set.mentionsQueryHead() || !branch->branch.set.loads.empty();
       ranges.insert({op, *branch});
     }
     heads = single ? 1 : context.sharedHeads(axes);

@@ -5,13 +5,6 @@
 namespace sattn::lower {
 using namespace mlir;
 
-AffineMap Rows::positionOf(MLIRContext *context) const {
-  AffineExpr row = getAffineDimExpr(0, context);
-  if (heads != 1)
-    row = outer ? row % positions : row.floorDiv(heads);
-  return AffineMap::get(1, 0, row);
-}
-
 //===-- Sums of positions -------------------------------------------------------------------------------===//
 
 namespace {
@@ -95,52 +88,7 @@ public:
     });
   }
 
-  Value tableOf(ExprAttr load) { return map.getTables()[load.getValue()]; }
-
-  /// What the loads of a table differ by.
-  enum class Along { Rows, Keys, Nothing, Other };
-  Along alongOf(ExprAttr load) {
-    Value table = tableOf(load);
-    const Facts &known = context.factsOf(table);
-    Along along = Along::Nothing;
-    if (table.getDefiningOp() || !fitsInner(known.axes))
-      return Along::Other;
-    for (auto [axis, index] : llvm::zip(known.axes, load.getKids())) {
-      if (axis.isHead()) {
-        if (!index.isName(axis.getName()))
-          return Along::Other;
-      } else if (axis.isFixed()) {
-        if (!index.is(ExprKind::Int))
-          return Along::Other;
-      } else if (!axis.isPosition() || along != Along::Nothing) {
-        return Along::Other;
-      } else {
-        along = alongOf(axis, index);
-      }
-    }
-    return along;
-  }
-
-  /// Whether tiles that hold `heads` query heads can read it: rows as a group of heads, keys as one row for all.
-  bool servesHeads(ExprAttr load, int64_t heads) {
-    auto ratio = context.ratio(context.factsOf(tableOf(load)).headAxis());
-    switch (alongOf(load)) {
-    case Along::Rows:
-      return heads == 1 || ratio == 1;
-    case Along::Keys:
-      return !ratio || *ratio >= heads;
-    default:
-      return heads == 1 || !ratio || ratio == 1;
-    }
-  }
-
-  /// Of a table with a fixed axis: the element that is read.
-  std::optional<int64_t> columnOf(ExprAttr load) {
-    for (auto [axis, index] : llvm::zip(context.factsOf(tableOf(load)).axes, load.getKids()))
-      if (axis.isFixed() && context.innerSize(context.factsOf(tableOf(load)).axes) > 1)
-        return index.getValue();
-    return std::nullopt;
-  }
+  TableLoad tableOf(ExprAttr load) { return {map.getTables()[load.getValue()], load, facts.row, facts.key}; }
 
   Context &context;
   MapOp map;
@@ -186,25 +134,6 @@ private:
     return llvm::any_of(context.pattern.getParams().getAsRange<ParamAttr>(),
                         [&](ParamAttr param) { return param.getName() == name && !param.getIsFloat(); });
   }
-
-  // One number for each position and head, or one of a fixed count.
-  bool fitsInner(ArrayRef<AxisAttr> axes) {
-    return llvm::count_if(axes, [](AxisAttr axis) { return axis.isFixed(); }) <= 1 &&
-           llvm::count_if(axes, [](AxisAttr axis) { return axis.isHead(); }) <= 1 &&
-           llvm::none_of(axes, [](AxisAttr axis) { return axis.isFeature(); }) &&
-           (axes.empty() || !axes.front().isFixed() || axes.size() == 1);
-  }
-
-  // Tables over rows are read at the row, those over keys at the key or, as both are positions, at the row.
-  Along alongOf(AxisAttr axis, ExprAttr index) {
-    bool atRow = index.isName(facts.row.getName()), atKey = index.isName(facts.key.getName());
-    if (axis.sameBlocks(facts.row) && atRow)
-      return Along::Rows;
-    if (axis.sameBlocks(facts.key) && atKey)
-      return Along::Keys;
-    bool tokens = !axis.isBlocks() && !facts.row.isBlocks();
-    return axis.isKey() && tokens && atRow ? Along::Rows : Along::Other;
-  }
 };
 } // namespace
 
@@ -228,9 +157,9 @@ LogicalResult checkPlaces(Context &context, MapOp map, int64_t heads) {
   walkExpr(map.getFormula(), [&](ExprAttr e) {
     // Functions of conditions and sums that do not fit are no leaves.
     if (reader.isLeaf(e)) {
-      if (e.is(ExprKind::Table) && reader.alongOf(e) == Reader::Along::Other)
+      if (e.is(ExprKind::Table) && alongOf(context, reader.tableOf(e)) == Along::Other)
         refuse(e, "");
-      else if (e.is(ExprKind::Table) && !reader.servesHeads(e, heads))
+      else if (e.is(ExprKind::Table) && !servesHeads(context, reader.tableOf(e), heads))
         refuse(e, " of several heads");
       return false;
     }
@@ -292,41 +221,6 @@ static Value rowNumbers(Task &task, const Rows &rows, const Sum &sum) {
   });
 }
 
-// A view of a table for the heads of the rows. Without rows of its own it repeats its one position.
-static Value viewOfTable(Task &task, Value table, int64_t heads, bool outer, std::optional<int64_t> column, Value limit,
-                         Lattice lattice) {
-  KernelBuilder &k = task.k;
-  const Facts &facts = task.context.factsOf(table);
-  AxisAttr head = facts.headAxis();
-  bool repeats = !facts.position();
-  int64_t group = task.context.ratio(head) ? heads : 1;
-  if (group == 1 && heads > 1)
-    outer = false;
-  Value index = task.head(head);
-  return task.slice(task.context.role(table), task.batch, group == 1 ? index : k.floorDiv(index, group), group, outer,
-                    repeats ? Value() : limit, column, repeats ? Lattice() : lattice, repeats);
-}
-
-static Value loadRows(Task &task, const Rows &rows, Reader &reader, ExprAttr load) {
-  KernelBuilder &k = task.k;
-  Value table = reader.tableOf(load);
-  const Facts &facts = task.context.factsOf(table);
-  AxisAttr position = facts.position();
-  Value first = rows.first, limit;
-  Lattice lattice = rows.lattice;
-  if (!position) {
-    first = k.constant(0);
-  } else if (position.isKey()) {
-    // Both are positions: key j of the view is the row that stands there.
-    first = task.rowPosition(reader.facts.row, rows.first);
-    limit = task.keyCount();
-    lattice = {};
-  }
-  auto element = task.context.bound.role(table).getIsInt() ? Type(k.b.getI32Type()) : Type();
-  Value view = viewOfTable(task, table, rows.heads, rows.outer, reader.columnOf(load), limit, lattice);
-  return tile::LoadOp::create(k.b, k.loc, k.rowVector(rows.count(), element), view, first);
-}
-
 void addRowValues(Task &task, const Rows &rows, MapOp map, RowValues &values) {
   Reader reader(task.context, map);
   reader.forLeaves([&](ExprAttr e) {
@@ -334,8 +228,8 @@ void addRowValues(Task &task, const Rows &rows, MapOp map, RowValues &values) {
     if (value)
       return;
     if (e.is(ExprKind::Table)) {
-      if (reader.alongOf(e) != Reader::Along::Keys)
-        value = loadRows(task, rows, reader, e);
+      if (alongOf(task.context, reader.tableOf(e)) != Along::Keys)
+        value = loadForRows(task, rows, reader.tableOf(e));
     } else if (auto sum = reader.sumOf(e); sum && (sum->row != 0 || (sum->head != 0 && rows.heads > 1))) {
       value = rowNumbers(task, rows, *sum);
     }
@@ -384,7 +278,7 @@ private:
   SmallVector<Part, 3> partsOf(ExprAttr e) {
     Value ofRows = values.lookup({reader.map, e});
     if (e.is(ExprKind::Table))
-      return {add(ofRows ? ofRows : loadKeys(e))};
+      return {add(ofRows ? ofRows : loadForColumns(task, columns, reader.tableOf(e)))};
     if (e.is(ExprKind::Name) && task.context.isParam(e.getText()))
       return {add(floatParam(task, e.getText()))};
     Sum sum = *reader.sumOf(e);
@@ -396,15 +290,6 @@ private:
       parts.back().factor = sum.key * columns.lattice.every;
     }
     return parts;
-  }
-
-  Value loadKeys(ExprAttr load) {
-    Value table = reader.tableOf(load);
-    auto element = task.context.bound.role(table).getIsInt() ? Type(k.b.getI32Type()) : Type();
-    AxisAttr axis = task.context.factsOf(table).position();
-    Value limit = axis.isBlocks() ? task.storedBlocks(table, axis) : task.keyCount();
-    Value view = viewOfTable(task, table, 1, false, reader.columnOf(load), limit, columns.lattice);
-    return tile::LoadOp::create(k.b, k.loc, k.tile(1, columns.count, element), view, columns.first);
   }
 
   // The sum at the first row and column of the tile, whatever its size, rounded once.

@@ -5,28 +5,9 @@
 // them. A sum of positions is computed as index arithmetic of the first row and key plus small numbers, so that
 // differences of large positions lose nothing: t - s = (t0 - s0) + r - c.
 #pragma once
-#include "lib/transforms/kernels/Context.h"
+#include "lib/transforms/kernels/Tables.h"
 
 namespace sattn::lower {
-
-/// How the rows of a tile map to positions and query heads: row = (position, head) with the head fastest, or slowest if
-/// `outer`.
-struct Rows {
-  int64_t positions = 0, heads = 1;
-  bool outer = false;
-  Value first; ///< row of the call, or block of rows, of the tile's first row; counted within the lattice
-  Lattice lattice;
-
-  int64_t count() const { return positions * heads; }
-  mlir::AffineMap positionOf(MLIRContext *context) const;
-};
-
-/// Columns of a tile of scores.
-struct Columns {
-  int64_t count = 0;
-  Value first;     ///< key or block, counted within the lattice
-  Lattice lattice; ///< of the keys
-};
 
 /// Refuses what is not compiled in the formula of a map of scores, for tiles that hold `heads` query heads.
 LogicalResult checkPlaces(Context &context, MapOp map, int64_t heads);

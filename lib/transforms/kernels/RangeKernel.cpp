@@ -15,7 +15,10 @@ FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, Acc
     return context.refuse(op, "'sattn.accumulate linear'");
   if (tile == 0)
     tile = context.keyTile(chain->score.getK(), op.getV(), !congruence.isTrivial());
-  auto set = LocalSet::make(parts->formula, parts->formula.getFormula(), congruence);
+  auto set = LocalSet::make(parts->formula, parts->formula.getFormula(), congruence, parts->formula.getTables());
+  for (auto &[text, load] : succeeded(set) ? set->loads : decltype(set->loads)())
+    if (alongOf(context, load) == Along::Other)
+      return context.refuse(parts->formula, "'" + text + "' in 'sattn.set'");
   auto queries = preparer.rows(op, chain->score.getQ());
   auto keys = preparer.keys(op, chain->score.getK(), Preparer::Use::Keys, tile, congruence.modulus);
   auto values = preparer.keys(op, op.getV(), Preparer::Use::Values, tile, congruence.modulus);

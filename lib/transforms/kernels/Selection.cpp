@@ -13,12 +13,17 @@ FailureOr<SetParts> partsOf(Context &context, Operation *user, Value set) {
   for (Value value : values) {
     if (auto select = value.getDefiningOp<SelectOp>())
       parts.select = select;
-    else if (auto formula = value.getDefiningOp<SetOp>(); formula && formula.getTables().empty())
+    else if (auto formula = value.getDefiningOp<SetOp>())
       parts.formula = formula;
     else
       return context.refuse(value.getDefiningOp(),
                             "'" + value.getDefiningOp()->getName().getStringRef() + "' that reads tables or lists");
   }
+  bool readsTables = parts.formula && !parts.formula.getTables().empty();
+  if (readsTables && (parts.select || !isa<AccumulateOp>(user)))
+    return context.refuse(parts.formula, "'sattn.set' that reads tables " +
+                                             (parts.select ? Twine("beside a selection")
+                                                           : "in '" + user->getName().getStringRef() + "'"));
   return parts;
 }
 

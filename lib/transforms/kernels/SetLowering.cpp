@@ -27,7 +27,7 @@ static std::optional<Form> inClass(quasi::Set &set, Var var, int64_t modulus, in
   return set.add(residue, quasi::Set::variable(var), modulus);
 }
 
-FailureOr<LocalSet> LocalSet::make(Operation *op, KeySetAttr attr, Congruence congruence) {
+FailureOr<LocalSet> LocalSet::make(Operation *op, KeySetAttr attr, Congruence congruence, ValueRange tables) {
   std::string error;
   auto absolute = specialiseSet(attr, SetBindings(), error);
   if (failed(absolute))
@@ -35,6 +35,12 @@ FailureOr<LocalSet> LocalSet::make(Operation *op, KeySetAttr attr, Congruence co
   LocalSet local;
   local.row = attr.getRow();
   local.key = attr.getKey();
+  walkExpr(attr.getCondition(), [&](ExprAttr e) {
+    if (e.is(ExprKind::Table))
+      local.loads.insert({StringAttr::get(op->getContext(), toText(e)).getValue(),
+                          TableLoad{tables[e.getValue()], e, attr.getRow(), attr.getKey()}});
+    return true;
+  });
   std::string offset = "kv_offset";
   int64_t stride = 1;
   if (local.key.isBlocks()) {
@@ -147,14 +153,15 @@ public:
       for (const quasi::Atom &atom : conjunction)
         mark(atom.form);
     for (auto [i, isUsed] : llvm::enumerate(used)) {
-      place.push_back(order.size());
+      SmallVector<unsigned> &list = isTable(i) ? tables : order;
+      place.push_back(list.size());
       if (isUsed)
-        order.push_back(i);
+        list.push_back(i);
     }
   }
 
-  /// Symbols of the set that its atoms use, in their order.
-  SmallVector<unsigned> order;
+  /// Symbols of the set that its atoms use, in their order, and those that are loads of tables.
+  SmallVector<unsigned> order, tables;
 
   AffineExpr expr(const Form &form) {
     AffineExpr sum = getAffineConstantExpr(0, context);
@@ -164,6 +171,8 @@ public:
   }
 
 private:
+  bool isTable(unsigned symbol) const { return set.symbols()[symbol].kind == quasi::SymbolInfo::Table; }
+
   void mark(const Form &form) {
     for (const Monomial &term : form.terms) {
       if (term.var.kind == Var::Symbol)
@@ -180,7 +189,8 @@ private:
     case Var::Key:
       return getAffineDimExpr(1, context);
     case Var::Symbol:
-      return getAffineSymbolExpr(place[var.index], context);
+      return isTable(var.index) ? getAffineDimExpr(2 + place[var.index], context)
+                                : getAffineSymbolExpr(place[var.index], context);
     case Var::Local:
       break;
     }
@@ -196,12 +206,17 @@ private:
 };
 } // namespace
 
-Predicate LocalSet::predicate(Task &task, Value end) const {
+Predicate LocalSet::predicate(Task &task, Value end, const Rows *rows) const {
   MLIRContext *context = task.k.b.getContext();
   AffineWriter writer(set, context);
   Predicate result;
   for (unsigned symbol : writer.order)
     result.symbols.push_back(task.symbol(set.symbols()[symbol].name));
+  for (unsigned symbol : writer.tables) {
+    const TableLoad &load = loads.find(set.symbols()[symbol].name)->second;
+    result.loads.push_back(load);
+    result.numbers.push_back(alongOf(task.context, load) == Along::Keys ? Value() : loadForRows(task, *rows, load));
+  }
   unsigned symbols = writer.order.size();
   AffineExpr inside;
   if (end) {
@@ -224,7 +239,7 @@ Predicate LocalSet::predicate(Task &task, Value end) const {
       constraints.push_back(getAffineConstantExpr(0, context));
       equalities.push_back(true);
     }
-    sets.push_back(IntegerSetAttr::get(IntegerSet::get(2, symbols, constraints, equalities)));
+    sets.push_back(IntegerSetAttr::get(IntegerSet::get(2 + writer.tables.size(), symbols, constraints, equalities)));
   }
   result.sets = ArrayAttr::get(context, sets);
   return result;

@@ -5,7 +5,7 @@
 // all. The symbols that appear are `kv_offset`, `kv_offset/d`, and `q_offset/l` for blocks of rows.
 #pragma once
 #include "lib/analysis/Congruence.h"
-#include "lib/transforms/kernels/Context.h"
+#include "lib/transforms/kernels/Tables.h"
 
 namespace sattn::lower {
 
@@ -23,6 +23,9 @@ struct RunValues {
 struct Predicate {
   mlir::ArrayAttr sets;
   SmallVector<Value> symbols;
+  /// Loads that are further dims, and their numbers for the rows at hand; null: one for each key.
+  SmallVector<TableLoad> loads;
+  SmallVector<Value> numbers;
 };
 
 class LocalSet {
@@ -30,7 +33,7 @@ public:
   /// Fails with a diagnostic at `op` where numbers leave the limits of lib/analysis. A congruence that the set implies
   /// moves it to one class of residues: t' = m * i + shift + r and s' = m * j + r, with i and j as coordinates and r
   /// the symbol `keyResidue` of the task.
-  static FailureOr<LocalSet> make(Operation *op, KeySetAttr set, Congruence congruence = {});
+  static FailureOr<LocalSet> make(Operation *op, KeySetAttr set, Congruence congruence = {}, ValueRange tables = {});
   static constexpr const char *keyResidue = "key residue";
 
   AxisAttr row, key;
@@ -41,10 +44,13 @@ public:
   Value notFull(Task &task, RowRange rows, int64_t tile, Value j, Value end) const;
   /// The i1 value of "some (row, key) of these rows and of key tile `j` may be in the set".
   Value nonEmpty(Task &task, RowRange rows, int64_t tile, Value j, Value end) const;
-  /// The set cut to keys below `end`; without `end` (null) the set alone.
-  Predicate predicate(Task &task, Value end) const;
+  /// The set cut to keys below `end`; without `end` (null) the set alone. Sets that read tables need the `rows` that
+  /// they are asked for.
+  Predicate predicate(Task &task, Value end, const Rows *rows = nullptr) const;
   /// True if the set mentions a query head, so that heads of one task differ.
   bool mentionsQueryHead() const;
+  /// Loads of tables, of which the tiles to visit know nothing: a tile that they decide on is partial.
+  llvm::MapVector<StringRef, TableLoad> loads;
 
 private:
   quasi::Set set;

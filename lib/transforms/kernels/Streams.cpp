@@ -92,7 +92,12 @@ Value scoreTile(Task &task, const Rows &rows, const QueryTile &queries, Value ke
 Value maskTile(Task &task, Value scores, Value row, AffineMap rowMap, Value column, const Predicate &predicate,
                Value when, Value ids) {
   KernelBuilder &k = task.k;
-  return tile::MaskOp::create(k.b, k.loc, scores.getType(), scores, row, column, predicate.symbols, when, ids,
+  SmallVector<Value> tables;
+  for (auto [number, load] : llvm::zip(predicate.numbers, predicate.loads)) {
+    Columns columns{cast<tile::TileType>(scores.getType()).getCols(), column, {}};
+    tables.push_back(number ? number : loadForColumns(task, columns, load));
+  }
+  return tile::MaskOp::create(k.b, k.loc, scores.getType(), scores, row, column, predicate.symbols, when, ids, tables,
                               predicate.sets, AffineMapAttr::get(rowMap));
 }
 
@@ -133,7 +138,7 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
   Value end = branch.end ? branch.end : keyCountOf(task, branch.keys);
   Value keyView = viewOf(task, branch.keys), valueView = viewOf(task, branch.values);
   Value cover = coverOf(task, branch.set.runs(task, range, tile, end));
-  Predicate predicate = branch.set.predicate(task, end);
+  Predicate predicate = branch.set.predicate(task, end, &rows);
   SoftmaxState state = emptyState(task, rows.count(), branch.values.features);
   Value base = branch.firstKey;
   SmallVector<Value> results = stream(k, cover, {state.m, state.l, state.acc}, [&](Value j, ValueRange carried) {

@@ -107,3 +107,71 @@ TEST_CASE("a tile of one row is computed with as others are") {
     CHECK(same);
   }
 }
+
+TEST_CASE("masks read a number for each row and each column, of any size") {
+  constexpr int64_t rows = 48, cols = 40, row = 100, col = 90;
+  struct Set {
+    const char *text;
+    bool (*holds)(int64_t t, int64_t s, int64_t a, int64_t b);
+  };
+  auto floorDiv = [](int64_t x, int64_t y) { return x >= 0 ? x / y : -((y - 1 - x) / y); };
+  static auto quotient = floorDiv;
+  const Set sets[] = {
+      {"a - b == 0", [](int64_t, int64_t, int64_t a, int64_t b) { return a == b; }},
+      {"-a + b >= 0", [](int64_t, int64_t, int64_t a, int64_t b) { return b >= a; }},
+      {"a - b - 1 >= 0", [](int64_t, int64_t, int64_t a, int64_t b) { return a > b; }},
+      {"t - s >= 0, a - b == 0", [](int64_t t, int64_t s, int64_t a, int64_t b) { return s <= t && a == b; }},
+      {"t - b >= 0, b >= 0", [](int64_t t, int64_t, int64_t, int64_t b) { return b >= 0 && b <= t; }},
+      {"a + b + t - s - 1000000 >= 0",
+       [](int64_t t, int64_t s, int64_t a, int64_t b) { return a + b + t - s >= 1000000; }},
+      {"a floordiv 7 - b floordiv 7 == 0",
+       [](int64_t, int64_t, int64_t a, int64_t b) { return quotient(a, 7) == quotient(b, 7); }},
+      {"(b + s) mod 5 - 2 == 0",
+       [](int64_t, int64_t s, int64_t, int64_t b) { return b + s - 5 * quotient(b + s, 5) == 2; }},
+      {"a * 3 - b * 2 >= 0", [](int64_t, int64_t, int64_t a, int64_t b) { return 3 * a >= 2 * b; }}};
+  const double extremes[] = {-2147483648.0, 2147483647.0, -1, 0, 1, 105, -7, -8, 90, 6};
+  for (Isa isa : levels())
+    for (const Set &set : sets)
+      for (bool whole : {false, true}) {
+        Tensor x(Tensor::F32, 1, rows, 1, cols), y(Tensor::F32, 1, rows, 1, cols);
+        Tensor a(Tensor::I32, 1, rows, 1, 1), b(Tensor::I32, 1, cols, 1, 1);
+        fillNormal(x, 1);
+        std::mt19937 random(5);
+        auto draw = [&] { return extremes[random() % (whole ? 10u : 9u)]; };
+        auto small = [&] { return static_cast<double>(random() % 20) - 8; };
+        a.fill([&] { return whole ? draw() : small(); });
+        b.fill([&] { return whole ? draw() : small(); });
+        auto program = compiled(oneKernel("%x: A<f32, 40>, %a: A<i32, 1>, %b: A<i32, 1>, %y: A<f32, 40>", R"(
+    %c0 = arith.constant 0 : index
+    %row = arith.constant 100 : index
+    %col = arith.constant 90 : index
+    %xv = @slice %x[%c0, %c0] : A<f32, 40> -> V<f32, 40>
+    %yv = @slice %y[%c0, %c0] : A<f32, 40> -> V<f32, 40>
+    %av = @slice %a[%c0, %c0] : A<i32, 1> -> V<i32, 1>
+    %bv = @slice %b[%c0, %c0] : A<i32, 1> -> V<i32, 1>
+    %xt = @load %xv[%c0] : V<f32, 40> -> T<48x40xf32>
+    %at = @load %av[%c0] : V<i32, 1> -> T<48xi32>
+    %bt = @load %bv[%c0] : V<i32, 1> -> T<1x40xi32>
+    %u = @mask %xt rows(%row) cols(%col) tables(%at, %bt : T<48xi32>, T<1x40xi32>) {row_map = affine_map<(r) -> (r)>, sets = [affine_set<(t, s, a, b) : ($S$)>]} : T<48x40xf32>
+    @store %u, %yv[%c0] : T<48x40xf32>, V<f32, 40>)",
+                                          {{"S", set.text}}),
+                                isa);
+        Frame frame;
+        for (Tensor *operand : {&x, &a, &b, &y})
+          operand->in(frame);
+        program->run("k", frame, 1, 1, 1);
+        int64_t wrong = 0, seen = 0;
+        for (int64_t r = 0; r < rows; ++r)
+          for (int64_t c = 0; c < cols; ++c) {
+            bool holds = set.holds(row + r, col + c, static_cast<int64_t>(a.get(0, r, 0, 0)),
+                                   static_cast<int64_t>(b.get(0, c, 0, 0)));
+            double got = y.get(0, r, 0, c);
+            wrong += holds ? got != x.get(0, r, 0, c) : got != -INFINITY;
+            seen += holds;
+          }
+        INFO(targetName(isa).str(), " ", set.text);
+        CHECK(wrong == 0);
+        if (whole)
+          CHECK(seen > 0);
+      }
+}

@@ -645,7 +645,7 @@ sattn_tile.program @p {
     %b = sattn_tile.splat 0.0 : !sattn_tile.tile<16x8xf32>
     %r = sattn_tile.splat 0.0 : !sattn_tile.tile<4xf32>
     %c = sattn_tile.splat 0.0 : !sattn_tile.tile<4x16xf32>
-    // expected-error@+1 {{expected integer sets over two dims and 0 symbols}}
+    // expected-error@+1 {{expected integer sets over 2 dims and 0 symbols}}
     %s = sattn_tile.mask %a rows(%x) cols(%y) {row_map = affine_map<(r) -> (r)>, sets = [affine_set<(t, s)[w] : (t - s - w >= 0)>]} : !sattn_tile.tile<4x8xf32>
     sattn_tile.return
   }
@@ -903,7 +903,7 @@ sattn_tile.program @p {
     %r = sattn_tile.splat 0.0 : !sattn_tile.tile<4xf32>
     %c = sattn_tile.splat 0.0 : !sattn_tile.tile<4x16xf32>
     %t = sattn_tile.top_init : !sattn_tile.top<4x4>
-    // expected-error@+1 {{expected integer sets over two dims and 0 symbols}}
+    // expected-error@+1 {{expected integer sets over 2 dims and 0 symbols}}
     %u = sattn_tile.top_push %t, %a ids(%x) rows(%y) symbols() {forced = [affine_set<(t) : (t >= 0)>], row_map = affine_map<(r) -> (r)>} : !sattn_tile.top<4x4>, !sattn_tile.tile<4x8xf32>
     sattn_tile.return
   }
@@ -1152,6 +1152,34 @@ sattn_tile.program @p {
     %t = sattn_tile.map (%e = %r) : !sattn_tile.tile<1x4xf32> -> !sattn_tile.tile<8x8xf32> {
       sattn_tile.yield %e : f32
     }
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<i32, 1>) grid(%x, %y, %z) {
+    %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
+    %s = sattn_tile.splat 0.0 : !sattn_tile.tile<8x4xf32>
+    %t = sattn_tile.load %v[%x] : !sattn_tile.view<i32, 1> -> !sattn_tile.tile<4xi32>
+    // expected-error@+1 {{expected a table of i32, one for each row or one for each column, but got '!sattn_tile.tile<4xi32>'}}
+    %m = sattn_tile.mask %s rows(%x) cols(%x) tables(%t : !sattn_tile.tile<4xi32>) {row_map = affine_map<(r) -> (r)>, sets = []} : !sattn_tile.tile<8x4xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<i32, 1>) grid(%x, %y, %z) {
+    %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
+    %s = sattn_tile.splat 0.0 : !sattn_tile.tile<8x4xf32>
+    %t = sattn_tile.load %v[%x] : !sattn_tile.view<i32, 1> -> !sattn_tile.tile<1x4xi32>
+    // expected-error@+1 {{expected integer sets over 3 dims and 0 symbols}}
+    %m = sattn_tile.mask %s rows(%x) cols(%x) tables(%t : !sattn_tile.tile<1x4xi32>) {row_map = affine_map<(r) -> (r)>, sets = [affine_set<(t, s) : (t - s >= 0)>]} : !sattn_tile.tile<8x4xf32>
     sattn_tile.return
   }
   sattn_tile.plan { }

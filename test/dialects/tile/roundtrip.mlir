@@ -60,6 +60,7 @@ sattn_tile.program @ops {
     %wv = sattn_tile.slice %w[%z, %y] : !sattn_tile.arg<f32, 8> -> !sattn_tile.view<f32, 8, group = 4>
     %ov = sattn_tile.slice %o[%z, %y] : !sattn_tile.arg<f32, 64> -> !sattn_tile.view<f32, 64, group = 4>
     %lv = sattn_tile.slice %lists[%z, %y] : !sattn_tile.arg<i32, 8> -> !sattn_tile.view<i32, 8>
+    %dv = sattn_tile.slice %lists[%z, %y] column 0 : !sattn_tile.arg<i32, 8> -> !sattn_tile.view<i32, 1>
     %zv = sattn_tile.slice %sink[%z, %y] : !sattn_tile.arg<f32, 1> -> !sattn_tile.view<f32, 1, group = 4>
     // CHECK: sattn_tile.private 32 : <f32, 64, group = 4>
     %acc = sattn_tile.private 32 : !sattn_tile.view<f32, 64, group = 4>
@@ -75,6 +76,10 @@ sattn_tile.program @ops {
       %qt = sattn_tile.gather %qv[%x + %ids] : !sattn_tile.view<f32, 64, group = 4>, !sattn_tile.tile<4xi32> -> !sattn_tile.tile<16x64xf32>
       // CHECK: sattn_tile.gather_at %{{.*}}[%x + %ids, %slots] : <f32, 8, group = 4>, <4xi32>, <4xi32> -> <16xf32>
       %wt = sattn_tile.gather_at %wv[%x + %ids, %slots] : !sattn_tile.view<f32, 8, group = 4>, !sattn_tile.tile<4xi32>, !sattn_tile.tile<4xi32> -> !sattn_tile.tile<16xf32>
+      // CHECK: sattn_tile.mask %{{.*}} rows(%{{.*}}) cols(%unit) symbols(%{{.*}}) tables(%{{.*}}, %{{.*}} : !sattn_tile.tile<16xi32>, !sattn_tile.tile<1x64xi32>) {
+      %docs = sattn_tile.load %dv[%t0] : !sattn_tile.view<i32, 1> -> !sattn_tile.tile<16xi32>
+      %keydocs = sattn_tile.load %dv[%unit] : !sattn_tile.view<i32, 1> -> !sattn_tile.tile<1x64xi32>
+      %sd = sattn_tile.mask %qt rows(%t0) cols(%unit) symbols(%c0) tables(%docs, %keydocs : !sattn_tile.tile<16xi32>, !sattn_tile.tile<1x64xi32>) {row_map = affine_map<(r) -> (r)>, sets = [affine_set<(t, s, a, b)[n] : (t - s - n >= 0, a - b == 0)>]} : !sattn_tile.tile<16x64xf32>
       // CHECK: sattn_tile.mask %{{.*}} rows(%{{.*}} + %ids : !sattn_tile.tile<4xi32>) cols(%unit) symbols(%{{.*}}) when %true
       %s = sattn_tile.mask %qt rows(%t0 + %ids : !sattn_tile.tile<4xi32>) cols(%unit) symbols(%c0) when %true {row_map = affine_map<(r) -> (r floordiv 4)>, sets = [affine_set<(t, s)[n] : (t - s - n >= 0)>]} : !sattn_tile.tile<16x64xf32>
       // CHECK: sattn_tile.scatter %{{.*}}, %{{.*}}[%{{.*}} + %ids] : <16x64xf32>, <f32, 64, group = 4>, <4xi32>

@@ -88,6 +88,14 @@ TEST_CASE("mask: -inf outside the sets, by positions or listed positions") {
                       "affine_set<(t, s)[w] : (s mod 4 == 0)>]} : $tile<2x2xf32>\n";
   CHECK(masked(" %y = tile.mask %at rows(%c0) cols(%c3) symbols(%c3) " + bound) == Data{1, 2, 3, 4});
   CHECK(masked(" %y = tile.mask %at rows(%c0) cols(%c2) symbols(%c3) " + bound) == Data{-infinite, 2, -infinite, 4});
+  // numbers 5 and -1 of the rows, 1 and 2 of the columns
+  std::string tables =
+      " %b = tile.load %iv[%c0] : $view<i32, 1> -> $tile<1x2xi32>\n"
+      " %y = tile.mask %at rows(%c0) cols(%c0) tables(%ids, %b : $tile<2xi32>, $tile<1x2xi32>) {row_map = "
+      "affine_map<(r) -> (r)>, sets = [affine_set<(t, s, a, b) : (";
+  CHECK(masked(tables + "a - b == 0)>]} : $tile<2x2xf32>\n") == Data{1, -infinite, -infinite, 4});
+  CHECK(masked(tables + "a - b - 1 >= 0)>, affine_set<(t, s, a, b) : (t - s - b - 1 >= 0)>]} : $tile<2x2xf32>\n") ==
+        Data{-infinite, 2, -infinite, 4});
   // listed rows stand at 1 + 5 and 1 - 1
   CHECK(masked(" %y = tile.mask %at rows(%c1 + %ids : $tile<2xi32>) cols(%c0) " + set) == Data{1, 2, 3, -infinite});
 }

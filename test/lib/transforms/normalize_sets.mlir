@@ -67,3 +67,24 @@ sattn.pattern @split<W: int = 16>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) 
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
 }
+
+// -----
+
+// Formulas that read tables melt as others do; an op has the tables that its formula mentions.
+// CHECK-LABEL: sattn.pattern @tables
+// CHECK-SAME: %[[DOC:[a-z]+]]: int[s]
+// CHECK: %[[NEAR:.*]] = sattn.set (t, s) : s <= t and %doc[s] == %doc[t] and %pos[s] >= 0
+// CHECK: sattn.accumulate softmax %{{.*}} over %[[NEAR]], %v
+// CHECK: %[[FAR:.*]] = sattn.set (t, s) : s <= t and %pos[s] <= -1
+// CHECK: sattn.accumulate softmax %{{.*}} over %[[FAR]], %v
+sattn.pattern @tables(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %doc: int[s], %pos: int[s]) -> (o, o2) {
+  %same = sattn.set (t, s) : %doc[t] == %doc[s]
+  %here = sattn.set (t, s) : %pos[s] >= 0
+  %causal = sattn.set (t, s) : s <= t
+  %near = sattn.intersect %same, %here, %causal
+  %far = sattn.minus %causal, %here
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %near, %v
+  %o2 = sattn.attend %z over %far, %v
+  sattn.yield %o, %o2
+}

@@ -13,9 +13,37 @@ sattn.pattern @linear(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
 
 // -----
 
-sattn.pattern @tables(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %doc: int[s]) -> (o) {
-  // expected-error @below {{[SA0201] 'sattn.set' that reads tables or lists is not compiled yet: run the pattern with the reference (--oracle)}}
-  %keys = sattn.set (t, s) : s <= t and %doc[t] == %doc[s]
+sattn.pattern @set_shifted(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %doc: int[s]) -> (o) {
+  // expected-error @below {{[SA0201] 'table(0)[t - 1]' in 'sattn.set' is not compiled yet: run the pattern with the reference (--oracle)}}
+  %keys = sattn.set (t, s) : s <= t and %doc[t - 1] == %doc[s]
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @set_selected(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %doc: int[s]) -> (o) {
+  %m = sattn.summarize mean %k blocks(8)
+  %a = sattn.score dot %q, %m
+  %open = sattn.set (t, c(8)) : last(c) <= t
+  %sel = sattn.select top(2) %a where %open
+  %same = sattn.set (t, s) : s <= t and %doc[t] == %doc[s]
+  // expected-error @below {{[SA0201] 'sattn.set' that reads tables beside a selection is not compiled yet: run the pattern with the reference (--oracle)}}
+  %keys = sattn.intersect %sel, %same
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @set_where(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %full: int[c(8)]) -> (o) {
+  %m = sattn.summarize mean %k blocks(8)
+  %a = sattn.score dot %q, %m
+  // expected-error @below {{[SA0201] 'sattn.set' that reads tables in 'sattn.select' is not compiled yet: run the pattern with the reference (--oracle)}}
+  %open = sattn.set (t, c(8)) : last(c) <= t and %full[c] == 1
+  %keys = sattn.select top(2) %a where %open
   %z = sattn.score dot %q, %k
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o

@@ -93,3 +93,18 @@ sattn.pattern @places(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %slope: [h],
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
 }
+
+// A set that reads tables: their numbers are dims of the mask, loaded once for the rows and once for each tile of keys.
+// What they decide is unknown before, so that no tile is full.
+// CHECK-LABEL: sattn_tile.program @documents
+// CHECK: sattn_tile.cover hull(%c0 to %{{.*}}) full(%c0 to %c0)
+// CHECK: %[[DOC_T:.*]] = sattn_tile.load %{{.*}} : <i32, 1> -> <64xi32>
+// CHECK: sattn_tile.stream
+// CHECK: %[[DOC_S:.*]] = sattn_tile.load %{{.*}} : <i32, 1> -> <1x64xi32>
+// CHECK: sattn_tile.mask %{{.*}} rows(%{{.*}}) cols(%{{.*}}) symbols(%{{.*}}) tables(%[[DOC_S]], %[[DOC_T]] : !sattn_tile.tile<1x64xi32>, !sattn_tile.tile<64xi32>) {row_map = #{{.*}}, sets = [#{{.*}}]} : !sattn_tile.tile<64x64xf32>
+sattn.pattern @documents(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %doc: int[s]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t and %doc[t] == %doc[s]
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}

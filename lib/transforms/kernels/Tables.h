@@ -1,0 +1,46 @@
+// Loads of tables inside formulas of scores and sets: a table gives one number for each row, for each key, or one for
+// all. It is then a row vector, a tile of one row, or a row vector of one number.
+#pragma once
+#include "lib/transforms/kernels/Context.h"
+
+namespace sattn::lower {
+
+/// How the rows of a tile map to positions and query heads: row = (position, head) with the head fastest, or slowest if
+/// `outer`.
+struct Rows {
+  int64_t positions = 0, heads = 1;
+  bool outer = false;
+  Value first; ///< row of the call, or block of rows, of the tile's first row; counted within the lattice
+  Lattice lattice;
+
+  int64_t count() const { return positions * heads; }
+  mlir::AffineMap positionOf(MLIRContext *context) const;
+};
+
+/// Columns of a tile of scores.
+struct Columns {
+  int64_t count = 0;
+  Value first;     ///< key or block, counted within the lattice
+  Lattice lattice; ///< of the keys
+};
+
+/// The load of a role in a formula over rows `row` and keys `key`.
+struct TableLoad {
+  Value table;
+  ExprAttr load;
+  AxisAttr row, key;
+};
+
+/// What the numbers of a load differ by; Other is not compiled.
+enum class Along { Rows, Keys, Nothing, Other };
+Along alongOf(Context &context, const TableLoad &load);
+/// Whether tiles that hold `heads` query heads can read it: rows as a group of heads, keys as one row for all.
+bool servesHeads(Context &context, const TableLoad &load, int64_t heads);
+
+/// Of a load along rows or nothing, the row vector for `rows`. Tables over keys may be read at rows, as both are
+/// positions; rows that no key stands at read 0.
+Value loadForRows(Task &task, const Rows &rows, const TableLoad &load);
+/// Of a load along keys, the tile of one row for `columns`.
+Value loadForColumns(Task &task, const Columns &columns, const TableLoad &load);
+
+} // namespace sattn::lower
