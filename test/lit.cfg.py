@@ -31,6 +31,10 @@ if nvjitlink := next((folder for folder in ("/usr/local/cuda/lib64", *os.environ
                       if os.path.exists(folder + "/libnvJitLink.so.13")), None):
     config.available_features.add("nvjitlink")
     config.substitutions.append(("%nvjitlink", nvjitlink))
+if nvrtc := next((folder for folder in ("/usr/local/cuda/lib64", *os.environ.get("SATTN_CUDA_TOOLS", "").split(":"))
+                  if os.path.exists(folder + "/libnvrtc.so.13")), None):
+    config.available_features.add("nvrtc")
+    config.substitutions.append(("%nvrtc", nvrtc))
 cuda_sim = config.sattn_build_dir + "/test/lib/libcuda-sim.so"
 config.substitutions.append(("%cuda-sim", f"env SATTN_LIBCUDA={cuda_sim} SATTN_CUDA_SIM"))
 

@@ -67,6 +67,21 @@ Value Code::pack(Value low, Value high, Type element) {
 }
 Value Code::widen(Value shortFloat) { return arith::ExtFOp::create(b, f32, shortFloat); }
 
+Value Code::callFunction(StringRef symbol, ValueRange arguments) {
+  auto module = function->getParentOfType<ModuleOp>();
+  if (!module.lookupSymbol(symbol)) {
+    auto type = LLVM::LLVMFunctionType::get(f32, SmallVector<Type>(arguments.getTypes()));
+    OpBuilder top = OpBuilder::atBlockBegin(module.getBody());
+    auto declared = LLVM::LLVMFuncOp::create(top, top.getUnknownLoc(), symbol, type);
+    // Calls whose value is not needed go, equal ones become one.
+    auto none = LLVM::ModRefInfo::NoModRef;
+    declared.setMemoryEffectsAttr(LLVM::MemoryEffectsAttr::get(b.getContext(), {none, none, none, none, none, none}));
+    declared.setNoUnwind(true);
+    declared.setWillReturn(true);
+  }
+  return LLVM::CallOp::create(b, TypeRange{f32}, symbol, arguments).getResult();
+}
+
 //===-- Memory ------------------------------------------------------------------------------------------===//
 
 Value Code::at(Value pointer, Value bytes) {

@@ -48,6 +48,9 @@ public:
   Value pack(Value low, Value high, Type element);
   Value widen(Value shortFloat); ///< f16 or bf16 to float32
 
+  /// The value of a function that the module does not define (f32 and i32 to f32); it depends on `arguments` alone.
+  Value callFunction(StringRef symbol, ValueRange arguments);
+
   //===-- Memory ----------------------------------------------------------------------------------------===//
   Value at(Value pointer, Value bytes); ///< i32 or i64
   Value at(Value pointer, int64_t bytes);

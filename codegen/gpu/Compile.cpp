@@ -94,6 +94,8 @@ static FailureOr<codegen::LlvmModule> lowerKernel(tile::ProgramOp program, tile:
   return translated;
 }
 
+std::string sattn::gpu::functionSymbol(StringRef name) { return ("sattn_function_" + name).str(); }
+
 FailureOr<CompiledCode> sattn::gpu::compileProgram(tile::ProgramOp program, const Arch &arch,
                                                    const CodegenOptions &options) {
   codegen::prepareContext(*program.getContext());
@@ -123,5 +125,13 @@ FailureOr<CompiledCode> sattn::gpu::compileProgram(tile::ProgramOp program, cons
       code.llvmIr += "; kernel @" + text.name + "\n" + text.llvmIr;
   }
   code.ptx = joinPtx(texts);
+  std::string problem;
+  if (!linkFunctions(code.ptx, options.functions, code.functions, problem)) {
+    for (auto function : program.getBody().getOps<tile::FunctionOp>())
+      if (functionSymbol(function.getSymName()) == code.functions.back().symbol)
+        function.emitError() << "[SA0273] function '@" << function.getSymName()
+                             << "' cannot become a part of a kernel: " << problem;
+    return failure();
+  }
   return code;
 }

@@ -47,6 +47,8 @@ FailureOr<Value> Lowering::emitScalarBody(tile::MapOp op, ArrayRef<Value> inputs
     Value result;
     if (codegen::isElementwise(&inner) || isa<arith::ConstantOp>(inner)) {
       result = codegen::cloneOn(c, &inner, operands, inner.getResult(0).getType());
+    } else if (auto call = dyn_cast<tile::CallOp>(inner)) {
+      result = c.callFunction(functionSymbol(call.getCallee()), operands);
     } else {
       result = emitMath(c, &inner, operands);
     }

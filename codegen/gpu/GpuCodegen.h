@@ -2,6 +2,7 @@
 // dialects that kernels may hold (arith, math, index arithmetic). The text goes into the artefact (docs/artefact.md);
 // the driver or nvJitLink makes machine code of it, and lib/ptx executes it where there is no GPU.
 #pragma once
+#include "codegen/gpu/PtxLink.h"
 #include "lib/support/LLVM.h"
 #include "lib/support/TargetInfo.h"
 #include <string>
@@ -46,10 +47,15 @@ struct CompiledCode {
   std::string ptx;
   std::vector<CompiledKernel> kernels;
   std::string llvmIr; ///< filled when asked for: a module for each kernel, after a line with its name
+  SmallVector<LinkedFunction> functions; ///< of the program: what became of them
 };
 struct CodegenOptions {
   bool keepLlvmIr = false;
+  SmallVector<PtxFunction> functions; ///< the bodies of the program's functions
 };
+
+/// What a function of the program is called in PTX.
+std::string functionSymbol(StringRef name);
 
 /// Compiles every kernel of `program` (which is left untouched). Thread-safe for different contexts. Unsupported ops,
 /// extents and resources are diagnostics at the op.

@@ -62,6 +62,7 @@ public:
       : ptx(ptx), symbol(function.symbol), linked(linked), error(error), source(function.ptx) {}
 
   bool run() {
+    linked.symbol = symbol;
     if (!parsePtx(source, module))
       return refuse("its PTX cannot be read");
     function = module.find(symbol);
@@ -69,7 +70,6 @@ public:
       return refuse("its PTX does not define it");
     if (!collect(*function))
       return false;
-    linked.symbol = symbol;
     linked.called = whyNotInlined();
     SmallVector<Call> calls = findCalls();
     linked.calls = static_cast<int64_t>(calls.size());

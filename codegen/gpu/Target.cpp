@@ -37,6 +37,7 @@ TargetInfo sattn::gpu::targetInfo(const Arch &arch) {
   info.keyLayout = info.valueLayout = {};
   // Rounded to 16 bits, scaled queries would not be the ones that were given.
   info.foldScale = false;
+  info.callsFunctions = true;
   info.fastBytes = arch.sharedBytes;
   info.largeBytes = arch.sharedBytes;
   // Beside the state of a task's rows, keys and values of a block stand in shared memory.

@@ -54,6 +54,32 @@ inline ParseResult parseNumber(OpAsmParser &parser, ExprAttr &number) {
 }
 inline void printNumber(OpAsmPrinter &printer, Operation *, ExprAttr number) { printer << toText(number); }
 
+inline ParseResult parseFunctionParams(OpAsmParser &parser, mlir::ArrayAttr &params) {
+  SmallVector<Attribute> list;
+  auto param = [&]() -> ParseResult {
+    auto parsed = parseParam(parser);
+    if (succeeded(parsed))
+      list.push_back(*parsed);
+    return failure(failed(parsed));
+  };
+  if (parser.parseCommaSeparatedList(param))
+    return failure();
+  params = mlir::ArrayAttr::get(parser.getContext(), list);
+  return success();
+}
+inline void printFunctionParams(OpAsmPrinter &printer, Operation *, mlir::ArrayAttr params) {
+  llvm::interleaveComma(params.getAsRange<ParamAttr>(), printer, [&](ParamAttr param) { printParam(printer, param); });
+}
+
+inline ParseResult parseFunctionFormula(OpAsmParser &parser, ExprAttr &formula) {
+  auto tables = refuseTables(parser);
+  auto parsed = FormulaParser(parser, tables).formula();
+  if (succeeded(parsed))
+    formula = *parsed;
+  return failure(failed(parsed));
+}
+inline void printFunctionFormula(OpAsmPrinter &printer, Operation *, ExprAttr formula) { printer << toText(formula); }
+
 inline ParseResult parseSetFormula(OpAsmParser &parser, KeySetAttr &set, Operands &tables) {
   auto collect = collectTables(parser, tables);
   auto parsed = parseKeySet(parser, collect);

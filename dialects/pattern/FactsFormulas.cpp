@@ -1,5 +1,6 @@
 // Names, numbers, block lengths and table loads: constraints (C1), (C2), (C8), (C10), (C11), (C14) to (C16).
 #include "dialects/pattern/FactsPass.h"
+#include "dialects/pattern/Functions.h"
 #include "llvm/ADT/StringExtras.h"
 
 namespace sattn {
@@ -58,6 +59,12 @@ LogicalResult FactsPass::calls(Operation *op, ExprAttr expr, bool ofPositions, b
                        << "' counts blocks: compare tokens with size(s) or rows with size(t)";
       return !size;
     }
+    if (callee.starts_with("@")) {
+      ok = isa<MapOp>(op) ? functionCall(op, e)
+                          : LogicalResult(error(op) << "[SA0139] function '" << callee
+                                                    << "' is called outside sattn.map: it is a function of scores");
+      return succeeded(ok);
+    }
     auto arity = valueFunctionArity(callee);
     if (!ofValues || !arity)
       ok = error(op) << "[SA0101] unknown function '" << callee << "': "
@@ -81,6 +88,39 @@ static ExprAttr conditionIn(ExprAttr expr) {
     return !found;
   });
   return found;
+}
+
+bool FactsPass::isWhole(Operation *op, ExprAttr expr) {
+  bool whole = true;
+  walkExpr(expr, [&](ExprAttr e) {
+    if (e.is(ExprKind::Table)) {
+      size_t operand = 1 + static_cast<size_t>(e.getValue()); // behind the score
+      whole &= operand < op->getNumOperands() && of(op->getOperand(operand)).isInt;
+      return false;
+    }
+    auto param = e.is(ExprKind::Name) ? declared.find(e.getText()) : declared.end();
+    bool counts = e.is(ExprKind::Call) && llvm::is_contained({"first", "last", "size"}, e.getText());
+    whole &= !e.is(ExprKind::Float) && !e.is(ExprKind::Div) && (!e.is(ExprKind::Call) || counts) && !e.isName("z") &&
+             (param == declared.end() || !param->second.getIsFloat());
+    return whole && !counts;
+  });
+  return whole;
+}
+
+LogicalResult FactsPass::functionCall(Operation *op, ExprAttr call) {
+  FunctionOp function = functionNamed(op, call.getText());
+  if (!function)
+    return error(op) << "[SA0139] unknown function '" << call.getText()
+                     << "': declare it with sattn.function beside the pattern";
+  auto params = function.getParams().getAsRange<ParamAttr>();
+  if (call.getKids().size() != function.getParams().size())
+    return error(op) << "[SA0139] function '" << call.getText() << "' was given " << call.getKids().size()
+                     << " arguments: it takes " << function.getParams().size();
+  for (auto [param, argument] : llvm::zip(params, call.getKids()))
+    if (!param.getIsFloat() && !isWhole(op, argument))
+      return error(op) << "[SA0139] '" << toText(argument) << "' is not an integer but param '" << param.getName()
+                       << "' of function '" << call.getText() << "' is: declare the param as float";
+  return success();
 }
 
 LogicalResult FactsPass::integer(Operation *op, ExprAttr number, StringRef clause, int64_t least) {

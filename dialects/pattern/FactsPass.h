@@ -68,8 +68,13 @@ private:
   // FactsFormulas.cpp: names, numbers and tables
   /// (C1), (C2): every name is a param, a feature axis or in `scope`. Marks params as used.
   LogicalResult names(Operation *op, ExprAttr expr, Names scope);
-  /// Calls are `first(c)`, `last(c)`, `size(axis)` (where `positions`) or functions of values (where `values`).
+  /// Calls are `first(c)`, `last(c)`, `size(axis)` (where `positions`), functions of values (where `values`) or, in a
+  /// map, of the author (C39).
   LogicalResult calls(Operation *op, ExprAttr expr, bool positions, bool values);
+  /// (C39): a call `@f(...)` in a map.
+  LogicalResult functionCall(Operation *op, ExprAttr call);
+  /// True if an expression of a map is an integer wherever it is evaluated.
+  bool isWhole(Operation *op, ExprAttr expr);
   /// (C14): an integer over params that is at least `least` where it is known.
   LogicalResult integer(Operation *op, ExprAttr number, StringRef clause, int64_t least);
   /// A float over params.

@@ -197,6 +197,12 @@ FailureOr<ExprAttr> FormulaParser::primary() {
       return indices();
     }
 
+  mlir::StringAttr function;
+  if (succeeded(parser.parseOptionalSymbolName(function))) {
+    if (parser.parseLParen() || list(kids) || parser.parseRParen())
+      return failure();
+    return callExpr(context, "@" + function.str(), kids);
+  }
   StringRef word;
   if (failed(parser.parseOptionalKeyword(&word)))
     return literal();

@@ -4,7 +4,7 @@
 //   chain   := sum { ("<" | "<=" | ">" | ">=" | "==") sum }           0 <= t - s < W reads as in mathematics
 //   sum     := product { ("+" | "-") product }
 //   product := unary { ("*" | "/" | "floordiv" | "mod") unary }       unary := "-" unary | primary
-//   primary := integer | float | name | name "(" sum, ... ")" | table [ "[" sum, ... "]" ] | "(" formula ")"
+//   primary := integer | float | name | ["@"] name "(" sum, ... ")" | table [ "[" sum, ... "]" ] | "(" formula ")"
 //
 // Depth and size are bounded, so that no text can exhaust the stack: 64 levels, 1000 nodes.
 #pragma once

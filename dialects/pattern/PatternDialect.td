@@ -1,4 +1,4 @@
-// The dialect `sattn` and the base classes of its ops. Constraint labels (C1) to (C34) are defined in docs/spec.md.
+// The dialect `sattn` and the base classes of its ops. Constraint labels (C1) to (C39) are defined in docs/spec.md.
 #ifndef SATTN_PATTERN_DIALECT_TD
 #define SATTN_PATTERN_DIALECT_TD
 

@@ -39,9 +39,9 @@ def MapOp : Sattn_BodyOp<"map", "z"> {
   let summary = "an expression of each score";
   let description = [{
     A float expression of the score `z`, of its row, column and head, of params and of tables `%table[h]`. Functions are
-    max, min, abs, exp, log, tanh, sigmoid, relu, rsqrt; max and min keep a NaN.
+    max, min, abs, exp, log, tanh, sigmoid, relu, rsqrt, and `@name` of a `sattn.function`; max and min keep a NaN.
 
-    Constraints: names (C1), (C2); loads (C15), (C16); `z` occurs (C19); not of probabilities (C20).
+    Constraints: names (C1), (C2); loads (C15), (C16); `z` occurs (C19); not of probabilities (C20); calls (C39).
 
     ```mlir
     sattn.pattern @distance_penalty<scale: float = rsqrt(D)>

@@ -1,4 +1,4 @@
-// The frame of a pattern: sattn.pattern and sattn.yield.
+// The frame of a pattern: sattn.pattern, sattn.yield, and sattn.function beside the pattern.
 #ifndef SATTN_STRUCTURE_OPS_TD
 #define SATTN_STRUCTURE_OPS_TD
 
@@ -61,6 +61,45 @@ def YieldOp : Sattn_Op<"yield", [HasParent<"PatternOp">, Terminator]> {
   }];
   let arguments = (ins Variadic<Tensor>:$values);
   let assemblyFormat = "$values attr-dict";
+}
+
+def FunctionOp : Sattn_Op<"function", [Symbol]> {
+  let summary = "a function of scores in CUDA C++";
+  let description = [{
+    Stands beside the pattern, whose maps call it: `@softcap(z, cap)`. The source is a file, named as seen from the
+    pattern's file, or a string; it defines a function of the op's name that takes the params, `int` or `float`, in
+    their order and returns a `float`. NVRTC compiles it for GPU targets, where it becomes a part of the kernels.
+
+    `as` says the same in the formula language. CPU targets and the oracle compute that, and `sparse-attn verify
+    --target ptx-sim` holds the source to it. The function depends on its arguments alone and has no effect but its
+    result: a kernel may call it for scores that are masked, and once for many.
+
+    `text` is what the file holds. Tools add it when they read the pattern, so that the text of a pattern is all that a
+    kernel is made of, and a changed file is another kernel.
+
+    Constraints: a source, its params and formula (C38), calls (C39).
+
+    ```mlir
+    sattn.function @softcap(x: float, cap: float)
+        cuda text "float softcap(float x, float cap) { return cap * tanhf(x / cap); }"
+        as cap * tanh(x / cap)
+    sattn.pattern @softcapped<cap: float = 30.0, scale: float = rsqrt(D)>
+        (%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+      %past = sattn.set (t, s) : s <= t
+      %z = sattn.score dot %q, %k scale(scale)
+      %y = sattn.map %z : @softcap(z, cap)
+      %o = sattn.attend %y over %past, %v
+      sattn.yield %o
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, ParamArrayAttr:$params, OptionalAttr<StrAttr>:$file,
+                       OptionalAttr<StrAttr>:$source, OptionalAttr<ExprAttr>:$formula);
+  let assemblyFormat = [{
+    $sym_name `(` custom<FunctionParams>($params) `)` `cuda` (`file` $file^)? (`text` $source^)?
+    (`as` custom<FunctionFormula>($formula)^)? attr-dict
+  }];
+  let hasVerifier = 1;
 }
 
 #endif // SATTN_STRUCTURE_OPS_TD

@@ -39,15 +39,22 @@ def DotOp : Tile_Op<"dot", [Pure, AttrSizedOperandSegments]> {
 def MapOp : Tile_Op<"map", [Pure, SingleBlock]> {
   let summary = "element-wise function";
   let description = [{
-    The region computes one element from one element of each operand with `arith` and `math` ops on scalars. A row
-    vector `tile<R>` is repeated along the columns of a 2-D result, a tile of one row `tile<1xC>` along its rows. Region
-    arguments are the elements in order.
+    The region computes one element from one element of each operand with `arith` and `math` ops on scalars and `call`s.
+    A row vector `tile<R>` is repeated along the columns of a 2-D result, a tile of one row `tile<1xC>` along its rows.
+    Region arguments are the elements in order.
   }];
   let arguments = (ins Variadic<AnyType>:$inputs);
   let results = (outs AnyTile:$result);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasRegionVerifier = 1;
+}
+def CallOp : Tile_Op<"call", [Pure, HasParent<"MapOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the value of a function of the program";
+  let description = [{ `%y = sattn_tile.call @softcap(%z, %cap) : f32, f32` }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<AnyTypeOf<[F32, I32]>>:$args);
+  let results = (outs F32:$result);
+  let assemblyFormat = "$callee `(` $args `)` attr-dict `:` type($args)";
 }
 def MaskOp : Tile_Op<"mask", [Pure, AttrSizedOperandSegments]> {
   let summary = "s where (t, s) lies in the union of integer sets, else -inf";

@@ -214,6 +214,23 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return success();
 }
 
+LogicalResult FunctionOp::verify() {
+  auto isNumber = [](Type type) { return type.isF32() || type.isInteger(32); };
+  if (getType().getNumResults() != 1 || !getType().getResult(0).isF32() ||
+      !llvm::all_of(getType().getInputs(), isNumber))
+    return emitOpError("expected a function of f32 and i32 to one f32, but got ") << getType();
+  return success();
+}
+
+LogicalResult CallOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto function = symbols.lookupNearestSymbolFrom<FunctionOp>(*this, getCalleeAttr());
+  if (!function)
+    return emitOpError("calls unknown function '") << getCallee() << "'";
+  if (getArgs().getTypes() != function.getType().getInputs())
+    return emitOpError("arguments do not fit function '") << getCallee() << "' of type " << function.getType();
+  return success();
+}
+
 LogicalResult PlanOp::verifyRegions() {
   llvm::StringSet<> names;
   auto walk = getBody().walk([&](Operation *op) {
@@ -268,8 +285,8 @@ LogicalResult ProgramOp::verifyRegions() {
   for (Operation &op : getBody().front()) {
     if (isa<PlanOp>(op))
       ++plans;
-    else if (!isa<KernelOp>(op))
-      return op.emitOpError("cannot stand in a program: a program holds kernels and one plan");
+    else if (!isa<KernelOp, FunctionOp>(op))
+      return op.emitOpError("cannot stand in a program: a program holds kernels, functions and one plan");
   }
   if (plans != 1)
     return emitOpError("expected exactly one plan, but got ") << plans;

@@ -15,7 +15,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def ProgramOp : Tile_Op<"program", [IsolatedFromAbove, Symbol, SymbolTable, NoTerminator, SingleBlock, NoRegionArguments]> {
   let summary = "one compiled pattern: its kernels and its launch plan";
   let description = [{
-    Holds `kernel` ops and exactly one `plan`. The attributes `roles`, `results` and `params` repeat the interface
+    Holds `kernel` ops, the `function`s that they call, and exactly one `plan`. The attributes `roles`, `results` and `params` repeat the interface
     of the pattern for the manifest (see docs/artefact.md): arrays of dictionaries. `explain`, which may be missing, says
     why the program is as it is: `choices`, the dataflow of each accumulation and selection as `sattn-choose-dataflow`
     wrote it, with its kernel; `kernels`, the ops of the pattern that each kernel computes; `line` is that of the
@@ -115,6 +115,21 @@ def KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, HasParent<"ProgramO
     unsigned getNumOperandArgs() { return getBody().getNumArguments() - 3; }
     ::mlir::Value getGrid(unsigned axis) { return getBody().getArgument(getNumOperandArgs() + axis); }
   }];
+}
+def FunctionOp : Tile_Op<"function", [Symbol, HasParent<"ProgramOp">]> {
+  let summary = "a function of scalars in CUDA C++, for targets that make it a part of the kernels";
+  let description = [{
+    Takes `f32` and `i32` and gives an `f32`; it depends on its arguments alone. `text` is the source, which defines a
+    function of the op's name; `file` is what it was read from.
+
+    ```
+    sattn_tile.function @softcap : (f32, f32) -> f32 cuda file "softcap.cu" text "float softcap(float x, float cap) ..."
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$type, OptionalAttr<StrAttr>:$file,
+                       OptionalAttr<StrAttr>:$source);
+  let assemblyFormat = "$sym_name `:` $type `cuda` (`file` $file^)? (`text` $source^)? attr-dict";
+  let hasVerifier = 1;
 }
 def ReturnOp : Tile_Op<"return", [HasParent<"KernelOp">, Terminator, Pure]> {
   let summary = "end of a task";

@@ -230,7 +230,7 @@ LogicalResult DotOp::verify() {
 
 // What a map's region may compute with; a code generator for a new target implements exactly these.
 static bool isMapMath(Operation *op) {
-  if (op->getName().getDialectNamespace() == "arith")
+  if (op->getName().getDialectNamespace() == "arith" || isa<CallOp>(op))
     return true;
   return llvm::is_contained({"math.exp2", "math.log2", "math.rsqrt", "math.sqrt", "math.tanh", "math.absf", "math.fma",
                              "math.floor", "math.roundeven"},

@@ -50,7 +50,9 @@ bool Nvrtc::compile(const std::string &target, const std::string &source, const 
     return false;
   }
   std::string arch = "--gpu-architecture=compute_" + target.substr(target.find('_') + 1);
-  const char *options[] = {arch.c_str(), "--device-as-default-execution-space", "--std=c++17"};
+  // Without a kernel that calls them, functions are kept for other modules alone.
+  const char *options[] = {arch.c_str(), "--relocatable-device-code=true", "--device-as-default-execution-space",
+                           "--std=c++17"};
   result = compileProgram(program, static_cast<int>(std::size(options)), options);
   std::string log = textOf(program, logSize, getLog);
   messages = parseLog(log);

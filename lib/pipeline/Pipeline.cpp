@@ -10,6 +10,7 @@
 #include "lib/pipeline/Compiler.h"
 #include "lib/pipeline/Describe.h"
 #include "lib/pipeline/PlanToManifest.h"
+#include "lib/pipeline/UserFunctions.h"
 #include "lib/support/DiagnosticLog.h"
 #include "lib/transforms/Passes.h"
 #include "lib/transforms/TargetText.h"
@@ -227,12 +228,18 @@ private:
     bool keep = !request.dumpDir.empty();
     gpu::CodegenOptions options;
     options.keepLlvmIr = keep || request.stopAfter == Stage::LlvmIr;
+    if (!program.getBody().getOps<tile::FunctionOp>().empty()) {
+      Timer timer(result, "NVRTC");
+      if (failed(compileFunctions(program, gpu::targetName(*arch), request.fileName, options.functions)))
+        return failure();
+    }
     FailureOr<gpu::CompiledCode> code = [&] {
       Timer timer(result, "codegen");
       return gpu::compileProgram(program, *arch, options);
     }();
     if (failed(code))
       return failure();
+    reportFunctions(program, code->functions);
     if ((options.keepLlvmIr && failed(emit(Stage::LlvmIr, code->llvmIr))) ||
         ((keep || request.stopAfter == Stage::Assembly) && failed(emit(Stage::Assembly, code->ptx))) || done)
       return success(done);

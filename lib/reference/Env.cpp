@@ -1,5 +1,6 @@
 // Env: the parts that all op families share. Tensors are made on first use, formulas bound on first use.
 #include "lib/reference/Env.h"
+#include "dialects/pattern/Functions.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace sattn::ref {
@@ -112,7 +113,13 @@ const Formula &Env::formula(Operation *op) {
   } else if (auto map = dyn_cast<MapOp>(op)) {
     row = rowAxis(map.getZ());
     key = facts(map.getZ()).key;
-    expr = map.getFormula();
+    FunctionOp lacking;
+    expr = expandFunctions(op, map.getFormula(), lacking);
+    if (lacking) {
+      report.fail() << "function '@" << lacking.getSymName()
+                    << "' has no formula, and the oracle computes formulas alone: add 'as ...' to its sattn.function";
+      expr = nameExpr(op->getContext(), "z");
+    }
   } else {
     row = rowAxis(op->getResult(0));
     expr = cast<MixOp>(op).getFormula();

@@ -24,6 +24,7 @@ struct TargetInfo {
   int64_t rowQuantum = 16;        ///< rows of tiles come in multiples of it; 1 where a partial tile costs nothing more
   PanelLayout keyLayout;          ///< prepared layout of the right operand of `dot nt`
   PanelLayout valueLayout;        ///< prepared layout of the right operand of `dot nn`
+  bool callsFunctions = false;    ///< functions in CUDA C++ are called; otherwise their formulas are computed
   bool foldScale = true;          ///< keep queries scaled and widened; otherwise they are used as they are stored
   int64_t fastBytes = 32768;      ///< per-worker memory that feeds a dot at full speed (L1, shared memory)
   int64_t largeBytes = 1 << 20;   ///< per-worker memory behind it (L2)

@@ -26,6 +26,8 @@ public:
       ++ops;
       auto pattern = dyn_cast<PatternOp>(op);
       auto program = dyn_cast<tile::ProgramOp>(op);
+      if (stage != CheckedStage::Tile && isa<FunctionOp>(op))
+        continue;
       if (stage == CheckedStage::Tile ? !program : !pattern)
         return op.emitError() << "[SA0230] '" << op.getName() << "' may not stand in a module at stage '"
                               << nameOf(stage) << "': it holds "

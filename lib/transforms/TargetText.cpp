@@ -71,8 +71,8 @@ LogicalResult parseTargetText(StringRef text, TargetInfo &info, std::string &err
       info.name = value.str();
       continue;
     }
-    if (name == "foldScale") {
-      info.foldScale = value == "1";
+    if (name == "foldScale" || name == "callsFunctions") {
+      (name == "foldScale" ? info.foldScale : info.callsFunctions) = value == "1";
       continue;
     }
     auto field = llvm::find_if(kFields, [&, name = name](const Field &f) { return f.name == name; });
@@ -91,7 +91,8 @@ LogicalResult parseTargetText(StringRef text, TargetInfo &info, std::string &err
 }
 
 std::string targetText(const TargetInfo &info) {
-  std::string text = "name=" + info.name + ",foldScale=" + (info.foldScale ? "1" : "0");
+  std::string text = "name=" + info.name + ",foldScale=" + (info.foldScale ? "1" : "0") +
+                     (info.callsFunctions ? ",callsFunctions=1" : "");
   llvm::raw_string_ostream out(text);
   for (const Field &field : kFields) {
     if (field.integer && info.*field.integer == 0)

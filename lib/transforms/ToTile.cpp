@@ -1,4 +1,5 @@
 // sattn-to-tile: one pattern becomes one tile program. See Passes.td; the parts are in lib/transforms/kernels.
+#include "dialects/pattern/Functions.h"
 #include "lib/transforms/Passes.h"
 #include "lib/transforms/TargetText.h"
 #include "lib/transforms/kernels/AttendKernels.h"
@@ -151,6 +152,8 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     for (PatternOp pattern : patterns)
       if (failed(lower(pattern)))
         return signalPassFailure();
+    for (auto function : llvm::make_early_inc_range(getOperation().getOps<FunctionOp>()))
+      function.erase();
   }
 
   LogicalResult lower(PatternOp pattern) {
@@ -161,10 +164,13 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     std::string error;
     if (failed(parseTargetText(targetText, info, error)))
       return pattern.emitError() << error;
+    if (!info.callsFunctions && failed(expandCalls(pattern, info.name)))
+      return failure();
     auto facts = deriveFacts(pattern);
     if (failed(facts))
       return failure();
     ProgramBuilder program(getOperation(), pattern.getLoc(), pattern.getSymName());
+    declareCalled(pattern, program.program);
     Context context(pattern, std::move(*facts), info, program);
     Preparer preparer(context);
     if (failed(summaries(context, preparer)) || failed(kernels(context, preparer))) {
@@ -177,6 +183,40 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     kernelsBuilt += program.launches.size();
     pattern.erase();
     return success();
+  }
+
+  // A target without a compiler of functions computes their formulas.
+  LogicalResult expandCalls(PatternOp pattern, StringRef target) {
+    for (auto map : pattern.getBody().front().getOps<MapOp>()) {
+      FunctionOp lacking;
+      ExprAttr expanded = expandFunctions(map, map.getFormula(), lacking);
+      if (!lacking) {
+        map.setFormulaAttr(expanded);
+        continue;
+      }
+      auto error = map.emitError() << "[SA0209] target '" << target << "' computes formulas alone, and function '@"
+                                   << lacking.getSymName() << "' has none: add 'as ...' to its sattn.function";
+      error.attachNote(lacking.getLoc()) << "the function is declared here";
+      return error;
+    }
+    return success();
+  }
+
+  // The functions that the pattern calls become functions of the program.
+  void declareCalled(PatternOp pattern, tile::ProgramOp program) {
+    auto b = mlir::OpBuilder::atBlockBegin(&program.getBody().front());
+    for (auto map : pattern.getBody().front().getOps<MapOp>())
+      walkExpr(map.getFormula(), [&](ExprAttr e) {
+        FunctionOp function = e.is(ExprKind::Call) ? functionNamed(map, e.getText()) : FunctionOp();
+        if (!function || mlir::SymbolTable::lookupSymbolIn(program, function.getSymName()))
+          return true;
+        SmallVector<Type> inputs;
+        for (auto param : function.getParams().getAsRange<ParamAttr>())
+          inputs.push_back(param.getIsFloat() ? Type(b.getF32Type()) : b.getI32Type());
+        tile::FunctionOp::create(b, function.getLoc(), function.getSymName(), b.getFunctionType(inputs, b.getF32Type()),
+                                 function.getFileAttr(), function.getSourceAttr());
+        return true;
+      });
   }
 
   LogicalResult kernels(Context &context, Preparer &preparer) {

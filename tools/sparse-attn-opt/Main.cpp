@@ -6,6 +6,7 @@
 // proven, so that a text which leaks is refused here as it is by every other way into the compiler.
 #include "dialects/pattern/Pattern.h"
 #include "dialects/pattern/SourceLimits.h"
+#include "dialects/pattern/Sources.h"
 #include "dialects/tile/Tile.h"
 #include "lib/nvidia/NvJitLink.h"
 #include "lib/pipeline/Compiler.h"
@@ -23,6 +24,7 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/thread.h"
 
@@ -211,6 +213,22 @@ static int optimise(mlir::DialectRegistry &registry, std::unique_ptr<llvm::Memor
   return EXIT_SUCCESS;
 }
 
+// Puts the files of the pattern's functions into its text.
+static bool embedSources(std::unique_ptr<llvm::MemoryBuffer> &source, std::string &error) {
+  StringRef folder = llvm::sys::path::parent_path(source->getBufferIdentifier());
+  std::string text = sattn::embedSources(source->getBuffer(), [&](const std::string &name) {
+    llvm::SmallString<128> path(folder);
+    if (llvm::sys::path::is_absolute(name))
+      path.clear();
+    llvm::sys::path::append(path, name);
+    auto file = mlir::openInputFile(path, &error);
+    return file ? file->getBuffer().str() : "";
+  });
+  if (text.size() != source->getBufferSize())
+    source = llvm::MemoryBuffer::getMemBufferCopy(text, source->getBufferIdentifier());
+  return error.empty();
+}
+
 static int run(int argc, char **argv) {
   int verifyEach = takeVerifyEach(argc, argv);
   Options options;
@@ -232,7 +250,7 @@ static int run(int argc, char **argv) {
 
   std::string error;
   auto source = mlir::openInputFile(input, &error);
-  if (!source)
+  if (!source || !embedSources(source, error))
     return fail(error);
   return options.emit.empty() ? optimise(registry, std::move(source), output, config, options, verifyEach)
                               : emit(options, *source, output, verifyEach, printsOp);

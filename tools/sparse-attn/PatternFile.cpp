@@ -1,5 +1,6 @@
 // Finding, reading and describing patterns.
 #include "tools/sparse-attn/PatternFile.h"
+#include "dialects/pattern/Sources.h"
 #include "tools/sparse-attn/ToolError.h"
 
 #include <sattn/compiler.h>
@@ -55,7 +56,12 @@ std::string readText(const std::string &path) {
   return text;
 }
 
-static PatternFile readPattern(const std::string &path) { return {path, readText(path)}; }
+static PatternFile readPattern(const std::string &path) {
+  fs::path folder = fs::path(path).parent_path();
+  // `folder / name` is `name` where that is absolute.
+  return {path,
+          embedSources(readText(path), [&](const std::string &name) { return readText((folder / name).string()); })};
+}
 
 PatternFile findPattern(const std::string &name) {
   std::error_code error;

@@ -63,7 +63,19 @@ private:
     }
   }
 
+  /// A call of a function of the program; its integers stand in float32 as all leaves do.
+  Value call(StringRef name, SmallVector<Value, 2> x) {
+    Operation *parent = b.getInsertionBlock()->getParentOp();
+    auto callee = SymbolTable::lookupNearestSymbolFrom<tile::FunctionOp>(parent, b.getStringAttr(name));
+    for (auto [argument, type] : llvm::zip(x, callee.getType().getInputs()))
+      if (type.isInteger(32))
+        argument = arith::FPToSIOp::create(b, loc, type, argument);
+    return tile::CallOp::create(b, loc, b.getF32Type(), name, x);
+  }
+
   Value function(StringRef name, ArrayRef<Value> x) {
+    if (name.consume_front("@"))
+      return call(name, SmallVector<Value, 2>(x));
     if (name == "max" || name == "min") {
       Value y = x[0];
       for (Value next : x.drop_front())

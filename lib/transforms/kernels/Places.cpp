@@ -163,7 +163,7 @@ LogicalResult checkPlaces(Context &context, MapOp map, int64_t heads) {
         refuse(e, " of several heads");
       return false;
     }
-    if (e.is(ExprKind::Call) && !valueFunctionArity(e.getText()))
+    if (e.is(ExprKind::Call) && !valueFunctionArity(e.getText()) && !e.getText().starts_with("@"))
       refuse(e, "");
     return true;
   });

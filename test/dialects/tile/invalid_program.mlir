@@ -3,7 +3,7 @@
 // Each refusal of programs, plans and whole kernels.
 
 sattn_tile.program @p {
-  // expected-error@+1 {{cannot stand in a program: a program holds kernels and one plan}}
+  // expected-error@+1 {{cannot stand in a program: a program holds kernels, functions and one plan}}
   %c0 = arith.constant 0 : index
   sattn_tile.plan { }
 }
@@ -174,6 +174,45 @@ sattn_tile.program @p {
     %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>
     %t = sattn_tile.load %v[%x] : !sattn_tile.view<f32, 4> -> !sattn_tile.tile<4x4xf32>
     sattn_tile.store %t, %v[%x] : !sattn_tile.tile<4x4xf32>, !sattn_tile.view<f32, 4>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  // expected-error@+1 {{expected a function of f32 and i32 to one f32, but got '(f64) -> f32'}}
+  sattn_tile.function @f : (f64) -> f32 cuda text ""
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: f32) grid(%x, %y, %z) {
+    %0 = "sattn_tile.map"(%a) ({
+    ^bb0(%b: f32):
+      // expected-error@+1 {{calls unknown function 'f'}}
+      %c = sattn_tile.call @f(%b) : f32
+      sattn_tile.yield %c : f32
+    }) : (f32) -> !sattn_tile.tile<4xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.function @f : (f32, i32) -> f32 cuda text ""
+  sattn_tile.kernel @k(%a: f32) grid(%x, %y, %z) {
+    %0 = "sattn_tile.map"(%a) ({
+    ^bb0(%b: f32):
+      // expected-error@+1 {{arguments do not fit function 'f' of type '(f32, i32) -> f32'}}
+      %c = sattn_tile.call @f(%b) : f32
+      sattn_tile.yield %c : f32
+    }) : (f32) -> !sattn_tile.tile<4xf32>
     sattn_tile.return
   }
   sattn_tile.plan { }

@@ -114,3 +114,24 @@ sattn_tile.program @ops {
     }
   }
 }
+
+// CHECK-LABEL: sattn_tile.program @functions
+sattn_tile.program @functions {
+  // CHECK: sattn_tile.function @softcap : (f32, i32) -> f32 cuda file "softcap.cu" text "float softcap(float, int);"
+  sattn_tile.function @softcap : (f32, i32) -> f32 cuda file "softcap.cu" text "float softcap(float, int);"
+  // CHECK: sattn_tile.function @later : (f32) -> f32 cuda file "later.cu"
+  sattn_tile.function @later : (f32) -> f32 cuda file "later.cu"
+  sattn_tile.kernel @k(%a: f32, %n: index, %o: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
+    %m = arith.index_cast %n : index to i32
+    %r = "sattn_tile.map"(%a) ({
+    ^bb0(%b: f32):
+      // CHECK: sattn_tile.call @softcap(%{{.*}}, %{{.*}}) : f32, i32
+      %c = sattn_tile.call @softcap(%b, %m) : f32, i32
+      sattn_tile.yield %c : f32
+    }) : (f32) -> !sattn_tile.tile<1x4xf32>
+    %v = sattn_tile.slice %o[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>
+    sattn_tile.store %r, %v[%x] : !sattn_tile.tile<1x4xf32>, !sattn_tile.view<f32, 4>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}

@@ -1,0 +1,14 @@
+// Functions of scores beside a pattern (sattn.function): which one a call names, and what it means as a formula.
+#pragma once
+#include "dialects/pattern/Formula.h"
+
+namespace sattn {
+
+/// The function beside the pattern of `op` that a call's callee, "@softcap", names; null if there is none.
+FunctionOp functionNamed(Operation *op, StringRef callee);
+
+/// `expr`, a formula of `op`, with each call of a function replaced by the function's formula. Null where a function
+/// has none; `lacking` is that one.
+ExprAttr expandFunctions(Operation *op, ExprAttr expr, FunctionOp &lacking);
+
+} // namespace sattn
