@@ -1,5 +1,6 @@
 # The lit suite: every .mlir and .test file under test/, run with the tools of the build first in PATH, then LLVM's.
 # Files that tests read but that are no tests themselves live in folders called Inputs.
+import glob
 import os
 import shutil
 
@@ -27,14 +28,12 @@ config.substitutions.append(("%cc", config.c_compiler))
 # Tests are the same with and without a GPU: none, or `%cuda-sim=cc=90 COMMAND` for the simulated driver.
 config.environment["SATTN_LIBCUDA"] = "/nowhere/libcuda.so.1"
 config.environment["SATTN_CUDA_TOOLS"] = ""
-if nvjitlink := next((folder for folder in ("/usr/local/cuda/lib64", *os.environ.get("SATTN_CUDA_TOOLS", "").split(":"))
-                      if os.path.exists(folder + "/libnvJitLink.so.13")), None):
-    config.available_features.add("nvjitlink")
-    config.substitutions.append(("%nvjitlink", nvjitlink))
-if nvrtc := next((folder for folder in ("/usr/local/cuda/lib64", *os.environ.get("SATTN_CUDA_TOOLS", "").split(":"))
-                  if os.path.exists(folder + "/libnvrtc.so.13")), None):
-    config.available_features.add("nvrtc")
-    config.substitutions.append(("%nvrtc", nvrtc))
+cuda_folders = ["/usr/local/cuda/lib64", *os.environ.get("SATTN_CUDA_TOOLS", "").split(":"),
+                *glob.glob(config.sattn_build_dir + "/venv/lib/python*/site-packages/nvidia/cu13/lib")]
+for feature, library in {"nvjitlink": "libnvJitLink.so.13", "nvrtc": "libnvrtc.so.13"}.items():
+    if folder := next((folder for folder in cuda_folders if os.path.exists(f"{folder}/{library}")), None):
+        config.available_features.add(feature)
+        config.substitutions.append(("%" + feature, folder))
 cuda_sim = config.sattn_build_dir + "/test/lib/libcuda-sim.so"
 config.substitutions.append(("%cuda-sim", f"env SATTN_LIBCUDA={cuda_sim} SATTN_CUDA_SIM"))
 

@@ -16,12 +16,17 @@ download_mb=330 # of all packages with what they depend on, on a system that has
 packages_gb=2.2 # the same, unpacked
 build_gb=1      # build/ and the runtime's sanitizer builds beside it
 core_minutes=16 # compile time of a first build on one core
+# NVIDIA's compiler of CUDA C++ and its linker, for --cuda-tools; the toolkit has them too.
+cuda_tools=(nvidia-cuda-nvrtc==13.0.88 nvidia-nvjitlink==13.0.88)
 
 usage() {
   cat <<TEXT
-usage: tools/setup.sh [--help]
+usage: tools/setup.sh [--cuda-tools] [--help]
 Installs the missing Debian packages (as root or with sudo), makes build/venv and builds into build/.
 On a system with none of it: $download_mb MB to download, $packages_gb GB for packages, $build_gb GB for the build.
+
+  --cuda-tools  also puts NVRTC and nvJitLink into build/venv (130 MB to download), for functions in CUDA C++ and
+                --emit=cubin; nothing else needs them, and what the CUDA toolkit has is found without
 TEXT
 }
 
@@ -117,6 +122,14 @@ make_venv() {
   venv_works || die "build/venv has no numpy; remove build/venv and run this again"
 }
 
+# Optional, so only on demand; pip leaves alone what is there.
+install_cuda_tools() {
+  say "installing ${cuda_tools[*]} into build/venv"
+  build/venv/bin/python3 -m pip install --quiet --disable-pip-version-check "${cuda_tools[@]}" ||
+    die "NVIDIA's packages cannot be installed; without them functions in CUDA C++ and --emit=cubin are refused"
+  say "for tools to find them: export VIRTUAL_ENV=$PWD/build/venv"
+}
+
 require_space() {
   local free_gb
   free_gb=$(df -Pk . | awk 'NR == 2 {print int($4 / 1048576)}')
@@ -153,8 +166,10 @@ build() {
 }
 
 main() {
+  local wants_cuda_tools=
   case ${1:-} in
     "") ;;
+    --cuda-tools) wants_cuda_tools=1 ;;
     -h | --help) usage && exit ;;
     *) usage >&2 && exit 2 ;;
   esac
@@ -180,6 +195,7 @@ main() {
   fi
   require_space
   make_venv
+  [[ -z $wants_cuda_tools ]] || install_cuda_tools
   configure
   build 9>&-
   say "ready in ${SECONDS} s: build/bin"

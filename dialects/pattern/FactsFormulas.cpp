@@ -116,10 +116,16 @@ LogicalResult FactsPass::functionCall(Operation *op, ExprAttr call) {
   if (call.getKids().size() != function.getParams().size())
     return error(op) << "[SA0139] function '" << call.getText() << "' was given " << call.getKids().size()
                      << " arguments: it takes " << function.getParams().size();
+  auto tableName = [&](int64_t table) {
+    unsigned operand = 1 + static_cast<unsigned>(table); // behind the score
+    auto role =
+        operand < op->getNumOperands() ? dyn_cast<mlir::BlockArgument>(op->getOperand(operand)) : mlir::BlockArgument();
+    return role ? "%" + cast<RoleAttr>(pattern.getRoles()[role.getArgNumber()]).getName().str() : "table";
+  };
   for (auto [param, argument] : llvm::zip(params, call.getKids()))
     if (!param.getIsFloat() && !isWhole(op, argument))
-      return error(op) << "[SA0139] '" << toText(argument) << "' is not an integer but param '" << param.getName()
-                       << "' of function '" << call.getText() << "' is: declare the param as float";
+      return error(op) << "[SA0139] '" << toText(argument, tableName) << "' is not an integer but param '"
+                       << param.getName() << "' of function '" << call.getText() << "' is: declare the param as float";
   return success();
 }
 

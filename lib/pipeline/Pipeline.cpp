@@ -230,7 +230,7 @@ private:
     options.keepLlvmIr = keep || request.stopAfter == Stage::LlvmIr;
     if (!program.getBody().getOps<tile::FunctionOp>().empty()) {
       Timer timer(result, "NVRTC");
-      if (failed(compileFunctions(program, gpu::targetName(*arch), request.fileName, options.functions)))
+      if (failed(compileFunctions(program, gpu::targetName(*arch), request.fileName, log, options.functions)))
         return failure();
     }
     FailureOr<gpu::CompiledCode> code = [&] {

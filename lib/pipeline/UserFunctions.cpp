@@ -40,6 +40,8 @@ public:
     return failure();
   }
 
+  std::string sourceName; ///< of the source in messages
+
 private:
   static constexpr StringRef adapterName = "sattn.function";
 
@@ -80,11 +82,10 @@ private:
 
   tile::FunctionOp op;
   StringRef target;
-  std::string sourceName;
 };
 } // namespace
 
-LogicalResult compileFunctions(tile::ProgramOp program, StringRef target, StringRef fileName,
+LogicalResult compileFunctions(tile::ProgramOp program, StringRef target, StringRef fileName, DiagnosticLog &log,
                                SmallVectorImpl<gpu::PtxFunction> &functions) {
   nvidia::Nvrtc nvrtc;
   for (auto op : program.getBody().getOps<tile::FunctionOp>()) {
@@ -96,7 +97,10 @@ LogicalResult compileFunctions(tile::ProgramOp program, StringRef target, String
     if (functions.empty() && !nvrtc.open(problem))
       return op.emitError() << "[SA0270] function '@" << op.getSymName()
                             << "' is in CUDA C++, which NVRTC compiles: " << problem;
-    FailureOr<gpu::PtxFunction> function = FunctionCompiler(op, target, fileName).run(nvrtc);
+    FunctionCompiler compiler(op, target, fileName);
+    if (op.getFile())
+      log.addSource(compiler.sourceName, *op.getSource());
+    FailureOr<gpu::PtxFunction> function = compiler.run(nvrtc);
     if (failed(function))
       return failure();
     functions.push_back(std::move(*function));

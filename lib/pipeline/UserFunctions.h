@@ -2,13 +2,15 @@
 // lines. The code generator makes them a part of the kernels (codegen/gpu/PtxLink.h).
 #pragma once
 #include "codegen/gpu/GpuCodegen.h"
+#include "lib/support/DiagnosticLog.h"
 #include "lib/support/LLVM.h"
 
 namespace sattn {
 
 /// Compiles every function of `program` for `target`. `fileName` is the pattern's: files of sources are named from its
-/// folder. Errors are diagnostics at the lines of the sources, where those are files, and at the functions.
-LogicalResult compileFunctions(tile::ProgramOp program, StringRef target, StringRef fileName,
+/// folder. Errors are diagnostics at the lines of the sources, where those are files, and at the functions; `log` gets
+/// the texts of the files.
+LogicalResult compileFunctions(tile::ProgramOp program, StringRef target, StringRef fileName, DiagnosticLog &log,
                                SmallVectorImpl<gpu::PtxFunction> &functions);
 
 /// A remark for each function: whether it is inlined, and if not, why.

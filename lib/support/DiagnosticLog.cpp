@@ -70,9 +70,10 @@ void DiagnosticLog::write(Location location, StringRef severity, StringRef messa
 
 void DiagnosticLog::write(StringRef file, unsigned line, unsigned column, StringRef severity, StringRef message) {
   written += (file + ":" + Twine(line) + ":" + Twine(column) + ": " + severity + ": " + message + "\n").str();
-  if (file != fileName || line == 0)
+  auto other = others.find(file);
+  if ((file != fileName && other == others.end()) || line == 0)
     return;
-  StringRef rest = source;
+  StringRef rest = file == fileName ? source : StringRef(other->second);
   for (unsigned skipped = 1; skipped < line && !rest.empty(); ++skipped)
     rest = rest.drop_front(std::min(rest.find('\n'), rest.size() - 1) + 1);
   StringRef shown = rest.take_until([](char c) { return c == '\n' || c == '\r'; });

@@ -7,6 +7,7 @@
 #pragma once
 #include "lib/support/LLVM.h"
 #include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/StringMap.h"
 #include <string>
 
 namespace sattn {
@@ -15,6 +16,9 @@ class DiagnosticLog {
 public:
   /// `text` is the source that the locations of `fileName` point into; both must outlive the log.
   DiagnosticLog(MLIRContext &context, StringRef fileName, StringRef text);
+
+  /// The text of another file that locations point into; it is copied.
+  void addSource(StringRef name, StringRef text) { others[name] = text.str(); }
 
   bool hasErrors() const { return errors != 0; }
   /// Errors and warnings as text, each ending with a newline; "" when there were none.
@@ -31,6 +35,7 @@ private:
   void write(StringRef file, unsigned line, unsigned column, StringRef severity, StringRef message);
 
   StringRef fileName, source;
+  llvm::StringMap<std::string> others;
   std::string written;
   std::vector<std::string> remarkLines;
   int errors = 0;

@@ -82,9 +82,9 @@ sattn.function @f(x: float) cuda text "" as %x
 // -----
 
 // C36
-// expected-error@below {{redefinition of symbol named 'f'}}
+// expected-note@below {{see existing symbol definition here}}
 sattn.function @f(x: float) cuda text ""
-// expected-note@-2 {{see existing symbol definition here}}
+// expected-error@below {{redefinition of symbol named 'f'}}
 sattn.function @f(x: float) cuda text ""
 
 // -----

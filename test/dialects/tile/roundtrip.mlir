@@ -119,8 +119,6 @@ sattn_tile.program @ops {
 sattn_tile.program @functions {
   // CHECK: sattn_tile.function @softcap : (f32, i32) -> f32 cuda file "softcap.cu" text "float softcap(float, int);"
   sattn_tile.function @softcap : (f32, i32) -> f32 cuda file "softcap.cu" text "float softcap(float, int);"
-  // CHECK: sattn_tile.function @later : (f32) -> f32 cuda file "later.cu"
-  sattn_tile.function @later : (f32) -> f32 cuda file "later.cu"
   sattn_tile.kernel @k(%a: f32, %n: index, %o: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
     %m = arith.index_cast %n : index to i32
     %r = "sattn_tile.map"(%a) ({
