@@ -6,6 +6,9 @@ using namespace sattn;
 using namespace sattn::gpu;
 using namespace mlir;
 
+/// Columns of a result at most: a thread holds half as many numbers of one block of rows, and has 255 registers.
+static constexpr int64_t kMostResultColumns = 256;
+
 // The element type in which an operand stands in memory; null for one that was computed.
 static Type storedType(Value value) {
   auto load = value.getDefiningOp<tile::LoadOp>();
@@ -78,6 +81,9 @@ LogicalResult Lowering::lower(tile::DotOp op) {
   tile::TileType type = op.getResult().getType();
   if (type.getCols() % 16 != 0)
     return unsupported(op, "results whose columns are not a multiple of 16");
+  if (type.getCols() > kMostResultColumns)
+    return unsupported(op, "results of more than " + Twine(kMostResultColumns) + " columns",
+                       "attend to parts of the values one by one, or compile it for a CPU target");
 
   if (arch.groups && !b.swizzled)
     remarkOnWarps(op);

@@ -59,9 +59,13 @@ private:
   }
 
   std::string axisText(AxisAttr axis) const {
+    MLIRContext *context = axis.getContext();
+    // The first features of a tensor are a count of their own.
+    if (axis.isFeature() && axis.getLen())
+      if (std::optional<int64_t> width = integer(axis.getLen()))
+        return std::to_string(*width);
     if (!axis.isBlocks())
       return toText(axis);
-    MLIRContext *context = axis.getContext();
     auto number = [&](ExprAttr expr) {
       std::optional<int64_t> value = integer(expr);
       return value ? intExpr(context, *value) : expr;

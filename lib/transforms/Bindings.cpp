@@ -1,5 +1,6 @@
 // Reading bind texts and bind dictionaries.
 #include "lib/transforms/Bindings.h"
+#include "dialects/pattern/Formula.h"
 #include "llvm/ADT/StringSet.h"
 
 namespace sattn {
@@ -83,6 +84,9 @@ RoleAttr BoundPattern::role(Value tensor) const {
 int64_t BoundPattern::size(AxisAttr axis) const {
   if (!axis)
     return 1;
+  // The first features of a tensor.
+  if (axis.isFeature() && axis.getLen())
+    return literalInt(axis.getLen()).value_or(1);
   return axis.isFixed() ? axis.getSize() : integer(axis.getName()).value_or(1);
 }
 

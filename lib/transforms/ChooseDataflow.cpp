@@ -140,7 +140,10 @@ private:
 
   //===-- Accumulations.
 
-  int64_t featuresOf(Value tensor) { return bound.size(facts.of(tensor).feature()); }
+  int64_t featuresOf(Value tensor) {
+    AxisAttr last = facts.of(tensor).axes.back();
+    return last.isFeature() || last.isFixed() ? bound.size(last) : 1;
+  }
 
   ScoreOp scoreOf(Value z) {
     while (z && !z.getDefiningOp<ScoreOp>())
@@ -183,7 +186,9 @@ private:
     auto rowBytes = [&](Value tensor) {
       return (congruence.isTrivial() ? bound.elementBytes(tensor) : 4) * featuresOf(tensor);
     };
-    int64_t tile = cost::keyTile(target, rowBytes(scoreOf(op.getZ()).getK()) + rowBytes(op.getV()));
+    // Values that are a prefix of the keys come with them.
+    int64_t valueBytes = op.getV().getDefiningOp<PrefixOp>() ? 0 : rowBytes(op.getV());
+    int64_t tile = cost::keyTile(target, rowBytes(scoreOf(op.getZ()).getK()) + valueBytes);
     std::string classes;
     if (!congruence.isTrivial())
       classes =

@@ -36,8 +36,10 @@ public:
 private:
   ArrayAttr axesText(ArrayRef<AxisAttr> axes) {
     SmallVector<Attribute> names;
-    for (AxisAttr axis : axes)
-      names.push_back(b.getStringAttr(toText(axis)));
+    for (AxisAttr axis : axes) {
+      bool isPrefix = axis.isFeature() && axis.getLen();
+      names.push_back(b.getStringAttr(isPrefix ? toText(axis.getLen()) : toText(axis)));
+    }
     return b.getArrayAttr(names);
   }
   Attribute tensor(StringRef name, ArrayRef<AxisAttr> axes, int64_t inner, Type element) {

@@ -41,6 +41,8 @@ class Comparison:
     wide: tuple = field(default=("g",))  # operands that stay float32 beside 16-bit q, k, v
     # True for what the compiler refuses by name as not yet supported: only the oracle is judged then.
     oracle_only: bool = False
+    q_offset: int = 0
+    finish: callable = lambda results: results  # what the reference does behind the attention
 
 
 def batched(x):
@@ -199,9 +201,19 @@ def star_attention(z, p):
                      dict(a=p["anchor"], b=p["block"], scale=p["scale"]), dict(o=z["o"]))
 
 
+def mla(z, p):
+    """The projections that are absorbed into the queries and the output are part of the model, so they are made here."""
+    absorbed = np.einsum("bthn,hnc->bthc", z["q_nope"].astype(np.float64), z["w_uk"].astype(np.float64))
+    args = dict(q=np.concatenate([absorbed, z["q_pe"]], axis=-1),
+                kv=np.concatenate([z["c_kv"], z["k_pe"]], axis=-1)[:, :, None])
+    unabsorb = z["w_uv"].astype(np.float64)
+    yield Comparison("", "mla", args, dict(dv=p["C"], scale=p["scale"]), dict(o=z["o"]), q_offset=p["T"] - 1,
+                     finish=lambda results: dict(o=np.einsum("bthc,hvc->bthv", results["o"], unabsorb)))
+
+
 ADAPTERS = {adapter.__name__: adapter for adapter in (
     nsa, nsa_paper, hsa, moba, block_sparse, longformer, seed_compress, sparse_transformer, streaming_llm, lse_merge,
-    forgetting_attention, differential_attention, star_attention)}
+    forgetting_attention, differential_attention, star_attention, mla)}
 
 
 def load(mechanism):
@@ -226,10 +238,11 @@ def compare(comparison, options):
     """The largest error as a share of its bound over all results; a wrong shape is an infinite error."""
     args = {name: convert(name, x, comparison, options.dtype) for name, x in comparison.args.items()}
     results = sparse_attn.run(comparison.pattern, args, comparison.params, tuple(comparison.expected),
-                              oracle=options.oracle, target=options.target)
+                              oracle=options.oracle, target=options.target, q_offset=comparison.q_offset)
+    results = comparison.finish({name: sparse_attn.widen(x).astype(np.float64) for name, x in results.items()})
     worst, text = 0.0, []
     for name, expected in comparison.expected.items():
-        got, expected = sparse_attn.widen(results[name]).astype(np.float64), np.asarray(expected, np.float64)
+        got, expected = results[name], np.asarray(expected, np.float64)
         if got.shape != expected.shape:
             return np.inf, f"{name} has shape {got.shape}, expected {expected.shape}"
         bound = BOUNDS[options.dtype] * np.max(np.abs(expected))

@@ -34,7 +34,7 @@ PATTERNS = {
     "hsa_stickbreak": {"l": 32, "n": 2}, "alibi": {}, "softcap": {"cap": 3}, "forgetting": {}, "prefix_lm": {"P": 30},
     "fixed": {"stride": 32, "verts": 3}, "dilated": {"W": 9, "dil": 4}, "star_phase1": {"a": 20, "b": 32},
     "differential": {}, "sink_logit": {}, "window_sinks_logit": {"W": 40}, "star_phase2": {},
-    "doc_causal": {}, "bucketed": {}, "streaming_llm": {"W": 30, "S": 3},
+    "doc_causal": {}, "bucketed": {}, "streaming_llm": {"W": 30, "S": 3}, "mla": {"dv": 32},
 }
 COLUMNS = {
     "CPU": ["cpu-baseline", "cpu-avx2", "cpu-avx512"],
@@ -58,6 +58,7 @@ REFUSED = [
      "results whose columns are not a multiple of 16"),
     ("ptx-sim:sm_80", "topk_blocks --shape T=77,Hq=2,D=64 --dtype bf16 --param n=200",
      "selections of more than 128 blocks: select fewer or larger ones"),
+    ("ptx-sim:sm_80", "mla --shape T=20,Hq=2,D=576 --dtype bf16", "results of more than 256 columns"),
     ("cpu-avx2", "moba --shape T=77,Hq=2,D=64,Dv=7 --param l=8 --param n=2",
      "blocks of 8 keys on this target: use a multiple of 16"),
 ]

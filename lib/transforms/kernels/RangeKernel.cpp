@@ -13,20 +13,24 @@ FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, Acc
     return failure();
   if (op.getHow() != AccumulateKind::Softmax)
     return context.refuse(op, "'sattn.accumulate linear'");
+  Value k = chain->score.getK();
+  auto prefix = op.getV().getDefiningOp<PrefixOp>();
+  bool valuesAreKeys = prefix && prefix.getX() == k;
   if (tile == 0)
-    tile = context.keyTile(chain->score.getK(), op.getV(), !congruence.isTrivial());
+    tile = context.keyTile(k, valuesAreKeys ? ArrayRef<Value>() : ArrayRef<Value>(op.getV()), !congruence.isTrivial());
   auto set = LocalSet::make(parts->formula, parts->formula.getFormula(), congruence, parts->formula.getTables());
   for (auto &[text, load] : succeeded(set) ? set->loads : decltype(set->loads)())
     if (alongOf(context, load) == Along::Other)
       return context.refuse(parts->formula, "'" + text + "' in 'sattn.set'");
   auto queries = preparer.rows(op, chain->score.getQ());
-  auto keys = preparer.keys(op, chain->score.getK(), Preparer::Use::Keys, tile, congruence.modulus);
-  auto values = preparer.keys(op, op.getV(), Preparer::Use::Values, tile, congruence.modulus);
+  auto keys = preparer.keys(op, k, Preparer::Use::Keys, tile, congruence.modulus);
+  auto values = valuesAreKeys ? keys : preparer.keys(op, op.getV(), Preparer::Use::Values, tile, congruence.modulus);
   if (failed(set) || failed(queries) || failed(keys) || failed(values))
     return failure();
   if (set->row.isBlocks())
     return context.refuse(op, "attention of blocks of rows");
-  return PreparedBranch{{*chain, *keys, *values, *set, {}, {}, {}}, *queries};
+  values->features = context.innerSize(context.factsOf(op.getV()).axes);
+  return PreparedBranch{{*chain, *keys, *values, valuesAreKeys, *set, {}, {}, {}}, *queries};
 }
 
 Value attendedTile(Task &task, const Rows &rows, Value local, const Selections &selections, Value value) {

@@ -136,7 +136,8 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
   KernelBuilder &k = task.k;
   int64_t tile = branch.keys.tile;
   Value end = branch.end ? branch.end : keyCountOf(task, branch.keys);
-  Value keyView = viewOf(task, branch.keys), valueView = viewOf(task, branch.values);
+  Value keyView = viewOf(task, branch.keys);
+  Value valueView = branch.valuesAreKeys ? Value() : viewOf(task, branch.values);
   Value cover = coverOf(task, branch.set.runs(task, range, tile, end));
   Predicate predicate = branch.set.predicate(task, end, &rows);
   SoftmaxState state = emptyState(task, rows.count(), branch.values.features);
@@ -144,7 +145,9 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
   SmallVector<Value> results = stream(k, cover, {state.m, state.l, state.acc}, [&](Value j, ValueRange carried) {
     Value first = k.mul(j, tile), at = base ? k.add(base, first) : first;
     Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.keys.features), keyView, at);
-    Value values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), valueView, at);
+    Value values = keys;
+    if (!branch.valuesAreKeys)
+      values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), valueView, at);
     Value scores = scoreTile(task, rows, queries, keys, first, branch.chain, ScoreUnit::Base2, branch.lattice);
     Value visible = maskTile(task, scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
     auto step = tile::SoftmaxStepOp::create(k.b, k.loc, carried[0].getType(), carried[0].getType(),

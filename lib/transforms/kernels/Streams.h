@@ -45,6 +45,7 @@ SoftmaxState emptyState(Task &task, int64_t rows, int64_t features);
 struct RangeBranch {
   ScoreChain chain;
   KeyOperand keys, values;
+  bool valuesAreKeys = false; ///< the first features of the keys
   LocalSet set;
   /// Of a class of residues: where its keys begin, how many exist, and where they stand; null: all keys.
   Value firstKey, end;

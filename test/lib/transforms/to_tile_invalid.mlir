@@ -151,7 +151,7 @@ sattn.pattern @maxima(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
 sattn.pattern @prefix(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o, o2) {
   %keys = sattn.set (t, s) : s <= t
   // expected-error @below {{[SA0201] 'sattn.prefix' as an operand of 'sattn.accumulate' is not compiled yet: run the pattern with the reference (--oracle)}}
-  %u = sattn.prefix %k to 4
+  %u = sattn.prefix %v to 4
   %z = sattn.score dot %q, %k
   %o = sattn.attend %z over %keys, %u
   %o2 = sattn.attend %z over %keys, %v

@@ -28,6 +28,15 @@ if pattern == "nsa":
 if pattern == "hsa":
     length = int(params["l"])
     shapes |= dict(r=(1, keys, 2, 8), m=(1, keys // length, 2, 8))
+if pattern == "mla":
+    shapes = dict(q=shapes["q"], kv=(1, keys, 1, features))
+tables = {}
+if pattern == "alibi":
+    tables = dict(slope=np.float32([0.5, 0.25, 0.125, 0.0625]))
+if pattern == "forgetting":
+    shapes |= dict(gate=(1, keys, 4))
+if pattern == "doc_causal":
+    tables = dict(doc=(np.arange(keys, dtype=np.int32) // 24)[None])
 folder.mkdir(parents=True, exist_ok=True)
 r = np.random.default_rng(7)
 clean = {name: r.standard_normal(shape).astype(dtype) for name, shape in shapes.items()}
@@ -35,7 +44,7 @@ clean = {name: r.standard_normal(shape).astype(dtype) for name, shape in shapes.
 
 def run(arrays, *judge):
     words = ["sparse-attn", "run", pattern, "--out", f"o={folder}/o.npy", *options, *(judge or ["--target", target])]
-    for name, array in arrays.items():
+    for name, array in (arrays | tables).items():
         np.save(folder / f"{name}.npy", array)
         words += ["--arg", f"{name}={folder}/{name}.npy"]
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
@@ -52,7 +61,7 @@ def positions(operand):
 expected = run(clean)
 assert np.isfinite(expected).all()
 seen = 0
-for operand in [name for name in "qkvm" if name in shapes]:
+for operand in [name for name in ("q", "k", "v", "kv", "m", "gate") if name in shapes]:
     for value in (np.nan, np.inf, -np.inf):
         what = f"{value} in {operand}"
         poisoned = {name: array.copy() for name, array in clean.items()}
