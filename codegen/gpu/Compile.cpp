@@ -125,13 +125,16 @@ FailureOr<CompiledCode> sattn::gpu::compileProgram(tile::ProgramOp program, cons
       code.llvmIr += "; kernel @" + text.name + "\n" + text.llvmIr;
   }
   code.ptx = joinPtx(texts);
-  std::string problem;
-  if (!linkFunctions(code.ptx, options.functions, code.functions, problem)) {
-    for (auto function : program.getBody().getOps<tile::FunctionOp>())
-      if (functionSymbol(function.getSymName()) == code.functions.back().symbol)
-        function.emitError() << "[SA0273] function '@" << function.getSymName()
-                             << "' cannot become a part of a kernel: " << problem;
-    return failure();
-  }
   return code;
+}
+
+LogicalResult sattn::gpu::linkFunctions(tile::ProgramOp program, ArrayRef<PtxFunction> functions, CompiledCode &code) {
+  std::string problem;
+  if (linkFunctions(code.ptx, functions, code.functions, problem))
+    return success();
+  for (auto function : program.getBody().getOps<tile::FunctionOp>())
+    if (functionSymbol(function.getSymName()) == code.functions.back().symbol)
+      function.emitError() << "[SA0273] function '@" << function.getSymName()
+                           << "' cannot become a part of a kernel: " << problem;
+  return failure();
 }

@@ -47,19 +47,22 @@ struct CompiledCode {
   std::string ptx;
   std::vector<CompiledKernel> kernels;
   std::string llvmIr; ///< filled when asked for: a module for each kernel, after a line with its name
-  SmallVector<LinkedFunction> functions; ///< of the program: what became of them
+  SmallVector<LinkedFunction> functions; ///< of the program: what became of them, after linkFunctions
 };
 struct CodegenOptions {
   bool keepLlvmIr = false;
-  SmallVector<PtxFunction> functions; ///< the bodies of the program's functions
 };
 
 /// What a function of the program is called in PTX.
 std::string functionSymbol(StringRef name);
 
-/// Compiles every kernel of `program` (which is left untouched). Thread-safe for different contexts. Unsupported ops,
-/// extents and resources are diagnostics at the op.
+/// Compiles every kernel of `program` (which is left untouched). Where the program has functions, its PTX declares
+/// them, and linkFunctions completes it. Thread-safe for different contexts. Unsupported ops, extents and resources are
+/// diagnostics at the op.
 FailureOr<CompiledCode> compileProgram(tile::ProgramOp program, const Arch &arch, const CodegenOptions &options = {});
+
+/// Makes the functions of `program`, in their order, a part of its code. One that cannot be is a diagnostic.
+LogicalResult linkFunctions(tile::ProgramOp program, ArrayRef<PtxFunction> functions, CompiledCode &code);
 
 } // namespace gpu
 } // namespace sattn

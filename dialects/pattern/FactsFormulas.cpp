@@ -122,10 +122,14 @@ LogicalResult FactsPass::functionCall(Operation *op, ExprAttr call) {
         operand < op->getNumOperands() ? dyn_cast<mlir::BlockArgument>(op->getOperand(operand)) : mlir::BlockArgument();
     return role ? "%" + cast<RoleAttr>(pattern.getRoles()[role.getArgNumber()]).getName().str() : "table";
   };
-  for (auto [param, argument] : llvm::zip(params, call.getKids()))
+  for (auto [param, argument] : llvm::zip(params, call.getKids())) {
+    if (auto literal = literalInt(argument); literal && !param.getIsFloat() && !llvm::isInt<32>(*literal))
+      return error(op) << "[SA0139] " << *literal << " is beyond the 32 bits of param '" << param.getName()
+                       << "' of function '" << call.getText() << "': declare the param as float";
     if (!param.getIsFloat() && !isWhole(op, argument))
       return error(op) << "[SA0139] '" << toText(argument, tableName) << "' is not an integer but param '"
                        << param.getName() << "' of function '" << call.getText() << "' is: declare the param as float";
+  }
   return success();
 }
 

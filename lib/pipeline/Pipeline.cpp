@@ -228,18 +228,13 @@ private:
     bool keep = !request.dumpDir.empty();
     gpu::CodegenOptions options;
     options.keepLlvmIr = keep || request.stopAfter == Stage::LlvmIr;
-    if (!program.getBody().getOps<tile::FunctionOp>().empty()) {
-      Timer timer(result, "NVRTC");
-      if (failed(compileFunctions(program, gpu::targetName(*arch), request.fileName, log, options.functions)))
-        return failure();
-    }
+    FunctionCompilation functions(program, gpu::targetName(*arch), request.fileName);
     FailureOr<gpu::CompiledCode> code = [&] {
       Timer timer(result, "codegen");
       return gpu::compileProgram(program, *arch, options);
     }();
-    if (failed(code))
+    if (failed(code) || failed(link(program, functions, *code)))
       return failure();
-    reportFunctions(program, code->functions);
     if ((options.keepLlvmIr && failed(emit(Stage::LlvmIr, code->llvmIr))) ||
         ((keep || request.stopAfter == Stage::Assembly) && failed(emit(Stage::Assembly, code->ptx))) || done)
       return success(done);
@@ -251,6 +246,19 @@ private:
       kernels.push_back({kernel.name, kernel.symbol, 0, std::move(block)});
     }
     return assemble(program, gpu::targetName(*arch), std::move(kernels), code->ptx);
+  }
+
+  // The author's functions into the code.
+  LogicalResult link(tile::ProgramOp program, FunctionCompilation &compilation, gpu::CompiledCode &code) {
+    SmallVector<gpu::PtxFunction> functions;
+    if (!compilation.any())
+      return success();
+    LogicalResult compiled = compilation.finish(log, functions);
+    result.timings.push_back({"NVRTC, beside it", compilation.milliseconds()});
+    if (failed(compiled) || failed(gpu::linkFunctions(program, functions, code)))
+      return failure();
+    reportFunctions(program, code.functions);
+    return success();
   }
 
   LogicalResult assemble(tile::ProgramOp program, StringRef target, std::vector<ManifestKernel> kernels,

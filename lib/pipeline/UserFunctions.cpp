@@ -7,50 +7,52 @@
 #include "dialects/tile/Tile.h"
 #include "lib/nvidia/Nvrtc.h"
 #include "llvm/Support/Path.h"
+#include <chrono>
 
 namespace sattn {
-namespace {
 
-class FunctionCompiler {
-public:
-  FunctionCompiler(tile::FunctionOp op, StringRef target, StringRef fileName) : op(op), target(target) {
+static constexpr StringRef adapterName = "sattn.function";
+
+/// One function. The thread reads and writes strings alone, never the op.
+struct FunctionCompilation::Job {
+  Job(tile::FunctionOp op, StringRef fileName) : op(op), symbol(gpu::functionSymbol(op.getSymName())) {
     llvm::SmallString<128> path(op.getFile().value_or(""));
     if (!path.empty() && llvm::sys::path::is_relative(path)) {
       path = llvm::sys::path::parent_path(fileName);
       llvm::sys::path::append(path, *op.getFile());
     }
-    sourceName = path.empty() ? "source of @" + op.getSymName().str() : path.str().str();
+    name = path.empty() ? "source of @" + op.getSymName().str() : path.str().str();
+    source = op.getSource().value_or("").str() + adapter();
   }
 
-  FailureOr<gpu::PtxFunction> run(const nvidia::Nvrtc &nvrtc) {
-    gpu::PtxFunction function{gpu::functionSymbol(op.getSymName()), ""};
-    std::vector<nvidia::CudaMessage> messages;
-    std::string problem;
-    bool ok = nvrtc.compile(target.str(), op.getSource()->str() + adapter(function.symbol), sourceName, function.ptx,
-                            messages, problem);
+  void compile(const nvidia::Nvrtc &nvrtc, const std::string &target) {
+    ok = nvrtc.compile(target, source, name, ptx, messages, problem);
+  }
+
+  LogicalResult report() {
     bool anyError = false;
     for (const nvidia::CudaMessage &message : messages) {
       report(message);
       anyError |= message.isError;
     }
-    if (ok)
-      return function;
-    if (!anyError)
+    if (!ok && !anyError)
       op.emitError() << "[SA0271] function '@" << op.getSymName() << "' is not compiled: " << problem;
-    return failure();
+    return success(ok);
   }
 
-  std::string sourceName; ///< of the source in messages
+  tile::FunctionOp op;
+  std::string symbol, name, source; ///< `name` stands for the source in messages
+  bool ok = false;
+  std::string ptx, problem;
+  std::vector<nvidia::CudaMessage> messages;
 
 private:
-  static constexpr StringRef adapterName = "sattn.function";
-
-  std::string adapter(StringRef symbol) {
+  std::string adapter() {
     std::string params, arguments;
     for (auto [i, type] : llvm::enumerate(op.getType().getInputs())) {
-      std::string name = "x" + std::to_string(i), comma = i ? ", " : "";
-      params += comma + (type.isF32() ? "float " : "int ") + name;
-      arguments += comma + name;
+      std::string argument = "x" + std::to_string(i), comma = i ? ", " : "";
+      params += comma + (type.isF32() ? "float " : "int ") + argument;
+      arguments += comma + argument;
     }
     return ("\n#line 1 \"" + adapterName + "\"\nextern \"C\" __device__ float " + symbol + "(" + params +
             ") { return ::" + op.getSymName() + "(" + arguments + "); }\n")
@@ -66,7 +68,7 @@ private:
 
   void report(const nvidia::CudaMessage &message) {
     if (message.file == adapterName) {
-      op.emitError() << "[SA0271] '" << sourceName << "' does not define '" << signature() << "': " << message.text;
+      op.emitError() << "[SA0271] '" << name << "' does not define '" << signature() << "': " << message.text;
       return;
     }
     bool isFile = op.getFile().has_value();
@@ -79,31 +81,48 @@ private:
       diagnostic << "line " << message.line << ", column " << message.column << " of the source: ";
     diagnostic << message.text;
   }
-
-  tile::FunctionOp op;
-  StringRef target;
 };
-} // namespace
 
-LogicalResult compileFunctions(tile::ProgramOp program, StringRef target, StringRef fileName, DiagnosticLog &log,
-                               SmallVectorImpl<gpu::PtxFunction> &functions) {
+FunctionCompilation::FunctionCompilation(tile::ProgramOp program, StringRef target, StringRef fileName)
+    : target(target) {
+  for (auto op : program.getBody().getOps<tile::FunctionOp>())
+    jobs.push_back(std::make_unique<Job>(op, fileName));
+  if (any())
+    worker = std::thread([this] { run(); });
+}
+
+FunctionCompilation::~FunctionCompilation() {
+  if (worker.joinable())
+    worker.join();
+}
+
+void FunctionCompilation::run() {
+  auto start = std::chrono::steady_clock::now();
   nvidia::Nvrtc nvrtc;
-  for (auto op : program.getBody().getOps<tile::FunctionOp>()) {
+  if (!nvrtc.open(problem))
+    return;
+  for (const std::unique_ptr<Job> &job : jobs)
+    job->compile(nvrtc, target);
+  elapsed = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+LogicalResult FunctionCompilation::finish(DiagnosticLog &log, SmallVectorImpl<gpu::PtxFunction> &functions) {
+  if (worker.joinable())
+    worker.join();
+  for (const std::unique_ptr<Job> &job : jobs) {
+    tile::FunctionOp op = job->op;
     if (!op.getSource())
       return op.emitError() << "[SA0272] the text has no source of function '@" << op.getSymName()
                             << "', only the name '" << op.getFile().value_or("")
                             << "': print the text with it by sparse-attn-opt --emit=pattern";
-    std::string problem;
-    if (functions.empty() && !nvrtc.open(problem))
+    if (!problem.empty())
       return op.emitError() << "[SA0270] function '@" << op.getSymName()
                             << "' is in CUDA C++, which NVRTC compiles: " << problem;
-    FunctionCompiler compiler(op, target, fileName);
     if (op.getFile())
-      log.addSource(compiler.sourceName, *op.getSource());
-    FailureOr<gpu::PtxFunction> function = compiler.run(nvrtc);
-    if (failed(function))
+      log.addSource(job->name, *op.getSource());
+    if (failed(job->report()))
       return failure();
-    functions.push_back(std::move(*function));
+    functions.push_back({job->symbol, std::move(job->ptx)});
   }
   return success();
 }

@@ -149,3 +149,16 @@ sattn.pattern @p<scale: float = @f(2)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, 
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
 }
+
+// -----
+
+// C39
+sattn.function @f(x: float, n: int) cuda text ""
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  // expected-error@below {{[SA0139] 2147483648 is beyond the 32 bits of param 'n' of function '@f': declare the param as float}}
+  %y = sattn.map %z : @f(z, 2147483648)
+  %o = sattn.attend %y over %keys, %v
+  sattn.yield %o
+}
