@@ -72,7 +72,7 @@ def AxisAttr : Sattn_Attr<"Axis", "axis"> {
 def KeySetAttr : Sattn_Attr<"KeySet", "keys"> {
   let summary = "a key set in canonical form: domain and union of conjunctions";
   let description = [{
-    Built only by `canonicalKeySet` (KeySet.h), read by `keySetOf`. `condition` is `all`, `not all`, or the union of
+    Built by `canonicalKeySet` (KeySet.h), read by `keySetOf`. `condition` is `all`, `not all`, or the union of
     conjunctions of atoms `0 <= form` and `form == 0` over linear forms, sorted; printed with merged bounds.
 
     `#sattn.keys<(t, s) : 0 le t - s lt W>`

@@ -43,8 +43,9 @@ def SetOp : Sattn_BodyOp<"set", "keys"> {
 def RandomOp : Sattn_BodyOp<"random", "rand"> {
   let summary = "random blocks of keys for each block of rows, fixed by the seed";
   let description = [{
-    For each block of `b` rows, `r` different blocks of `b` keys, drawn from all blocks of the sequence. The draw depends
-    on the seed, the row block and the number of key blocks only. Not causal by itself: intersect it with a set.
+    For each block of `b` rows, `r` different blocks of `b` keys: one from each r-th part of the blocks of the sequence. The
+    draw depends on the seed, the row block and the number of key blocks only. Not causal by itself: intersect it with a
+    set.
 
     Constraints: numbers (C14), a static block length (C11).
 

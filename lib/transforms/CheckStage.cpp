@@ -86,13 +86,21 @@ private:
     return success();
   }
 
-  // Normal sets: no union, no minus, and an intersection is of one selection and one formula.
+  // Normal sets: no minus; an intersection is of one selection (or random blocks) and one formula, a union of one
+  // formula and random blocks.
   static bool isNormal(Operation *op) {
-    auto both = dyn_cast<IntersectOp>(op);
-    if (!both)
-      return !isa<UnionOp, MinusOp>(op);
     auto isFormula = [](Value set) { return set.getDefiningOp<SetOp>() != nullptr; };
-    return both.getSets().size() == 2 && llvm::count_if(both.getSets(), isFormula) == 1;
+    auto isRandom = [](Value set) {
+      auto both = set.getDefiningOp<IntersectOp>();
+      return set.getDefiningOp<RandomOp>() || (both && llvm::any_of(both.getSets(), [](Value part) {
+                                                 return part.getDefiningOp<RandomOp>() != nullptr;
+                                               }));
+    };
+    if (auto both = dyn_cast<IntersectOp>(op))
+      return both.getSets().size() == 2 && llvm::count_if(both.getSets(), isFormula) == 1;
+    if (auto either = dyn_cast<UnionOp>(op))
+      return either.getSets().size() == 2 && isFormula(either.getSets()[0]) && isRandom(either.getSets()[1]);
+    return !isa<MinusOp>(op);
   }
 
   LogicalResult check(tile::ProgramOp program) {

@@ -179,6 +179,15 @@ private:
       chooseInverted(op, shape);
   }
 
+  static RandomOp randomOf(Value set) {
+    Operation *op = set.getDefiningOp();
+    if (isa<UnionOp, IntersectOp>(op))
+      for (Value part : op->getOperands())
+        if (RandomOp random = randomOf(part))
+          return random;
+    return dyn_cast<RandomOp>(op);
+  }
+
   // The cost of a formula depends on params and lengths of the call; what one key costs does not.
   void chooseRange(AccumulateOp op, const cost::SelectedShape &shape) {
     ++ranges;
@@ -195,6 +204,9 @@ private:
           "rows and keys of one residue modulo " + std::to_string(congruence.modulus) + " are a class of their own; ";
     bool narrow = std::max(shape.features, shape.valueFeatures) <= target.rangeFeatures;
     int64_t rows = narrow && target.rangeRows ? target.rangeRows : target.rowTile;
+    // Fewer rows touch fewer blocks that have random ones of their own.
+    if (RandomOp random = randomOf(op.getSet()))
+      rows = std::max<int64_t>(std::min(rows, *literalInt(random.getBlock()) / 16 * 16), target.rowTile / 2);
     if (narrow && target.rangeKeys)
       tile = target.rangeKeys;
     Choice choice{"range", rows,

@@ -277,6 +277,14 @@ private:
       return refuse(op, "the union of two selections is not compiled yet, because a key of both would count twice: run "
                         "the pattern with the reference (--oracle)");
     const Term &fixed = set[0].selection ? set[1] : set[0], &chosen = set[0].selection ? set[0] : set[1];
+    // Random blocks are known before any key is read, so that one walk takes both.
+    if (chosen.selection.getDefiningOp<RandomOp>()) {
+      mlir::OpBuilder builder(op);
+      Location loc = op.getSet().getLoc();
+      Value parts[] = {materialize(op, loc, fixed), materialize(op, loc, chosen)};
+      op.getSetMutable().set(UnionOp::create(builder, loc, SetType::get(context), parts).getResult());
+      return success();
+    }
     auto rest = complement(op, fixed.residual);
     if (failed(rest))
       return failure();

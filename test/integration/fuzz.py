@@ -61,6 +61,8 @@ PATTERNS = {
     "longformer": {"dynamic": lambda r: dict(W=windows(r))},
     "strided": {"static": lambda r: dict(stride=r.choice([1, 2, 7, 64, 128, 1000]))},
     "alibi": {},
+    "bigbird": {"static": lambda r: dict(b=r.choice([16, 32, 50, 64]), r=r.choice([1, 2, 3])),
+                "dynamic": lambda r: dict(seed=r.randint(0, 10**9))},
     "softcap": {},
     "differential": {},
     "sink_logit": {},

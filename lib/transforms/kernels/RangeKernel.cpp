@@ -5,6 +5,23 @@
 namespace sattn::lower {
 using namespace mlir;
 
+// A number that sattn-choose-dataflow has left at `op`.
+static int64_t chosenFor(Operation *op, StringRef name, int64_t otherwise) {
+  auto dataflow = op->getAttrOfType<DictionaryAttr>("dataflow");
+  auto number = dataflow ? dataflow.getAs<IntegerAttr>(name) : IntegerAttr();
+  return number ? number.getInt() : otherwise;
+}
+
+static FailureOr<LocalSet> localSet(Context &context, AccumulateOp op, SetParts parts, Congruence congruence) {
+  if (!parts.random)
+    return LocalSet::make(parts.formula, parts.formula.getFormula(), congruence, parts.formula.getTables());
+  auto random = RandomSet::make(context, parts.random, chosenFor(op, "rows", context.target.rowTile));
+  if (failed(random))
+    return failure();
+  auto formulaOf = [](SetOp set) { return set ? set.getFormula() : KeySetAttr(); };
+  return LocalSet::make(parts.random, *random, formulaOf(parts.formula), formulaOf(parts.beside));
+}
+
 FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, AccumulateOp op, int64_t tile,
                                        Congruence congruence) {
   auto chain = scoreChain(context, op, op.getZ());
@@ -18,7 +35,7 @@ FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, Acc
   bool valuesAreKeys = prefix && prefix.getX() == k;
   if (tile == 0)
     tile = context.keyTile(k, valuesAreKeys ? ArrayRef<Value>() : ArrayRef<Value>(op.getV()), !congruence.isTrivial());
-  auto set = LocalSet::make(parts->formula, parts->formula.getFormula(), congruence, parts->formula.getTables());
+  auto set = localSet(context, op, *parts, congruence);
   for (auto &[text, load] : succeeded(set) ? set->loads : decltype(set->loads)())
     if (alongOf(context, load) == Along::Other)
       return context.refuse(parts->formula, "'" + text + "' in 'sattn.set'");
@@ -113,13 +130,6 @@ private:
     branch.lattice = {m, residue};
     branch.end = k.ceilDiv(k.max(k.sub(task.keyCount(), residue), k.constant(0)), m);
     return streamRange(task, rows, classRows, queries, branch);
-  }
-
-  // A number that sattn-choose-dataflow has left at `op`.
-  static int64_t chosenFor(Operation *op, StringRef name, int64_t otherwise) {
-    auto dataflow = op->getAttrOfType<DictionaryAttr>("dataflow");
-    auto number = dataflow ? dataflow.getAs<IntegerAttr>(name) : IntegerAttr();
-    return number ? number.getInt() : otherwise;
   }
 
   // What sattn-choose-dataflow found common to the sets.

@@ -7,18 +7,29 @@ using namespace mlir;
 
 FailureOr<SetParts> partsOf(Context &context, Operation *user, Value set) {
   SetParts parts;
+  if (auto either = set.getDefiningOp<UnionOp>()) { // of a formula and random blocks
+    parts.beside = either.getSets()[0].getDefiningOp<SetOp>();
+    set = either.getSets()[1];
+  }
   SmallVector<Value> values{set};
   if (auto both = set.getDefiningOp<IntersectOp>())
     values.assign(both.getSets().begin(), both.getSets().end());
   for (Value value : values) {
     if (auto select = value.getDefiningOp<SelectOp>())
       parts.select = select;
+    else if (auto random = value.getDefiningOp<RandomOp>(); random && isa<AccumulateOp>(user))
+      parts.random = random;
     else if (auto formula = value.getDefiningOp<SetOp>())
       parts.formula = formula;
     else
       return context.refuse(value.getDefiningOp(),
                             "'" + value.getDefiningOp()->getName().getStringRef() + "' that reads tables or lists");
   }
+  if (parts.random)
+    for (SetOp formula : {parts.formula, parts.beside})
+      if (formula && (!formula.getTables().empty() || formula.getFormula().getRow().isBlocks() ||
+                      formula.getFormula().getKey().isBlocks()))
+        return context.refuse(formula, "'sattn.set' of blocks or tables beside 'sattn.random'");
   bool readsTables = parts.formula && !parts.formula.getTables().empty();
   if (readsTables && (parts.select || !isa<AccumulateOp>(user)))
     return context.refuse(parts.formula, "'sattn.set' that reads tables " +

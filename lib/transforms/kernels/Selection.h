@@ -46,10 +46,13 @@ struct Selections {
 /// Builds the kernels of all selections of the pattern.
 FailureOr<Selections> buildSelections(Context &context, Preparer &preparer);
 
-/// The selection and the formula that a set was normalised to; both may be null.
+/// What a set was normalised to: a formula; a selection, and a formula that it must obey; or random blocks, with those
+/// of `formula` they must obey and the keys of `beside`. Any of them may be null.
 struct SetParts {
   SelectOp select;
   SetOp formula;
+  RandomOp random;
+  SetOp beside;
 };
 FailureOr<SetParts> partsOf(Context &context, Operation *user, Value set);
 

@@ -32,15 +32,44 @@ FailureOr<LocalSet> LocalSet::make(Operation *op, KeySetAttr attr, Congruence co
   auto absolute = specialiseSet(attr, SetBindings(), error);
   if (failed(absolute))
     return op->emitError() << "[SA0207] set cannot be compiled: " << error;
-  LocalSet local;
-  local.row = attr.getRow();
-  local.key = attr.getKey();
+  auto local = moved(op, *absolute, attr.getRow(), attr.getKey(), congruence);
+  if (failed(local))
+    return failure();
   walkExpr(attr.getCondition(), [&](ExprAttr e) {
     if (e.is(ExprKind::Table))
-      local.loads.insert({StringAttr::get(op->getContext(), toText(e)).getValue(),
-                          TableLoad{tables[e.getValue()], e, attr.getRow(), attr.getKey()}});
+      local->loads.insert({StringAttr::get(op->getContext(), toText(e)).getValue(),
+                           TableLoad{tables[e.getValue()], e, attr.getRow(), attr.getKey()}});
     return true;
   });
+  return local;
+}
+
+FailureOr<LocalSet> LocalSet::make(Operation *op, const RandomSet &random, KeySetAttr within, KeySetAttr set) {
+  std::string error;
+  auto all = random.positions();
+  for (KeySetAttr part : {within, set}) {
+    if (!part || !all)
+      continue;
+    auto formula = specialiseSet(part, SetBindings(), error);
+    if (failed(formula))
+      return op->emitError() << "[SA0207] set cannot be compiled: " << error;
+    all = part == within ? quasi::Set::intersect(*all, *formula, error) : quasi::Set::unite(*all, *formula, error);
+  }
+  if (!all)
+    return op->emitError() << "[SA0207] set cannot be compiled: "
+                           << (error.empty() ? "its numbers are out of range" : error);
+  MLIRContext *context = op->getContext();
+  auto local = moved(op, *all, AxisAttr::named(context, "t"), AxisAttr::named(context, "s"), {});
+  if (succeeded(local))
+    local->random = random;
+  return local;
+}
+
+FailureOr<LocalSet> LocalSet::moved(Operation *op, const quasi::Set &absolute, AxisAttr rowAxis, AxisAttr keyAxis,
+                                    Congruence congruence) {
+  LocalSet local;
+  local.row = rowAxis;
+  local.key = keyAxis;
   std::string offset = "kv_offset";
   int64_t stride = 1;
   if (local.key.isBlocks()) {
@@ -56,10 +85,10 @@ FailureOr<LocalSet> LocalSet::make(Operation *op, KeySetAttr attr, Congruence co
   row = local.row.isBlocks() ? shifted(local.set, row, "q_offset/" + std::to_string(*literalInt(local.row.getLen())), 1)
                              : shifted(local.set, row, offset, stride);
   bool fits = key && row;
-  for (const quasi::Conjunction &conjunction : absolute->disjuncts()) {
+  for (const quasi::Conjunction &conjunction : absolute.disjuncts()) {
     quasi::Set::Building moved;
     for (const quasi::Atom &atom : conjunction) {
-      auto form = fits ? local.set.import(*absolute, atom.form, *row, *key) : std::nullopt;
+      auto form = fits ? local.set.import(absolute, atom.form, *row, *key) : std::nullopt;
       fits = form && local.set.addAtom(moved, atom.kind, *form);
       if (!fits)
         break;

@@ -5,7 +5,7 @@
 // all. The symbols that appear are `kv_offset`, `kv_offset/d`, and `q_offset/l` for blocks of rows.
 #pragma once
 #include "lib/analysis/Congruence.h"
-#include "lib/transforms/kernels/Tables.h"
+#include "lib/transforms/kernels/RandomSet.h"
 
 namespace sattn::lower {
 
@@ -34,6 +34,9 @@ public:
   /// moves it to one class of residues: t' = m * i + shift + r and s' = m * j + r, with i and j as coordinates and r
   /// the symbol `keyResidue` of the task.
   static FailureOr<LocalSet> make(Operation *op, KeySetAttr set, Congruence congruence = {}, ValueRange tables = {});
+  /// Random blocks, of which only those keys count that are in `within`; with the keys of `set` beside them. Both may
+  /// be null.
+  static FailureOr<LocalSet> make(Operation *op, const RandomSet &random, KeySetAttr within, KeySetAttr set);
   static constexpr const char *keyResidue = "key residue";
 
   AxisAttr row, key;
@@ -51,8 +54,12 @@ public:
   bool mentionsQueryHead() const;
   /// Loads of tables, of which the tiles to visit know nothing: a tile that they decide on is partial.
   llvm::MapVector<StringRef, TableLoad> loads;
+  /// Random blocks, whose symbols must be defined before any question is asked.
+  std::optional<RandomSet> random;
 
 private:
+  static FailureOr<LocalSet> moved(Operation *op, const quasi::Set &absolute, AxisAttr row, AxisAttr key,
+                                   Congruence congruence);
   quasi::Set set;
 };
 

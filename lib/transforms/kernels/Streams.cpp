@@ -136,6 +136,8 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
   KernelBuilder &k = task.k;
   int64_t tile = branch.keys.tile;
   Value end = branch.end ? branch.end : keyCountOf(task, branch.keys);
+  if (branch.set.random)
+    branch.set.random->define(task, rows);
   Value keyView = viewOf(task, branch.keys);
   Value valueView = branch.valuesAreKeys ? Value() : viewOf(task, branch.values);
   Value cover = coverOf(task, branch.set.runs(task, range, tile, end));

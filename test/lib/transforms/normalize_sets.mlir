@@ -88,3 +88,24 @@ sattn.pattern @tables(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %doc: int[s]
   %o2 = sattn.attend %z over %far, %v
   sattn.yield %o, %o2
 }
+
+// -----
+
+// Random blocks are known before any key is read: the union of them and a formula stays one set.
+// CHECK-LABEL: sattn.pattern @random
+// CHECK: %[[RAND:.*]] = sattn.random count(3) seed(7) blocks(64)
+// CHECK: %[[NEAR:.*]] = sattn.set (t, s) : 0 <= t - s <= 63
+// CHECK: %[[PAST:.*]] = sattn.set (t, s) : s <= t
+// CHECK: %[[FAR:.*]] = sattn.intersect %[[RAND]], %[[PAST]]
+// CHECK: %[[BOTH:.*]] = sattn.union %[[NEAR]], %[[FAR]]
+// CHECK: sattn.accumulate softmax %{{.*}} over %[[BOTH]], %v
+sattn.pattern @random(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %near = sattn.set (t, s) : t - s < 64
+  %some = sattn.random count(3) seed(7) blocks(64)
+  %all = sattn.union %near, %some
+  %causal = sattn.set (t, s) : s <= t
+  %keys = sattn.intersect %all, %causal
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}

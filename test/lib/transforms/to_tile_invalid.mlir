@@ -61,9 +61,41 @@ sattn.pattern @listed(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %idx: int[t,
 
 // -----
 
-sattn.pattern @random(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error @below {{[SA0201] 'sattn.random' that reads tables or lists is not compiled yet: run the pattern with the reference (--oracle)}}
-  %keys = sattn.random count(2) seed(1) blocks(8)
+sattn.pattern @random_count<r: int = 3>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  // expected-error @below {{[SA0201] 'count(r)' of a dynamic param is not compiled yet: run the pattern with the reference (--oracle)}}
+  %keys = sattn.random count(r) seed(1) blocks(64)
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @random_seed<seed: int = 3>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  // expected-error @below {{[SA0201] 'seed(seed + 1)', a sum of params, is not compiled yet: run the pattern with the reference (--oracle)}}
+  %keys = sattn.random count(3) seed(seed + 1) blocks(64)
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @random_tables(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %doc: int[s]) -> (o) {
+  %some = sattn.random count(3) seed(1) blocks(64)
+  %same = sattn.set (t, s) : %doc[t] == %doc[s]
+  // expected-error @below {{[SA0201] 'sattn.set' of blocks or tables beside 'sattn.random' is not compiled yet: run the pattern with the reference (--oracle)}}
+  %keys = sattn.intersect %some, %same
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @random_many(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  // expected-error @below {{[SA0207] set cannot be compiled: }}
+  %keys = sattn.random count(9) seed(1) blocks(8)
   %z = sattn.score dot %q, %k
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
