@@ -28,7 +28,7 @@ std::string RandomSet::name(int64_t rowBlock, int64_t i) const {
   return ownName() + " " + std::to_string(rowBlock) + " " + std::to_string(i);
 }
 
-std::optional<quasi::Set> RandomSet::positions() const {
+std::optional<quasi::Set> RandomSet::positions(std::string &why) const {
   quasi::Set set;
   auto symbol = [&](const std::string &text) {
     return quasi::Set::variable(set.symbol({text, quasi::SymbolInfo::Size}));
@@ -39,13 +39,16 @@ std::optional<quasi::Set> RandomSet::positions() const {
       auto row = blockOf(Var::row()), key = blockOf(Var::key());
       auto own = row ? set.add(*row, symbol(ownName()), -1) : std::nullopt;
       auto drawn = key ? set.add(*key, symbol(name(k, i)), -1) : std::nullopt;
-      if (!own || !drawn)
-        return std::nullopt;
-      own->constant -= k;
+      bool fits = own && drawn;
       quasi::Set::Building both;
-      if (!set.addAtom(both, quasi::Atom::EQ, *own) || !set.addAtom(both, quasi::Atom::EQ, *drawn) ||
-          !set.addDisjunct(std::move(both)))
+      if (fits)
+        own->constant -= k;
+      fits = fits && set.addAtom(both, quasi::Atom::EQ, *own) && set.addAtom(both, quasi::Atom::EQ, *drawn) &&
+             set.addDisjunct(std::move(both));
+      if (!fits) {
+        why = set.error().str();
         return std::nullopt;
+      }
     }
   return set;
 }

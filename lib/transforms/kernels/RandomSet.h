@@ -13,8 +13,8 @@ struct RandomSet {
 
   /// Of `op` for tiles of `rows` rows; refuses numbers that only a call knows, but for the seed.
   static FailureOr<RandomSet> make(Context &context, RandomOp op, int64_t rows);
-  /// The set over absolute positions; nullopt with the reason where there are too many.
-  std::optional<quasi::Set> positions() const;
+  /// The set over absolute positions; nullopt with the reason in `why` where there are too many.
+  std::optional<quasi::Set> positions(std::string &why) const;
   /// Makes its symbols known to `task`, for tiles that begin at `rows`.
   void define(Task &task, const Rows &rows) const;
 

@@ -46,7 +46,7 @@ FailureOr<LocalSet> LocalSet::make(Operation *op, KeySetAttr attr, Congruence co
 
 FailureOr<LocalSet> LocalSet::make(Operation *op, const RandomSet &random, KeySetAttr within, KeySetAttr set) {
   std::string error;
-  auto all = random.positions();
+  auto all = random.positions(error);
   for (KeySetAttr part : {within, set}) {
     if (!part || !all)
       continue;
@@ -56,8 +56,7 @@ FailureOr<LocalSet> LocalSet::make(Operation *op, const RandomSet &random, KeySe
     all = part == within ? quasi::Set::intersect(*all, *formula, error) : quasi::Set::unite(*all, *formula, error);
   }
   if (!all)
-    return op->emitError() << "[SA0207] set cannot be compiled: "
-                           << (error.empty() ? "its numbers are out of range" : error);
+    return op->emitError() << "[SA0207] set cannot be compiled: " << error;
   MLIRContext *context = op->getContext();
   auto local = moved(op, *all, AxisAttr::named(context, "t"), AxisAttr::named(context, "s"), {});
   if (succeeded(local))

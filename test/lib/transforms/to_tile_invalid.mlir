@@ -94,7 +94,7 @@ sattn.pattern @random_tables(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %doc:
 // -----
 
 sattn.pattern @random_many(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error @below {{[SA0207] set cannot be compiled: }}
+  // expected-error @below {{[SA0207] set cannot be compiled: set has more than 64 disjuncts}}
   %keys = sattn.random count(20) seed(1) blocks(8)
   %z = sattn.score dot %q, %k
   %o = sattn.attend %z over %keys, %v
