@@ -107,23 +107,26 @@ private:
 
   std::string whyNotInlined() {
     SmallVector<Statement> statements = statementsOf(function->body);
-    std::string why;
+    StringRef why;
     for (const Statement &statement : ArrayRef(statements).drop_back()) {
-      StringRef opcode = statement.opcode();
-      if (opcode == ".local")
-        why = "it needs local memory";
-      else if (opcode.starts_with("call"))
-        why = "it calls another function";
-      else if (opcode.starts_with("brx") || opcode == ".branchtargets" || opcode == ".param")
-        why = "its control flow has a table";
-      else if (!isPlain(statement))
-        why = "it takes the address of a parameter";
-      linked.instructions += !opcode.starts_with(".");
+      if (why.empty())
+        why = whyNotInlined(statement);
+      linked.instructions += !statement.opcode().starts_with(".");
     }
-    if (why.empty() && linked.instructions > kMostInlined)
-      why =
-          "it has " + std::to_string(linked.instructions) + " instructions, more than " + std::to_string(kMostInlined);
-    return why;
+    if (!why.empty() || linked.instructions <= kMostInlined)
+      return why.str();
+    return "it has " + std::to_string(linked.instructions) + " instructions, more than " + std::to_string(kMostInlined);
+  }
+
+  StringRef whyNotInlined(const Statement &statement) const {
+    StringRef opcode = statement.opcode();
+    if (opcode == ".local")
+      return "it needs local memory";
+    if (opcode.starts_with("call") || opcode == ".param")
+      return "it calls another function";
+    if (opcode.starts_with("brx") || opcode == ".branchtargets")
+      return "its control flow has a table";
+    return isPlain(statement) ? "" : "it takes the address of a parameter";
   }
 
   /// The parameter or result that `[name]` or `[name+0]` stands for, "" for any other operand.
@@ -137,17 +140,16 @@ private:
 
   bool isParameter(StringRef name) const { return llvm::is_contained(function->parameters, name); }
 
-  // Parameters and the result occur only where they are loaded and stored, as a whole.
+  // Parameters and the result occur only where they are loaded and stored, as a whole, and nothing else is.
   bool isPlain(const Statement &statement) const {
-    bool mentions = llvm::any_of(wordsOf(statement.text),
-                                 [&](StringRef word) { return isParameter(word) || word == function->result; });
-    if (!mentions)
-      return true;
     auto [first, second] = operandsOf(statement).split(',');
     bool has32Bits = statement.opcode().ends_with("32");
-    if (statement.opcode().starts_with("ld.param."))
+    if (statement.opcode().starts_with("ld.param"))
       return has32Bits && isParameter(placeIn(second));
-    return statement.opcode().starts_with("st.param.") && has32Bits && placeIn(first) == function->result;
+    if (statement.opcode().starts_with("st.param"))
+      return has32Bits && !function->result.empty() && placeIn(first) == function->result;
+    return llvm::none_of(wordsOf(statement.text),
+                         [&](StringRef word) { return isParameter(word) || word == function->result; });
   }
 
   static StringRef operandsOf(const Statement &statement) {
@@ -180,9 +182,9 @@ private:
     for (const Statement &statement : statementsOf(block.drop_front(std::min(block.find('\n'), block.size())))) {
       StringRef opcode = statement.opcode(), operands = operandsOf(statement);
       auto [first, second] = operands.split(',');
-      if (opcode.starts_with("st.param."))
+      if (opcode.starts_with("st.param"))
         stored[placeIn(first)] = second.trim();
-      else if (opcode.starts_with("ld.param."))
+      else if (opcode.starts_with("ld.param"))
         call.result = first.trim().str();
       else if (opcode.starts_with("call"))
         isOurs = llvm::is_contained(wordsOf(operands), symbol);
@@ -211,10 +213,10 @@ private:
       text += renamed(statement.before);
       if (!statement.guard.empty())
         text += renamed(statement.guard) + " ";
-      if (opcode.starts_with("ld.param.")) {
+      if (opcode.starts_with("ld.param")) {
         size_t number = llvm::find(function->parameters, placeIn(second)) - function->parameters.begin();
         text += "mov.b32 \t" + renamed(first.trim()) + ", " + call.arguments[number] + ";";
-      } else if (opcode.starts_with("st.param.")) {
+      } else if (opcode.starts_with("st.param")) {
         text += "mov.b32 \t" + call.result + ", " + renamed(second.trim()) + ";";
       } else if (opcode != "ret" && opcode != "ret.uni") {
         text += renamed(statement.text) + ";";

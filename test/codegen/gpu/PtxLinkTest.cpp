@@ -1,9 +1,14 @@
 // Linking of functions into kernels: what the text becomes, and what the linked kernel computes.
 #include "codegen/gpu/PtxLink.h"
+#include "lib/nvidia/Nvrtc.h"
 #include "lib/ptx/Ptx.h"
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
+
+#include <cmath>
+#include <random>
+#include <string_view>
 
 using namespace sattn::gpu;
 namespace ptx = sattn::ptx;
@@ -266,4 +271,127 @@ TEST_CASE("what a kernel's module cannot have is refused") {
         "it keeps 'buffer' in shared memory, which belongs to the kernel");
   CHECK(link("nothing").error == "its PTX cannot be read");
   CHECK(link(".version 8.0\n.target sm_80\n.address_size 64\n").error == "its PTX does not define it");
+}
+
+TEST_CASE("a damaged module is linked or refused") {
+  std::minstd_rand random(1);
+  std::string whole = moduleText(branching, ".const .align 4 .f32 tab[2] = {0f3F800000, 0f40400000};\n");
+  size_t refused = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::string text = whole;
+    for (size_t edits = 1 + random() % 3; edits > 0; --edits) {
+      size_t at = random() % text.size();
+      if (random() % 2)
+        text.erase(at, 1 + random() % 40);
+      else
+        text[at] = "{}();,.$%@/*\"\n "[random() % 15];
+    }
+    Linked linked = link(text);
+    refused += !linked.error.empty();
+    CHECK(linked.functions.size() == 1);
+  }
+  CHECK(refused > 100);
+}
+
+//===-- What NVRTC makes of C++ -------------------------------------------------------------------------===//
+
+namespace {
+struct Sample {
+  const char *name, *source;
+  float (*host)(float, float);
+};
+} // namespace
+
+// One text for the compiler of this test and for NVRTC.
+#define FUNCTION(NAME, ...)                                                                                            \
+  static float NAME(float x, float y) __VA_ARGS__ static const Sample NAME##Sample = { #NAME, #__VA_ARGS__, NAME };
+
+FUNCTION(softcapped, { return y * tanhf(x / y); })
+FUNCTION(threeWays, {
+  if (x < 0)
+    return -1;
+  if (x > 10)
+    return y;
+  return x * y;
+})
+FUNCTION(summed, {
+  float sum = 0;
+  for (int i = 0; i < int(y) + 2; ++i)
+    sum += x / (1 + i * i);
+  return sum;
+})
+FUNCTION(newton, {
+  float root = 1;
+  while (fabsf(root * root - fabsf(x)) > 1e-4f * fabsf(x) + 1e-6f)
+    root = 0.5f * (root + fabsf(x) / root);
+  return root + y;
+})
+FUNCTION(switched, {
+  switch (int(fabsf(x)) % 5) {
+  case 0:
+    return x;
+  case 1:
+    return x + y;
+  case 2:
+    return x * y;
+  case 3:
+    return expf(-fabsf(x));
+  default:
+    return 0.25f;
+  }
+})
+FUNCTION(bucket, { // the distance buckets of T5
+  int n = int(fabsf(x));
+  if (n < 16)
+    return float(n);
+  int large = 16 + int(logf(n / 16.0f) / logf(128.0f / 16) * 16);
+  return float(large < 31 ? large : 31) + y;
+})
+FUNCTION(waves, { return sinf(x) * cosf(y) + 0.5f * sinf(3e5f * rintf(x)); }) // large arguments need local memory
+FUNCTION(powers, { return powf(fabsf(x) + 0.5f, y) / (1 + expf(x)); })
+FUNCTION(smooth, { return x * 0.5f * (1 + erff(x * 0.70710678f)) + log1pf(expf(-fabsf(y))); })
+FUNCTION(integers, {
+  unsigned bits = unsigned(int(x * 1024)) * 2654435761u;
+  bits ^= bits >> 15;
+  return float(bits & 1023) / 1024 + fminf(y, 0.5f);
+})
+FUNCTION(doubles, { return float(sqrt(double(x) * x + double(y) * y)); })
+FUNCTION(tables, {
+  const float table[8] = {0.5f, -1, 2, 3, -0.25f, 8, 1, 4};
+  return table[int(fabsf(x)) & 7] * y;
+})
+FUNCTION(nothing, { return x; })
+#undef FUNCTION
+
+TEST_CASE("linked functions compute what the compiler of this test makes of the same text") {
+  sattn::nvidia::Nvrtc nvrtc;
+  std::string problem;
+  if (!nvrtc.open(problem)) {
+    MESSAGE("skipped: " << problem);
+    return;
+  }
+  std::vector<float> inputs;
+  for (int i = 0; i < 64; ++i)
+    inputs.push_back(static_cast<float>((i * 37) % 64 - 32) * 0.71f);
+  for (const char *target : {"sm_80", "sm_90a"})
+    for (const Sample &sample :
+         {softcappedSample, threeWaysSample, summedSample, newtonSample, switchedSample, bucketSample, wavesSample,
+          powersSample, smoothSample, integersSample, doublesSample, tablesSample, nothingSample}) {
+      INFO(std::string(sample.name), " for ", std::string(target));
+      std::string source = std::string("float sample(float x, float y) ") + sample.source +
+                           "\nextern \"C\" float f(float x, float y) { return sample(x, y); }\n";
+      std::string module;
+      std::vector<sattn::nvidia::CudaMessage> messages;
+      REQUIRE_MESSAGE(nvrtc.compile(target, source, "sample.cu", module, messages, problem), problem);
+      Linked linked = link(module);
+      REQUIRE_MESSAGE(linked.error.empty(), linked.error);
+      INFO(linked.functions[0].called);
+      bool isLong = std::string_view("waves powers tables").find(sample.name) != std::string_view::npos;
+      CHECK(linked.functions[0].called.empty() == !isLong);
+      std::vector<float> outputs = run(linked.text, inputs);
+      for (size_t i = 0; i < inputs.size(); ++i) {
+        float expected = sample.host(sample.host(inputs[i], 3), 2);
+        CHECK(outputs[i] == doctest::Approx(expected).epsilon(1e-4));
+      }
+    }
 }
