@@ -61,6 +61,10 @@ static LogicalResult verifyFormula(FunctionOp op, const llvm::StringSet<> &param
                             << *literalInt(e.getKids()[1]) << ": the divisor must be positive";
     return succeeded(ok);
   });
+  for (auto param : op.getParams().getAsRange<ParamAttr>())
+    if (succeeded(ok) && !mentionsName(op.getFormulaAttr(), param.getName()))
+      ok = op.emitOpError() << "[SA0138] formula of '@" << op.getSymName() << "' does not use param '"
+                            << param.getName() << "': it means less than the source, use it or remove it";
   return ok;
 }
 

@@ -162,3 +162,9 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
   %o = sattn.attend %y over %keys, %v
   sattn.yield %o
 }
+
+// -----
+
+// C38
+// expected-error@below {{[SA0138] formula of '@f' does not use param 'cap': it means less than the source, use it or remove it}}
+sattn.function @f(x: float, cap: float) cuda text "" as x
