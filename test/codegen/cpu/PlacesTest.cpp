@@ -21,6 +21,9 @@ TEST_CASE("maps read numbers that count, a number for each column and one for al
       // With one head the keys stand side by side.
       for (int64_t heads : {1, 3})
         for (auto [from, limit] : {std::pair<int64_t, int64_t>{0, 100}, {7, 90}, {60, 100}, {70, 75}, {-5, 100}}) {
+          // Every type at one place, every place with one type.
+          if (type != Tensor::F32 && from != 7)
+            continue;
           Tensor a(Tensor::F32, 1, rows, 1, cols), y(Tensor::F32, 1, rows, 1, cols), head(Tensor::F32, 1, 1, 2, 1);
           Tensor keys(type, 1, positions, heads, 1);
           fillNormal(a, 1);
