@@ -1,5 +1,6 @@
 // Facts of scores, and how sets, rows and heads must fit them: constraints (C17) to (C26), (C31), (C34).
 #include "dialects/pattern/FactsPass.h"
+#include "dialects/pattern/Functions.h"
 
 namespace sattn {
 
@@ -110,6 +111,9 @@ FailureOr<Facts> FactsPass::visit(MapOp op) {
   if (failed(names(op, formula, scope)) || failed(calls(op, formula, /*positions=*/true, /*values=*/true)) ||
       failed(tables(op, formula, op.getTables(), /*bareAllowed=*/false)))
     return failure();
+  if (expandedTerms(op, formula) > maxExpandedTerms)
+    return error(op) << "[SA0137] formula has more than " << maxExpandedTerms
+                     << " terms with the formulas of the functions that it calls: call them less deeply";
   return facts;
 }
 

@@ -36,6 +36,29 @@ ExprAttr expandFunctions(Operation *op, ExprAttr expr, FunctionOp &lacking) {
   return lacking ? ExprAttr() : expanded;
 }
 
+size_t expandedTerms(Operation *op, ExprAttr expr) {
+  SmallVector<size_t, 4> kids;
+  for (ExprAttr kid : expr.getKids())
+    kids.push_back(expandedTerms(op, kid));
+  FunctionOp function = expr.is(ExprKind::Call) ? functionNamed(op, expr.getText()) : FunctionOp();
+  size_t terms = 0;
+  auto add = [&](size_t more) { terms = std::min(terms + more, 2 * maxExpandedTerms); };
+  if (function && function.getFormulaAttr() && function.getParams().size() == kids.size()) {
+    walkExpr(function.getFormulaAttr(), [&](ExprAttr e) {
+      size_t size = 1;
+      for (auto [param, kid] : llvm::zip(function.getParams().getAsRange<ParamAttr>(), kids))
+        if (e.isName(param.getName()))
+          size = kid;
+      add(size);
+      return true;
+    });
+    return terms;
+  }
+  add(1);
+  llvm::for_each(kids, add);
+  return terms;
+}
+
 //===-- The op ------------------------------------------------------------------------------------------===//
 
 /// The formula of a function: of its params, with the functions of values.

@@ -11,4 +11,9 @@ FunctionOp functionNamed(Operation *op, StringRef callee);
 /// has none; `lacking` is that one.
 ExprAttr expandFunctions(Operation *op, ExprAttr expr, FunctionOp &lacking);
 
+/// How many terms expandFunctions gives, at most `2 * maxExpandedTerms`; found without doing it.
+size_t expandedTerms(Operation *op, ExprAttr expr);
+/// Formulas with more are refused (C37), because formulas in formulas multiply.
+inline constexpr size_t maxExpandedTerms = 10000;
+
 } // namespace sattn

@@ -6,6 +6,7 @@
 #include "lib/reference/TileInterp.h"
 #include "tools/sparse-attn-opt/RandomCall.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassInstrumentation.h"
 #include "mlir/Pass/PassManager.h"
 #include <atomic>

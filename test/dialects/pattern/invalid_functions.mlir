@@ -168,3 +168,16 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 // C38
 // expected-error@below {{[SA0138] formula of '@f' does not use param 'cap': it means less than the source, use it or remove it}}
 sattn.function @f(x: float, cap: float) cuda text "" as x
+
+// -----
+
+// C37
+sattn.function @f(x: float) cuda text "" as x * x * x * x * x * x * x * x * x * x
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  // expected-error@below {{[SA0137] formula has more than 10000 terms with the formulas of the functions that it calls: call them less deeply}}
+  %y = sattn.map %z : @f(@f(@f(@f(@f(@f(@f(@f(@f(@f(@f(@f(@f(@f(@f(@f(@f(@f(@f(@f(z))))))))))))))))))))
+  %o = sattn.attend %y over %keys, %v
+  sattn.yield %o
+}
