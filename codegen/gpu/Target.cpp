@@ -31,6 +31,10 @@ TargetInfo sattn::gpu::targetInfo(const Arch &arch) {
   // Longer rows take the shared memory of other tiles, and their sums the registers of scores.
   info.keyTileBytes = 48 << 10;
   info.rowQuantum = 1;
+  // One warp takes 16 rows; two or three of such blocks fit each multiprocessor.
+  info.decodeRows = kMmaRows;
+  info.splitTasks = 320;
+  info.splitTiles = 4;
   if (arch.groups) // two warpgroups, and half as many roundings of the sums
     info.rangeRows = info.rangeKeys = 128;
   // Operands are read where they lie: a block copies tiles to shared memory as it goes.

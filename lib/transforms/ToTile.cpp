@@ -174,16 +174,25 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
       return failure();
     ProgramBuilder program(getOperation(), pattern.getLoc(), pattern.getSymName());
     declareCalled(pattern, program.program);
-    Context context(pattern, std::move(*facts), info, program);
-    Preparer preparer(context);
-    if (failed(summaries(context, preparer)) || failed(kernels(context, preparer))) {
-      program.program.erase();
-      return failure();
+    bool split = splitsKeys(pattern, info);
+    CallRows all, few{-1, info.decodeRows}, many{info.decodeRows};
+    Context usual(pattern, *facts, info, program, split ? many : all);
+    Context decode(pattern, *facts, decodeTarget(info), program, few);
+    SmallVector<Context *, 2> forms{&usual};
+    if (split)
+      forms.push_back(&decode);
+    for (Context *form : forms) {
+      Preparer preparer(*form);
+      if (failed(summaries(*form, preparer)) ||
+          failed(form == &decode ? buildDecodeKernels(decode, preparer) : kernels(*form, preparer))) {
+        program.program.erase();
+        return failure();
+      }
+      kernelsBuilt += form->launches.size();
     }
-    PlanWriter(context).write();
-    Interface(context).write(program.program);
-    writeReasons(context);
-    kernelsBuilt += program.launches.size();
+    PlanWriter(forms).write();
+    Interface(usual).write(program.program);
+    writeReasons(forms);
     pattern.erase();
     return success();
   }
@@ -220,6 +229,22 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
                                  function.getFileAttr(), function.getSourceAttr());
         return true;
       });
+  }
+
+  // Whether calls of few rows get a form of their own: every set is a formula that no congruence cuts into classes.
+  static bool splitsKeys(PatternOp pattern, const TargetInfo &target) {
+    bool any = false;
+    for (Operation &op : pattern.getBody().front()) {
+      if (isa<SelectOp>(op))
+        return false;
+      if (!isa<AccumulateOp>(op))
+        continue;
+      auto dataflow = op.getAttrOfType<mlir::DictionaryAttr>("dataflow");
+      if (!dataflow || dataflow.contains("every"))
+        return false;
+      any = true;
+    }
+    return any && target.decodeRows > 0;
   }
 
   LogicalResult kernels(Context &context, Preparer &preparer) {

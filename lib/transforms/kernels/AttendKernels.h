@@ -24,6 +24,13 @@ Value attendedTile(Task &task, const Rows &rows, Value local, const Selections &
 /// the cover of its set. Where all sets imply one congruence, rows and keys are those of one class of residues.
 LogicalResult buildRangeKernel(Context &context, Preparer &preparer, const Selections &selections);
 
+/// The target as the form for few rows uses it: operands lie where the caller put them.
+TargetInfo decodeTarget(TargetInfo target);
+
+/// The form for few query rows of a pattern whose sets are formulas: keys are split between tasks, partial results
+/// joined.
+LogicalResult buildDecodeKernels(Context &context, Preparer &preparer);
+
 /// Rows of an inverted task: one for every `keysPerRow` keys of the call, so that as many rows share a block whatever
 /// the length; `most` at most, and always where `keysPerRow` is 0.
 struct TaskRows {

@@ -7,9 +7,17 @@
 namespace sattn::lower {
 using namespace mlir;
 
-Context::Context(PatternOp pattern, PatternFacts facts, const TargetInfo &target, ProgramBuilder &program)
-    : pattern(pattern), bound(pattern), target(target), program(program), facts(std::move(facts)),
+Context::Context(PatternOp pattern, PatternFacts facts, const TargetInfo &target, ProgramBuilder &program,
+                 CallRows calls)
+    : pattern(pattern), bound(pattern), target(target), program(program), calls(calls), facts(std::move(facts)),
       groups(bound, this->facts) {}
+
+void Context::finish(std::unique_ptr<KernelBuilder> kernel, Launch launch) {
+  kernel->b.setInsertionPointToEnd(&kernel->kernel.getBody().front());
+  tile::ReturnOp::create(kernel->b, kernel->loc);
+  launch.kernel = std::move(kernel);
+  launches.push_back(std::move(launch));
+}
 
 InFlightDiagnostic Context::refuse(Operation *op, const Twine &what) {
   return op->emitError() << "[SA0201] " << what
@@ -82,9 +90,7 @@ PlanRef Context::role(Value tensor) const {
 }
 
 PlanRef Context::workspace(Workspace workspace) {
-  int &count = workspaceNames[workspace.name];
-  if (count++ > 0)
-    workspace.name += "_" + std::to_string(count - 1);
+  workspace.name = program.workspaceName(workspace.name);
   workspaces.push_back(workspace);
   return {PlanRef::Workspace, workspace.name, workspace.type};
 }

@@ -8,6 +8,7 @@
 #include "lib/support/TargetInfo.h"
 #include "lib/transforms/Heads.h"
 #include "lib/transforms/kernels/ProgramBuilder.h"
+#include <limits>
 
 namespace sattn::lower {
 
@@ -29,15 +30,33 @@ struct Workspace {
   AxisAttr axis;
   bool perChunk = false;
   int64_t rowsPer = 1;
+  /// Where given, its positions.
+  PlanSize count;
   /// More than 1: the positions of each residue class of `every` follow one another, padded to whole tiles of `tile`.
   int64_t every = 1, tile = 1;
   /// Head axis, one head for each of its heads in a unit; null: one.
   AxisAttr head;
 };
 
+/// Query rows of the calls that a form of the program is for.
+struct CallRows {
+  int64_t moreThan = -1, atMost = std::numeric_limits<int64_t>::max();
+  bool isAll() const { return moreThan < 0 && atMost == std::numeric_limits<int64_t>::max(); }
+};
+
+/// One form of a program: the kernels that serve calls of so many rows, their launches and workspaces.
 class Context {
 public:
-  Context(PatternOp pattern, PatternFacts facts, const TargetInfo &target, ProgramBuilder &program);
+  Context(PatternOp pattern, PatternFacts facts, const TargetInfo &target, ProgramBuilder &program,
+          CallRows calls = {});
+
+  /// Ends a kernel of `program` and records its launch.
+  void finish(std::unique_ptr<KernelBuilder> kernel, Launch launch);
+  std::vector<Launch> launches;
+  /// Numbers that kernels and workspaces of this form may ask for by name.
+  SmallVector<std::pair<std::string, PlanSize>> sizes;
+  /// Kind and reason where this form walks its keys in another way than sattn-choose-dataflow chose.
+  std::pair<std::string, std::string> dataflow;
 
   /// "is not compiled yet: run the pattern with the reference (--oracle)".
   InFlightDiagnostic refuse(Operation *op, const Twine &what);
@@ -74,11 +93,11 @@ public:
   BoundPattern bound;
   TargetInfo target;
   ProgramBuilder &program;
+  CallRows calls;
 
 private:
   PatternFacts facts;
   Heads groups;
-  llvm::StringMap<int> workspaceNames;
 };
 
 /// The coordinates of one task inside a kernel whose grid is (x, group of query heads, pair of the wave).

@@ -14,14 +14,10 @@ static tile::PlanOp makePlan(Context &context) {
   return plan;
 }
 
-PlanWriter::PlanWriter(Context &context)
-    : index(OpBuilder(context.pattern.getContext()), context.pattern.getLoc()), context(context),
-      plan(makePlan(context)) {
+PlanWriter::PlanWriter(ArrayRef<Context *> forms)
+    : index(OpBuilder(forms[0]->pattern.getContext()), forms[0]->pattern.getLoc()), forms(forms), context(forms[0]),
+      plan(makePlan(*context)) {
   index.b.setInsertionPointToEnd(&plan.getBody().front());
-  for (const Workspace &workspace : context.workspaces) {
-    anyWorkspace = true;
-    anyChunk |= workspace.perChunk;
-  }
 }
 
 //===-- Names -------------------------------------------------------------------------------------------===//
@@ -59,7 +55,7 @@ Value PlanWriter::axisSize(AxisAttr axis) {
     return dim(axis.getName());
   // Blocks of a role are an axis of the call; those that a summary makes follow from their positions.
   std::string text = toText(axis);
-  for (auto role : context.pattern.getRoles().getAsRange<RoleAttr>())
+  for (auto role : context->pattern.getRoles().getAsRange<RoleAttr>())
     for (AxisAttr known : role.getAxes())
       if (toText(known) == text)
         return dim(text);
@@ -101,35 +97,50 @@ static int64_t elementBytes(tile::ArgType type) {
 // Bytes of one pair.
 Value PlanWriter::bytesOf(const Workspace &workspace, Value rows) {
   return index.mul(index.mul(positionsOf(workspace, rows), elementBytes(workspace.type)),
-                   context.headsInUnit(*this, workspace.head));
+                   context->headsInUnit(*this, workspace.head));
 }
 
 Value PlanWriter::positionsOf(const Workspace &workspace, Value rows) {
   if (workspace.perChunk)
     return index.ceilDiv(rows, workspace.rowsPer);
+  if (workspace.count)
+    return workspace.count(*this);
   Value size = axisSize(workspace.axis);
   return workspace.every == 1 ? size
                               : index.mul(tilesOfClasses(index, size, workspace.every, workspace.tile), workspace.tile);
 }
 
+Value PlanWriter::isTaken() {
+  const CallRows &calls = context->calls;
+  if (calls.isAll())
+    return {};
+  Value zero = index.constant(0), one = index.constant(1), rows = dim("t");
+  // 1 where the call has more than `limit` rows.
+  auto above = [&](int64_t limit) { return index.min(index.max(index.sub(rows, index.constant(limit)), zero), one); };
+  Value enough = calls.moreThan < 0 ? one : above(calls.moreThan);
+  return calls.atMost == CallRows().atMost ? enough : index.mul(enough, index.sub(one, above(calls.atMost)));
+}
+
 void PlanWriter::sizeWaves() {
   Value one = index.constant(1), batch = dim("B"), rows = dim("t");
   Value units = one;
-  if (context.unitHeads() && context.queryHeads())
-    units = index.floorDiv(dim(context.queryHeads().getName()), *context.unitHeads());
+  if (context->unitHeads() && context->queryHeads())
+    units = index.floorDiv(dim(context->queryHeads().getName()), *context->unitHeads());
   sizes["units"] = units;
   pairs = index.mul(batch, units);
   pairsPerWave = pairs;
   rowsPerChunk = rows;
+  for (const auto &[name, size] : context->sizes)
+    sizes[name] = size(*this);
   if (!anyWorkspace)
     return;
   Value fixed = index.constant(0), perRow = index.constant(0);
-  for (const Workspace &workspace : context.workspaces) {
+  for (const Workspace &workspace : context->workspaces) {
     Value &sum = workspace.perChunk ? perRow : fixed;
     // A row's share, rounded up; good enough to choose a chunk.
     sum = index.add(sum, bytesOf(workspace, one));
   }
-  Value bound = index.constant(context.target.waveBytes);
+  Value bound = index.constant(context->target.waveBytes);
   if (anyChunk) {
     Value fitting = index.floorDiv(bound, index.max(perRow, one));
     Value whole = index.mul(index.floorDiv(fitting, kChunkMultiple), kChunkMultiple);
@@ -141,11 +152,12 @@ void PlanWriter::sizeWaves() {
 }
 
 void PlanWriter::writeWorkspaces() {
-  for (const Workspace &workspace : context.workspaces) {
+  for (const Workspace &workspace : context->workspaces) {
     Value positions = positionsOf(workspace, rowsPerChunk);
-    Value heads = context.headsInUnit(*this, workspace.head);
+    Value heads = context->headsInUnit(*this, workspace.head);
+    Value entries = taken ? index.mul(pairsPerWave, taken) : pairsPerWave;
     sizes["workspace " + workspace.name] = tile::WorkspaceOp::create(index.b, plan.getLoc(), workspace.type,
-                                                                     workspace.name, pairsPerWave, positions, heads);
+                                                                     workspace.name, entries, positions, heads);
   }
 }
 
@@ -175,13 +187,13 @@ void PlanWriter::writeLaunch(const Launch &launch) {
 void PlanWriter::writeWave(Value wave) {
   sizes["first_pair"] = index.mul(wave, pairsPerWave);
   wavePairs = index.min(pairsPerWave, index.sub(pairs, sizes["first_pair"]));
-  for (const Launch &launch : context.program.launches)
+  for (const Launch &launch : context->launches)
     if (!launch.perChunk)
       writeLaunch(launch);
   auto chunk = [&](Value number) {
     sizes["first_row"] = index.mul(number, rowsPerChunk);
     chunkRows = sizes["rows"] = index.min(rowsPerChunk, index.sub(dim("t"), sizes["first_row"]));
-    for (const Launch &launch : context.program.launches)
+    for (const Launch &launch : context->launches)
       if (launch.perChunk)
         writeLaunch(launch);
   };
@@ -193,15 +205,28 @@ void PlanWriter::writeWave(Value wave) {
   chunk(index.constant(0));
 }
 
-void PlanWriter::write() {
+void PlanWriter::writeForm() {
+  anyWorkspace = !context->workspaces.empty();
+  anyChunk = llvm::any_of(context->workspaces, [](const Workspace &workspace) { return workspace.perChunk; });
+  sizes.clear();
+  taken = isTaken();
   sizeWaves();
   writeWorkspaces();
-  if (!anyWorkspace) {
+  if (!anyWorkspace && !taken) {
     writeWave(index.constant(0));
     return;
   }
   Value waves = index.floorDiv(index.add(pairs, index.sub(pairsPerWave, index.constant(1))), pairsPerWave);
+  if (taken)
+    waves = anyWorkspace ? index.mul(waves, taken) : taken;
   loop(waves, [&](Value wave) { writeWave(wave); });
+}
+
+void PlanWriter::write() {
+  for (Context *form : forms) {
+    context = form;
+    writeForm();
+  }
 }
 
 } // namespace sattn::lower

@@ -73,7 +73,7 @@ void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAtt
   launch.y = context.ratio(head) ? context.tasksInUnit(group)
                                  : PlanSize([](PlanWriter &plan) { return plan.index.constant(1); });
   launch.makes.push_back(summary ? summary.getResult() : role);
-  context.program.finish(std::move(kernel), std::move(launch));
+  context.finish(std::move(kernel), std::move(launch));
 }
 
 FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int64_t tile, int64_t every) {

@@ -66,23 +66,18 @@ ProgramBuilder::ProgramBuilder(ModuleOp module, Location loc, StringRef name) {
   program.getBody().emplaceBlock();
 }
 
+std::string ProgramBuilder::uniqueName(llvm::StringMap<int> &names, StringRef name) {
+  int before = names[name]++;
+  return before == 0 ? name.str() : (name + "_" + Twine(before)).str();
+}
+
 std::unique_ptr<KernelBuilder> ProgramBuilder::kernel(StringRef name) {
-  int &count = names[name];
-  std::string unique = count == 0 ? name.str() : (name + "_" + Twine(count)).str();
-  ++count;
   OpBuilder b = OpBuilder::atBlockEnd(&program.getBody().front());
-  auto op = tile::KernelOp::create(b, program.getLoc(), unique, b.getStrArrayAttr({}));
+  auto op = tile::KernelOp::create(b, program.getLoc(), uniqueName(kernelNames, name), b.getStrArrayAttr({}));
   Block &body = op.getBody().emplaceBlock();
   for (int i = 0; i < 3; ++i)
     body.addArgument(b.getIndexType(), op.getLoc());
   return std::make_unique<KernelBuilder>(op, OpBuilder::atBlockEnd(&body));
-}
-
-void ProgramBuilder::finish(std::unique_ptr<KernelBuilder> kernel, Launch launch) {
-  kernel->b.setInsertionPointToEnd(&kernel->kernel.getBody().front());
-  tile::ReturnOp::create(kernel->b, kernel->loc);
-  launch.kernel = std::move(kernel);
-  launches.push_back(std::move(launch));
 }
 
 } // namespace sattn::lower

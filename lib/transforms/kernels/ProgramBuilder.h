@@ -95,16 +95,16 @@ class ProgramBuilder {
 public:
   ProgramBuilder(mlir::ModuleOp module, Location loc, StringRef name);
 
-  /// A new kernel; its launch is appended to `launches` when it is finished.
+  /// A new kernel of that name, with a number behind it where there is one already.
   std::unique_ptr<KernelBuilder> kernel(StringRef name);
-  /// Ends the kernel and records its launch.
-  void finish(std::unique_ptr<KernelBuilder> kernel, Launch launch);
+  /// A name for a workspace, made likewise.
+  std::string workspaceName(StringRef name) { return uniqueName(workspaceNames, name); }
 
   tile::ProgramOp program;
-  std::vector<Launch> launches;
 
 private:
-  llvm::StringMap<int> names;
+  static std::string uniqueName(llvm::StringMap<int> &names, StringRef name);
+  llvm::StringMap<int> kernelNames, workspaceNames;
 };
 
 } // namespace sattn::lower

@@ -109,7 +109,7 @@ public:
     launch.y = context.tasksInUnit(1);
     launch.order = {"z", "-x", "y"};
     launch.perChunk = perChunk;
-    context.program.finish(std::move(kernel), std::move(launch));
+    context.finish(std::move(kernel), std::move(launch));
     return success();
   }
 

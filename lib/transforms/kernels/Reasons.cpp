@@ -26,16 +26,12 @@ class Reasons {
 public:
   explicit Reasons(Context &context) : context(context), b(context.pattern.getContext()) {}
 
-  void write() {
-    for (const Launch &launch : context.program.launches)
+  void describe(SmallVector<Attribute> &choices, SmallVector<Attribute> &kernels) {
+    for (const Launch &launch : context.launches)
       for (Value value : launch.makes)
         maker.try_emplace(value, &launch);
-    SmallVector<Attribute> kernels, choices;
-    for (const Launch &launch : context.program.launches)
+    for (const Launch &launch : context.launches)
       kernels.push_back(describe(launch, choices));
-    context.program.program->setAttr("explain",
-                                     b.getDictionaryAttr({b.getNamedAttr("choices", b.getArrayAttr(choices)),
-                                                          b.getNamedAttr("kernels", b.getArrayAttr(kernels))}));
   }
 
 private:
@@ -68,6 +64,11 @@ private:
   Attribute choice(Operation *op, DictionaryAttr dataflow, tile::KernelOp kernel) {
     NamedAttrList fields = place(op);
     set(fields, "kernel", kernel.getSymName());
+    if (!context.dataflow.first.empty()) {
+      set(fields, "kind", context.dataflow.first);
+      set(fields, "why", context.dataflow.second);
+      return fields.getDictionary(b.getContext());
+    }
     for (mlir::NamedAttribute field : dataflow)
       fields.set(field.getName(), field.getValue());
     return fields.getDictionary(b.getContext());
@@ -105,6 +106,14 @@ private:
 };
 } // namespace
 
-void writeReasons(Context &context) { Reasons(context).write(); }
+void writeReasons(ArrayRef<Context *> forms) {
+  SmallVector<Attribute> choices, kernels;
+  for (Context *form : forms)
+    Reasons(*form).describe(choices, kernels);
+  mlir::Builder b(forms[0]->pattern.getContext());
+  forms[0]->program.program->setAttr("explain",
+                                     b.getDictionaryAttr({b.getNamedAttr("choices", b.getArrayAttr(choices)),
+                                                          b.getNamedAttr("kernels", b.getArrayAttr(kernels))}));
+}
 
 } // namespace sattn::lower

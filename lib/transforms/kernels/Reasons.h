@@ -6,6 +6,6 @@
 namespace sattn::lower {
 
 /// Sets `explain` (see sattn_tile.program). All launches must have been recorded; the pattern must still exist.
-void writeReasons(Context &context);
+void writeReasons(ArrayRef<Context *> forms);
 
 } // namespace sattn::lower

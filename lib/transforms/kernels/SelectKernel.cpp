@@ -44,7 +44,7 @@ public:
     launch.order = {"z", "-x", "y"};
     launch.perChunk = lists.perChunk;
     launch.makes = results();
-    context.program.finish(std::move(kernel), std::move(launch));
+    context.finish(std::move(kernel), std::move(launch));
     return success();
   }
 

@@ -131,8 +131,24 @@ RowRange rangeOf(Task &task, const Rows &rows, AxisAttr axis) {
   return {task.rowPosition(axis, rows.first), further};
 }
 
+// The runs inside one part of the tiles from the first to the last that any run visits.
+static SmallVector<RunValues> partOf(KernelBuilder &k, ArrayRef<RunValues> runs, const KeySplit &split) {
+  Value low = runs[0].lo, high = runs[0].hi;
+  for (const RunValues &run : runs.drop_front()) {
+    low = k.min(low, run.lo);
+    high = k.max(high, run.hi);
+  }
+  Value each = k.max(k.ceilDiv(k.sub(high, low), split.count), k.constant(split.leastTiles));
+  Value from = k.add(low, k.mul(split.number, each)), to = k.add(from, each);
+  auto cut = [&](Value bound) { return k.min(k.max(bound, from), to); };
+  SmallVector<RunValues> parts;
+  for (const RunValues &run : runs)
+    parts.push_back({cut(run.lo), cut(run.hi), cut(run.fullLo), cut(run.fullHi)});
+  return parts;
+}
+
 SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const QueryTile &queries,
-                         const RangeBranch &branch) {
+                         const RangeBranch &branch, const KeySplit *split) {
   KernelBuilder &k = task.k;
   int64_t tile = branch.keys.tile;
   Value end = branch.end ? branch.end : keyCountOf(task, branch.keys);
@@ -140,7 +156,8 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
     branch.set.random->define(task, rows);
   Value keyView = viewOf(task, branch.keys);
   Value valueView = branch.valuesAreKeys ? Value() : viewOf(task, branch.values);
-  Value cover = coverOf(task, branch.set.runs(task, range, tile, end));
+  SmallVector<RunValues> runs = branch.set.runs(task, range, tile, end);
+  Value cover = coverOf(task, split && !runs.empty() ? partOf(k, runs, *split) : runs);
   Predicate predicate = branch.set.predicate(task, end, &rows);
   SoftmaxState state = emptyState(task, rows.count(), branch.values.features);
   Value base = branch.firstKey;

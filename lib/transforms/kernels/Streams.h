@@ -51,9 +51,14 @@ struct RangeBranch {
   Value firstKey, end;
   Lattice lattice;
 };
-/// Streams the branch over its cover for `rows`, which stand at `range`.
+/// A part of a cover: of `count` equal ones of at least `leastTiles` tiles the one with this number.
+struct KeySplit {
+  Value number, count;
+  int64_t leastTiles;
+};
+/// Streams the branch over its cover, or a part of it, for `rows`, which stand at `range`.
 SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const QueryTile &queries,
-                         const RangeBranch &branch);
+                         const RangeBranch &branch, const KeySplit *split = nullptr);
 
 /// Where the existing rows of `rows` stand; at least the first must exist.
 RowRange rangeOf(Task &task, const Rows &rows, AxisAttr axis);
