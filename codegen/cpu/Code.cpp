@@ -101,9 +101,9 @@ Value Code::load(Type type, Ptr pointer, int64_t alignment) {
 void Code::store(Value value, Ptr pointer, int64_t alignment) {
   LLVM::StoreOp::create(b, value, address(pointer), static_cast<unsigned>(alignment));
 }
-void Code::prefetch(Ptr pointer) {
-  constexpr unsigned read = 0, keep = 3, data = 1;
-  LLVM::Prefetch::create(b, address(pointer), read, keep, data);
+void Code::prefetch(Ptr pointer, Cache cache) {
+  constexpr unsigned read = 0, data = 1;
+  LLVM::Prefetch::create(b, address(pointer), read, static_cast<unsigned>(cache), data);
 }
 Ptr Code::zeros(int64_t bytes) {
   auto module = function->getParentOfType<ModuleOp>();

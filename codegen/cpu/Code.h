@@ -72,7 +72,9 @@ public:
   void store(Value value, Ptr pointer, int64_t alignment);
   Value loadStrip(Ptr pointer) { return load(vf, pointer, 64); }
   void storeStrip(Value value, Ptr pointer) { store(value, pointer, 64); }
-  void prefetch(Ptr pointer); ///< for a read; the address need not exist
+  /// Asks for a line that will be read, in the nearest cache or the one behind it; the address need not exist.
+  enum class Cache { Near = 3, Next = 2 };
+  void prefetch(Ptr pointer, Cache cache = Cache::Near);
   Value loadBroadcast(Ptr pointer) { return broadcast(load(f32, pointer, 4)); }
   /// Memory of the object that holds zeros.
   Ptr zeros(int64_t bytes);

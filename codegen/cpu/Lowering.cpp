@@ -7,7 +7,8 @@ using namespace sattn;
 using namespace sattn::cpu;
 
 Lowering::Lowering(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function, const Atom &atom)
-    : kernel(kernel), c(function, atom), frame(function.getArgument(0)), scratchBase(function.getArgument(1)) {
+    : kernel(kernel), c(function, atom), frame(function.getArgument(0)), scratchBase(function.getArgument(1)),
+      lines(computesLines(kernel)) {
   for (unsigned axis = 0; axis < 3; ++axis)
     scalars[kernel.getGrid(axis)] = function.getArgument(2 + axis);
 }
@@ -116,6 +117,9 @@ LogicalResult Lowering::lowerSplit(tile::MaskOp mask, llvm::function_ref<Logical
 }
 
 LogicalResult Lowering::lower(Operation *op) {
+  if (lines)
+    if (std::optional<LogicalResult> done = lowerLines(op))
+      return *done;
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<tile::SliceOp, tile::PrivateOp, tile::LoadOp, tile::GatherOp, tile::StoreOp, tile::ScatterOp, tile::FillOp,
             tile::IotaOp, tile::DotOp, tile::MapOp, tile::MaskOp, tile::SoftmaxStepOp, tile::SoftmaxFinishOp,

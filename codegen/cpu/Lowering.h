@@ -158,6 +158,34 @@ private:
   /// Emits the bits of `visible`.
   LogicalResult storeMasks(tile::MaskOp op, const Visible &visible, int64_t panels);
 
+  //===-- Tiles of few rows (Lines.cpp, LinesDot.cpp) ---------------------------------------------------===//
+  /// Whether columns are lanes in this kernel: its tiles have few rows, and all its ops have such a form.
+  static bool computesLines(tile::KernelOp kernel);
+  /// Nothing for ops that have one form alone.
+  std::optional<LogicalResult> lowerLines(Operation *op);
+  Lines newLines(tile::TileType type);
+  Lines linesOf(Value value);
+  Lines takeLines(Value operand, Operation *user);
+  void setLines(Value value, const Lines &lines);
+  Ptr lineAt(const Lines &lines, Value row, Value strip);
+  void forLines(const Lines &lines, llvm::function_ref<void(Value, Value)> body);
+  void copy(const Lines &from, const Lines &to);
+  void loadLines(tile::LoadOp op, const RowSource &source);
+  void storeLines(const Lines &lines, const RowSource &to);
+  LogicalResult mapLines(tile::MapOp op);
+  LogicalResult maskLines(tile::MaskOp op);
+  void softmaxLines(tile::SoftmaxStepOp op);
+  void finishLines(ArrayRef<Value> values, ArrayRef<TileValue> carried);
+  RightRows rightOf(tile::DotOp op);
+  RightRows gathered(const RightRows &right, Value first, int64_t uses);
+  SmallVector<Ptr> rowsOf(const RightRows &right, Value first, int64_t count);
+  Value stripOf(const RightRows &right, Ptr row, int64_t strip);
+  void prefetchNext(const RightRows &right, Value first, int64_t count, int64_t uses);
+  Value scoreStrip(const Lines &a, Value row, const RightRows &right, ArrayRef<Ptr> rows);
+  void scoreLines(tile::DotOp op);
+  void weighLines(const Lines &p, const Lines &to, const RightRows &right, const WeighBlock &block, bool skipZeros);
+  void sumLines(tile::DotOp op);
+
   //===-- Partial tiles (Visible.cpp) -------------------------------------------------------------------===//
   /// Whether scores and weights of `op` may leave out what its mask hides, and what that leaves.
   bool skipsHidden(tile::SoftmaxStepOp op);
@@ -171,6 +199,7 @@ private:
   FailureOr<Value> emitScalarBody(tile::MapOp op, ArrayRef<Value> arguments);
 
   //===-- Streams (Stream.cpp) --------------------------------------------------------------------------===//
+  static bool hasMask(tile::StreamOp op);
   LogicalResult lower(tile::StreamOp op);
   FailureOr<TileValue> startCarry(Operation *op, Value init);
   LogicalResult finishCarry(Operation *yield, ArrayRef<Value> values, ArrayRef<TileValue> carried);
@@ -191,6 +220,7 @@ private:
   Code c;
   Value frame, scratchBase;
   Scratch scratch;
+  const bool lines; ///< columns are lanes
   bool fullTile = false;               ///< emitting the body of a stream for full tiles
   llvm::DenseMap<Value, bool> decided; ///< conditions of masks that the code being emitted is for
   int64_t memberLimit = 0;             ///< emitting the body of an inverse stream for this many rows; 0: for all

@@ -48,6 +48,18 @@ struct Panels {
   Ptr at(int64_t panel, int64_t col = 0) const { return base.plus(panel * panelBytes() + col * kLanes * 4); }
 };
 
+/// Columns as lanes: row r begins at r * rowBytes(), four bytes an element, and ends with a whole strip; what stands
+/// there past the last column is anything. A row vector is one such row. The form of every computed value of a kernel
+/// whose tiles have few rows (Lines.cpp).
+struct Lines {
+  Ptr base;
+  int64_t rows = 0, cols = 0;
+  Owner owner;
+  bool isVector = false; ///< `cols` numbers, one for each row of the tile
+  int64_t strips() const { return llvm::divideCeil(cols, kLanes); }
+  int64_t rowBytes() const { return strips() * kLanes * 4; }
+};
+
 /// How an index becomes bytes: (i / block) * blockBytes + (i % block) * bytes.
 struct Axis {
   int64_t block, blockBytes, bytes;
@@ -89,6 +101,27 @@ struct RowSource {
   Value position;            ///< of the first row, or the base that is added to `ids`
   std::optional<Panels> ids; ///< row block i lies at position + ids[i]
   int64_t rows = 0;
+};
+
+/// A right operand of few rows of the left one, read where it lies (LinesDot.cpp).
+struct RightRows {
+  const RowSource *source = nullptr;
+  Ptr base;               ///< of the first row
+  Value stride;           ///< bytes
+  Value first = {};       ///< rows are counted from this one; null: from the first
+  Type element;
+  int64_t rows = 0, cols = 0;
+  bool allExist = false;  ///< no row lies outside the view
+  bool inStream = false;  ///< the next tile follows
+  Owner owner = {};
+  int64_t bytes() const { return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8); }
+};
+/// A block of a product that is summed in registers: `rows` rows and `strips` strips of the result over `keys` keys.
+struct WeighBlock {
+  Value row;
+  int64_t rows, strip, strips;
+  Value from;
+  int64_t keys;
 };
 
 /// Element-wise ops that have not been computed yet: they are applied in registers when a consumer asks for the
@@ -137,6 +170,7 @@ struct Inverse {
 /// A tile value in every form that its uses need.
 struct TileValue {
   std::optional<Panels> panels;
+  std::optional<Lines> lines;
   std::optional<RightOperand> keys;   ///< as right operand of dot nt
   std::optional<RightOperand> values; ///< as right operand of dot nn
   std::optional<RowSource> rows;      ///< not read yet

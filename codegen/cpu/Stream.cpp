@@ -65,7 +65,7 @@ static int64_t manyRuns(Code &c, Ptr table, Ptr cuts, tile::CoverOp cover, llvm:
 }
 
 // Whether a body is the same for full and partial tiles.
-static bool hasMask(tile::StreamOp op) {
+bool Lowering::hasMask(tile::StreamOp op) {
   bool found = false;
   op.getBody().walk([&](tile::MaskOp mask) { found |= !mask.getWhen(); });
   return found;
@@ -125,6 +125,11 @@ FailureOr<TileValue> Lowering::startCarry(Operation *op, Value init) {
   if (!isa<tile::TileType>(init.getType()))
     return unsupported(op, "carried values that are not tiles");
   TileValue &held = tile(init);
+  if (lines) {
+    memory.lines = newLines(cast<tile::TileType>(init.getType()));
+    copy(linesOf(init), *memory.lines);
+    return memory;
+  }
   if (mayTake(init, op)) {
     memory.panels = *held.panels;
     return memory;
@@ -155,6 +160,10 @@ LogicalResult Lowering::finishCarry(Operation *yield, ArrayRef<Value> values, Ar
   auto same = [](const Panels &a, const Panels &b) {
     return a.base.base == b.base.base && a.base.offset == b.base.offset;
   };
+  if (lines) {
+    finishLines(values, carried);
+    return success();
+  }
   SmallVector<std::pair<Panels, Panels>> moves;
   for (auto [i, value] : llvm::enumerate(values)) {
     if (carried[i].top) {

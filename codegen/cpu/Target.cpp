@@ -42,7 +42,7 @@ TargetInfo sattn::cpu::targetInfo(Isa isa) {
   info.keyLayout = {64, true, atom.panelWidth};
   info.valueLayout = {64, false, atom.panelWidth};
   info.foldScale = true;
-  info.decodeRows = kLanes;
+  info.decodeRows = 8;
   info.fastBytes = 32 << 10;
   info.largeBytes = 1 << 20;
   info.flopsPerCycle = atom.scale ? 64 : atom.fma ? 32 : 8;

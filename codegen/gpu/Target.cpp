@@ -32,7 +32,7 @@ TargetInfo sattn::gpu::targetInfo(const Arch &arch) {
   info.keyTileBytes = 48 << 10;
   info.rowQuantum = 1;
   // One warp takes 16 rows; two or three of such blocks fit each multiprocessor.
-  info.decodeRows = kMmaRows;
+  info.decodeRows = info.decodeTile = kMmaRows;
   info.splitTasks = 320;
   info.splitTiles = 4;
   if (arch.groups) // two warpgroups, and half as many roundings of the sums

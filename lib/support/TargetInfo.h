@@ -28,8 +28,8 @@ struct TargetInfo {
   bool foldScale = true;          ///< keep queries scaled and widened; otherwise they are used as they are stored
   int64_t fastBytes = 32768;      ///< per-worker memory that feeds a dot at full speed (L1, shared memory)
   int64_t largeBytes = 1 << 20;   ///< per-worker memory behind it (L2)
-  int64_t decodeRows = 0;         ///< calls of at most so many query rows, and tiles of about as many, get a form of their
-                                  ///< own that splits the keys; 0: they do not
+  int64_t decodeRows = 0;         ///< calls of at most so many query rows get a form that splits the keys; 0: none do
+  int64_t decodeTile = 1;         ///< rows that its tiles have at least
   int64_t splitTasks = 64;        ///< tasks that such a call should have
   int64_t splitTiles = 16;        ///< key tiles of a split at least
   double flopsPerCycle = 64;      ///< float32 multiply-adds count as two, one worker

@@ -22,6 +22,7 @@ const Field kFields[] = {
     {"rangeFeatures", &TargetInfo::rangeFeatures},
     {"rowQuantum", &TargetInfo::rowQuantum},
     {"decodeRows", &TargetInfo::decodeRows},
+    {"decodeTile", &TargetInfo::decodeTile},
     {"splitTasks", &TargetInfo::splitTasks},
     {"splitTiles", &TargetInfo::splitTiles},
     {"keyLayout", nullptr, nullptr, &TargetInfo::keyLayout},

@@ -29,7 +29,7 @@ public:
         branches.push_back({accumulate, *branch, {}, {}, {}});
       }
     heads = headsOfTile();
-    positions = std::max<int64_t>(1, context.target.decodeRows / heads);
+    positions = std::max<int64_t>(1, context.target.decodeTile / heads);
     addSizes();
     for (Branch &branch : branches)
       addPartials(branch);

@@ -1,0 +1,311 @@
+// Kernels whose tiles have few rows, as those of a decoded token. Rows as lanes would leave most lanes empty, and to
+// turn keys around costs more than to read them. So here the columns are lanes: keys and values are read where they
+// lie, once, and what is computed stands in scratch memory as lines (Residency.h). The products: LinesDot.cpp.
+#include "codegen/common/SetCode.h"
+#include "codegen/cpu/Lowering.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <numeric>
+
+using namespace sattn;
+using namespace sattn::cpu;
+using mlir::arith::CmpFPredicate;
+
+/// More rows than this fill the lanes of a panel better.
+static constexpr int64_t kMostRows = 8;
+
+//===-- Which kernels -----------------------------------------------------------------------------------===//
+
+static bool isFew(Value value) {
+  auto type = dyn_cast<tile::TileType>(value.getType());
+  return !type || (type.getRows() <= kMostRows && type.getElementType().isF32());
+}
+
+// Rows of memory that dots alone read, as their right operand.
+static bool isRight(tile::LoadOp load) {
+  tile::ViewType view = load.getView().getType();
+  return !view.getLayout() && view.getGroup() == 1 && !view.getElementType().isInteger(32) &&
+         load.getView().getDefiningOp<tile::SliceOp>() &&
+         llvm::all_of(load.getTile().getUses(), [&](mlir::OpOperand &use) {
+           return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() == 1 &&
+                  use.getOwner()->getBlock() == load->getBlock();
+         });
+}
+
+static bool hasLines(Operation *op) {
+  if (isa<tile::KernelOp, tile::ReturnOp, tile::YieldOp, tile::CoverOp, tile::CountOp, tile::OfBatchOp>(op) ||
+      op->getParentOfType<tile::MapOp>())
+    return true;
+  if (auto load = dyn_cast<tile::LoadOp>(op); load && isRight(load))
+    return true;
+  if (!llvm::all_of(op->getResults(), isFew))
+    return false;
+  if (auto load = dyn_cast<tile::LoadOp>(op))
+    return !load.getView().getType().getLayout() && load.getView().getDefiningOp<tile::SliceOp>();
+  if (auto store = dyn_cast<tile::StoreOp>(op))
+    return !store.getView().getType().getLayout() && store.getView().getDefiningOp<tile::SliceOp>();
+  if (auto dot = dyn_cast<tile::DotOp>(op))
+    return isa_and_nonnull<tile::LoadOp>(dot.getB().getDefiningOp()) &&
+           isRight(cast<tile::LoadOp>(dot.getB().getDefiningOp()));
+  if (auto mask = dyn_cast<tile::MaskOp>(op))
+    return !mask.getWhen() && !mask.getIds();
+  return isa<tile::SliceOp, tile::SplatOp, tile::MapOp, tile::SoftmaxStepOp, tile::StreamOp>(op) ||
+         llvm::none_of(op->getResultTypes(), llvm::IsaPred<tile::TileType, tile::TopType>);
+}
+
+bool Lowering::computesLines(tile::KernelOp kernel) {
+  bool anyDot = false;
+  auto result = kernel.walk([&](Operation *op) {
+    anyDot |= isa<tile::DotOp>(op);
+    return hasLines(op) ? mlir::WalkResult::advance() : mlir::WalkResult::interrupt();
+  });
+  return anyDot && !result.wasInterrupted();
+}
+
+//===-- Values ------------------------------------------------------------------------------------------===//
+
+Lines Lowering::newLines(tile::TileType type) {
+  Lines lines;
+  lines.isVector = type.isVector();
+  lines.rows = lines.isVector ? 1 : type.getRows();
+  lines.cols = lines.isVector ? type.getRows() : type.getCols();
+  lines.owner = scratch.take(lines.rows * lines.rowBytes());
+  lines.base = {scratchBase, lines.owner->offset};
+  return lines;
+}
+
+Ptr Lowering::lineAt(const Lines &lines, Value row, Value strip) {
+  return c.atScaled(c.atScaled(lines.base, row, lines.rowBytes()), strip, kLanes * 4);
+}
+
+// Calls `body` for each strip of each row.
+void Lowering::forLines(const Lines &lines, llvm::function_ref<void(Value, Value)> body) {
+  c.loop(0, lines.rows, 1, [&](Value row) { c.loop(0, lines.strips(), 1, [&](Value strip) { body(row, strip); }); });
+}
+
+void Lowering::copy(const Lines &from, const Lines &to) {
+  forLines(from, [&](Value row, Value strip) {
+    c.storeStrip(c.loadStrip(lineAt(from, row, strip)), lineAt(to, row, strip));
+  });
+}
+
+Lines Lowering::linesOf(Value value) {
+  TileValue &held = tile(value);
+  if (held.lines)
+    return *held.lines;
+  Lines lines = newLines(cast<tile::TileType>(value.getType()));
+  Value splat = c.strip(*held.splat);
+  forLines(lines, [&](Value row, Value strip) { c.storeStrip(splat, lineAt(lines, row, strip)); });
+  return lines; // not remembered: this may be inside a loop that the value is not
+}
+
+void Lowering::setLines(Value value, const Lines &lines) {
+  tile(value) = {};
+  tile(value).lines = lines;
+}
+
+// Memory for the result of an op: that of `operand` if nobody else needs it.
+Lines Lowering::takeLines(Value operand, Operation *user) {
+  TileValue &held = tile(operand);
+  if (!held.lines)
+    return linesOf(operand);
+  if (operand.hasOneUse() && operand.getParentBlock() == user->getBlock())
+    return *held.lines;
+  Lines lines = newLines(cast<tile::TileType>(operand.getType()));
+  copy(linesOf(operand), lines);
+  return lines;
+}
+
+//===-- Memory ------------------------------------------------------------------------------------------===//
+
+void Lowering::loadLines(tile::LoadOp op, const RowSource &source) {
+  if (isRight(op)) {
+    tile(op.getTile()) = {};
+    tile(op.getTile()).rows = source;
+    return;
+  }
+  const View &view = source.view;
+  Type element = view.type.getElementType();
+  Lines lines = newLines(op.getTile().getType());
+  int64_t cols = view.type.getInner();
+  Value zeros = c.address(c.zeros(lines.isVector ? 64 : cols * view.elementBytes()));
+  for (int64_t row = 0; row < source.rows; ++row) {
+    Ptr from{rowPointer(source, c.int64(row), zeros)};
+    if (lines.isVector) {
+      storeElements(loadElements(from, element, 1), lines.base.plus(row * 4), c.f32, 1);
+      continue;
+    }
+    for (int64_t column = 0; column < cols; column += kLanes) {
+      Value strip = loadElements(from.plus(column * view.elementBytes()), element, std::min(kLanes, cols - column));
+      c.storeStrip(strip, lines.base.plus(row * lines.rowBytes() + column * 4));
+    }
+  }
+  setLines(op.getTile(), lines);
+}
+
+void Lowering::storeLines(const Lines &lines, const RowSource &to) {
+  const View &view = to.view;
+  Type element = view.type.getElementType();
+  int64_t cols = view.type.getInner();
+  Owner line = scratch.take(llvm::alignTo(cols, kLanes) * view.elementBytes());
+  Value nowhere = c.address({scratchBase, line->offset});
+  for (int64_t row = 0; row < to.rows; ++row) {
+    Ptr at{rowPointer(to, c.int64(row), nowhere)};
+    if (lines.isVector) {
+      Value number = c.load(c.f32, lines.base.plus(row * 4), 4);
+      storeElements(c.broadcast(number), at, element, 1);
+      continue;
+    }
+    for (int64_t column = 0; column < cols; column += kLanes)
+      storeElements(c.loadStrip(lines.base.plus(row * lines.rowBytes() + column * 4)),
+                    at.plus(column * view.elementBytes()), element, std::min(kLanes, cols - column));
+  }
+}
+
+//===-- Element by element ------------------------------------------------------------------------------===//
+
+LogicalResult Lowering::mapLines(tile::MapOp op) {
+  tile::TileType type = op.getResult().getType();
+  SmallVector<Lines> held(op.getInputs().size());
+  for (auto [input, lines] : llvm::zip(op.getInputs(), held))
+    if (isa<tile::TileType>(input.getType()) && !tile(input).splat)
+      lines = linesOf(input);
+  Lines to = newLines(type);
+  bool ok = true;
+  forLines(to, [&](Value row, Value strip) {
+    Values inputs;
+    for (auto [input, lines] : llvm::zip(op.getInputs(), held)) {
+      auto tileType = dyn_cast<tile::TileType>(input.getType());
+      if (!tileType)
+        inputs.push_back(c.broadcast(scalar(input)));
+      else if (tile(input).splat)
+        inputs.push_back(c.strip(*tile(input).splat));
+      else if (tileType.isVector() && !type.isVector())
+        inputs.push_back(c.loadBroadcast(c.atScaled(lines.base, row, 4)));
+      else
+        inputs.push_back(c.loadStrip(lineAt(lines, row, strip)));
+    }
+    FailureOr<Value> result = emitScalarBody(op, inputs);
+    ok &= succeeded(result);
+    if (ok)
+      c.storeStrip(*result, lineAt(to, row, strip));
+  });
+  setLines(op.getResult(), to);
+  return mlir::success(ok);
+}
+
+LogicalResult Lowering::maskLines(tile::MaskOp op) {
+  Lines lines = takeLines(op.getTile(), op);
+  setLines(op.getResult(), lines);
+  if (acts(op) == false)
+    return success();
+  Values symbols;
+  for (Value symbol : op.getSymbols())
+    symbols.push_back(scalar(symbol));
+  auto spread = [&](Value number) { return c.broadcast(number); };
+  SmallVector<int32_t> lanes(kLanes);
+  std::iota(lanes.begin(), lanes.end(), 0);
+  bool ok = true;
+  for (int64_t row = 0; row < lines.rows; ++row) {
+    Value position = c.affine(op.getRowMap(), {c.int64(row)}, [&](Value a, Value b) { return c.add(a, b); });
+    c.loop(0, lines.strips(), 1, [&](Value strip) {
+      codegen::Position t{c.add(scalar(op.getRow()), position), nullptr, 0, 0};
+      codegen::Position s{c.add(scalar(op.getCol()), c.mul(strip, kLanes)), c.stripI(lanes), 0, kLanes - 1};
+      FailureOr<Value> inside = codegen::inUnion(c, {c.vi, spread}, op.getSets(), t, s, symbols);
+      ok &= succeeded(inside);
+      if (!ok || !*inside)
+        return;
+      Ptr place = lineAt(lines, c.int64(row), strip);
+      c.storeStrip(c.select(*inside, c.loadStrip(place), c.minusInf()), place);
+    });
+  }
+  return ok ? success() : LogicalResult(unsupportedMask(op));
+}
+
+//===-- Softmax -----------------------------------------------------------------------------------------===//
+
+// All lanes get what `join` makes of them.
+static Value acrossLanes(Code &c, Value strip, llvm::function_ref<Value(Value, Value)> join) {
+  for (int32_t distance = kLanes / 2; distance > 0; distance /= 2) {
+    SmallVector<int32_t> other;
+    for (int32_t lane = 0; lane < kLanes; ++lane)
+      other.push_back(lane ^ distance);
+    strip = join(c.shuffle(strip, strip, other), strip);
+  }
+  return strip;
+}
+
+// Row by row; a row's numbers stand in all lanes.
+void Lowering::softmaxLines(tile::SoftmaxStepOp op) {
+  Lines oldM = linesOf(op.getM()), oldL = linesOf(op.getL()), p = takeLines(op.getS(), op);
+  tile::TileType vector = op.getM().getType();
+  Lines m = newLines(vector), l = newLines(vector), alpha = newLines(vector);
+  auto store = [&](Value strip, const Lines &to, Value row) {
+    c.store(mlir::LLVM::ExtractElementOp::create(c.b, strip, c.int64(0)), c.atScaled(to.base, row, 4), 4);
+  };
+  Value live = p.cols % kLanes == 0 ? Value() : c.lanesBelow(p.cols % kLanes);
+  c.loop(0, p.rows, 1, [&](Value row) {
+    Value before = c.loadBroadcast(c.atScaled(oldM.base, row, 4));
+    Values scores;
+    Value best = before;
+    for (int64_t i = 0; i < p.strips(); ++i) {
+      Value strip = c.loadStrip(lineAt(p, row, c.int64(i)));
+      if (live && i + 1 == p.strips())
+        strip = c.select(live, strip, c.minusInf());
+      scores.push_back(strip);
+      best = c.maxKeep(strip, best);
+    }
+    best = acrossLanes(c, best, [&](Value a, Value b) { return c.maxKeep(a, b); });
+    Value base = c.select(c.compare(CmpFPredicate::OEQ, best, c.minusInf()), c.zero(), best);
+    Value sum = c.zero();
+    for (auto [i, strip] : llvm::enumerate(scores)) {
+      Value power = c.exp2(c.subf(strip, base));
+      c.storeStrip(power, lineAt(p, row, c.int64(static_cast<int64_t>(i))));
+      sum = c.addf(sum, power);
+    }
+    sum = acrossLanes(c, sum, [&](Value a, Value b) { return c.addf(a, b); });
+    // Rows that have seen no key: nothing to rescale.
+    Value factor = c.select(c.compare(CmpFPredicate::OEQ, best, c.minusInf()), c.strip(1.0f),
+                            c.exp2(c.subf(before, base)));
+    store(best, m, row);
+    store(factor, alpha, row);
+    store(c.fma(c.loadBroadcast(c.atScaled(oldL.base, row, 4)), factor, sum), l, row);
+  });
+  for (auto [result, lines] :
+       {std::pair<Value, Lines>{op.getNewM(), m}, {op.getNewL(), l}, {op.getAlpha(), alpha}, {op.getP(), p}})
+    setLines(result, lines);
+}
+
+//===-- The walk ----------------------------------------------------------------------------------------===//
+
+std::optional<LogicalResult> Lowering::lowerLines(Operation *op) {
+  return llvm::TypeSwitch<Operation *, std::optional<LogicalResult>>(op)
+      .Case([&](tile::LoadOp load) {
+        loadLines(load, {views[load.getView()], scalar(load.getPosition()), std::nullopt, load.getTile().getType().getRows()});
+        return success();
+      })
+      .Case([&](tile::StoreOp store) {
+        storeLines(linesOf(store.getTile()), {views[store.getView()], scalar(store.getPosition()), std::nullopt,
+                                              store.getTile().getType().getRows()});
+        return success();
+      })
+      .Case([&](tile::MapOp map) { return mapLines(map); })
+      .Case([&](tile::MaskOp mask) { return maskLines(mask); })
+      .Case([&](tile::DotOp dot) {
+        dot.getKind() == "nt" ? scoreLines(dot) : sumLines(dot);
+        return success();
+      })
+      .Case([&](tile::SoftmaxStepOp step) {
+        softmaxLines(step);
+        return success();
+      })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+// Yielded values to the memory of the carried ones, which none of them shares with another's.
+void Lowering::finishLines(ArrayRef<Value> values, ArrayRef<TileValue> carried) {
+  for (auto [value, memory] : llvm::zip(values, carried)) {
+    Lines from = linesOf(value);
+    if (from.base.offset != memory.lines->base.offset)
+      copy(from, *memory.lines);
+  }
+}

@@ -1,0 +1,268 @@
+// Products of tiles of few rows with rows of memory (Lines.cpp). Scores: the features of a key are lanes, 16 keys at a
+// time, whose sums over the lanes become one strip of scores. Outputs: the features of a value are lanes, weights are
+// broadcast.
+#include "codegen/cpu/Lowering.h"
+
+using namespace sattn;
+using namespace sattn::cpu;
+using mlir::arith::CmpFPredicate;
+
+// Strips of accumulators that the registers hold beside the operands, a power of two.
+static int64_t mostSums(const Atom &atom) { return std::min<int64_t>(kLanes, llvm::bit_floor<uint64_t>(atom.columnsFor(1))); }
+
+/// Rows of the left operand that a right one need not be copied for.
+static constexpr int64_t kFewUses = 2;
+
+//===-- Rows of the right operand -----------------------------------------------------------------------===//
+
+// In a full tile every row exists.
+RightRows Lowering::rightOf(tile::DotOp op) {
+  const RowSource &source = *tile(op.getB()).rows;
+  const View &view = source.view;
+  RightRows right;
+  right.source = &source;
+  right.element = view.type.getElementType();
+  right.rows = source.rows;
+  right.cols = view.type.getInner();
+  right.base = c.at(view.base, c.mul(source.position, view.positionBytes));
+  right.stride = view.positionBytes;
+  auto stream = dyn_cast<tile::StreamOp>(op->getParentOp());
+  right.allExist = stream && fullTile && hasMask(stream) && source.rows % kLanes == 0;
+  right.inStream = static_cast<bool>(stream);
+  return right;
+}
+
+SmallVector<Ptr> Lowering::rowsOf(const RightRows &right, Value first, int64_t count) {
+  SmallVector<Ptr> rows;
+  if (right.first)
+    first = c.add(right.first, first);
+  if (right.allExist) {
+    Ptr row = c.at(right.base, c.mul(first, right.stride));
+    for (int64_t i = 0; i < count; ++i, row = c.at(row, right.stride))
+      rows.push_back(row);
+    return rows;
+  }
+  Value zeros = c.address(c.zeros(right.cols * right.bytes()));
+  for (int64_t i = 0; i < count; ++i)
+    rows.push_back(Ptr{rowPointer(*right.source, c.add(first, i), zeros)});
+  return rows;
+}
+
+Value Lowering::stripOf(const RightRows &right, Ptr row, int64_t strip) {
+  int64_t column = strip * kLanes;
+  return loadElements(row.plus(column * right.bytes()), right.element, std::min(kLanes, right.cols - column));
+}
+
+// Asks for rows that are read later than `first`: what the processor itself looks ahead ends with each page and stands
+// still while it computes. Rows that are used once come a tile ahead to the second cache, as those of one head often
+// fall into few sets of the nearest; those that are gathered 16 ahead.
+void Lowering::prefetchNext(const RightRows &right, Value first, int64_t count, int64_t uses) {
+  constexpr int64_t line = 64;
+  if (!right.inStream || !right.allExist)
+    return;
+  bool once = uses <= kFewUses;
+  Value ahead = c.mul(right.stride, once ? right.rows : kLanes);
+  for (Ptr row : rowsOf(right, first, count)) {
+    Ptr next = c.at(row, ahead);
+    for (int64_t byte = 0; byte < right.cols * right.bytes(); byte += line)
+      c.prefetch(next.plus(byte), once ? Code::Cache::Next : Code::Cache::Near);
+  }
+}
+
+// Where many rows of the left operand use them, 16 rows from `first` on are copied to scratch memory first, as float32:
+// the processor follows the one walk over them better than many that take turns, and few stay in the nearest cache.
+RightRows Lowering::gathered(const RightRows &right, Value first, int64_t uses) {
+  RightRows near = right;
+  if (uses <= kFewUses) {
+    near.first = first;
+    return near;
+  }
+  int64_t strips = llvm::divideCeil(right.cols, kLanes), rowBytes = strips * kLanes * 4;
+  near.owner = scratch.take(kLanes * rowBytes);
+  near.base = {scratchBase, near.owner->offset};
+  near.stride = c.int64(rowBytes);
+  near.element = c.f32;
+  near.allExist = true;
+  constexpr int64_t atOnce = 4;
+  c.loop(0, kLanes, atOnce, [&](Value at) {
+    for (auto [i, row] : llvm::enumerate(rowsOf(right, c.add(first, at), atOnce)))
+      for (int64_t strip = 0; strip < strips; ++strip)
+        c.storeStrip(stripOf(right, row, strip),
+                     c.atScaled(near.base, c.add(at, static_cast<int64_t>(i)), rowBytes).plus(strip * kLanes * 4));
+  });
+  return near;
+}
+
+//===-- Scores ------------------------------------------------------------------------------------------===//
+
+// One strip whose lane i is the sum over the lanes of sums[i], for 16 of them: neighbours are joined by shuffles that
+// keep to 128 bits first.
+static Value sumLanes(Code &c, ArrayRef<Value> sums) {
+  if (sums.size() == 1)
+    return sums[0];
+  size_t half = sums.size() / 2;
+  Value x = sumLanes(c, sums.take_front(half)), y = sumLanes(c, sums.drop_front(half));
+  constexpr int32_t quad = 4, other = kLanes;
+  SmallVector<int32_t> low, high;
+  for (int32_t chunk = 0; chunk < kLanes; chunk += quad) {
+    int32_t place = chunk / quad;
+    switch (half) {
+    case 1: // x0 y0 x1 y1, and x2 y2 x3 y3
+      low.append({chunk, chunk + other, chunk + 1, chunk + 1 + other});
+      high.append({chunk + 2, chunk + 2 + other, chunk + 3, chunk + 3 + other});
+      break;
+    case 2: // x0 x1 y0 y1, and x2 x3 y2 y3
+      low.append({chunk, chunk + 1, chunk + other, chunk + 1 + other});
+      high.append({chunk + 2, chunk + 3, chunk + 2 + other, chunk + 3 + other});
+      break;
+    default: // the same of whole quads: neighbours once more, then every second one
+      int32_t from = place % 2 * quad * (half == 4 ? 1 : 2) + place / 2 * other;
+      for (int32_t i = 0; i < quad; ++i) {
+        low.push_back(from + i);
+        high.push_back(from + i + quad * (half == 4 ? 2 : 1));
+      }
+    }
+  }
+  return c.addf(c.shuffle(x, y, low), c.shuffle(x, y, high));
+}
+
+// Products of a row of `a` with `rows`, summed over the features: a strip in their order.
+Value Lowering::scoreStrip(const Lines &a, Value row, const RightRows &right, ArrayRef<Ptr> rows) {
+  constexpr int64_t stripsAtOnce = 4;
+  int64_t strips = a.strips(), atOnce = mostSums(c.atom);
+  auto some = [&](ArrayRef<Ptr> keys, Value first, int64_t count, Values sums) {
+    for (int64_t i = 0; i < count; ++i) {
+      Value left = c.loadStrip(lineAt(a, row, c.add(first, i)));
+      bool isLast = Code::known(first) && *Code::known(first) + i + 1 == strips;
+      if (isLast && a.cols % kLanes != 0)
+        left = c.select(c.lanesBelow(a.cols % kLanes), left, c.zero());
+      for (auto [key, sum] : llvm::zip(keys, sums))
+        sum = c.fma(stripOf(right, c.atScaled(key, first, kLanes * right.bytes()), i), left, sum);
+    }
+    return sums;
+  };
+  SmallVector<Value> sums;
+  for (size_t key = 0; key < rows.size(); key += atOnce) {
+    ArrayRef<Ptr> keys = rows.slice(key, atOnce);
+    int64_t whole = (a.cols / kLanes) / stripsAtOnce * stripsAtOnce;
+    Values part(atOnce, c.zero());
+    if (strips <= 2 * stripsAtOnce) {
+      part = some(keys, c.int64(0), strips, part);
+    } else {
+      part = c.loop(0, whole, stripsAtOnce, part,
+                    [&](Value first, ValueRange now) { return some(keys, first, stripsAtOnce, Values(now)); });
+      part = some(keys, c.int64(whole), strips - whole, part);
+    }
+    sums.append(part);
+  }
+  return sumLanes(c, sums);
+}
+
+void Lowering::scoreLines(tile::DotOp op) {
+  Lines a = linesOf(op.getA()), to = newLines(op.getResult().getType());
+  RightRows from = rightOf(op);
+  int64_t ahead = llvm::divideCeil(kLanes, a.rows);
+  c.loop(0, to.strips(), 1, [&](Value strip) {
+    Value first = c.mul(strip, kLanes);
+    RightRows right = gathered(from, first, a.rows);
+    SmallVector<Ptr> rows = rowsOf(right, c.int64(0), kLanes);
+    c.loop(0, a.rows, 1, [&](Value row) {
+      prefetchNext(from, c.add(first, c.mul(row, ahead)), ahead, a.rows);
+      c.storeStrip(scoreStrip(a, row, right, rows), lineAt(to, row, strip));
+    });
+  });
+  setLines(op.getResult(), to);
+}
+
+//===-- Weighted sums -----------------------------------------------------------------------------------===//
+
+// Adds a block of products, where row i of `right` is key block.from + i, each key to one of several sums that do not
+// wait for one another.
+void Lowering::weighLines(const Lines &p, const Lines &to, const RightRows &right, const WeighBlock &block,
+                          bool skipZeros) {
+  bool isOnlyUse = right.first != nullptr;
+  // A power of two, so that the keys at once divide 16.
+  int64_t chains = std::max<int64_t>(1, mostSums(c.atom) / (block.rows * block.strips));
+  chains = static_cast<int64_t>(llvm::bit_floor(static_cast<uint64_t>(chains)));
+  int64_t keysAtOnce = std::max<int64_t>(4, chains), perChain = block.rows * block.strips;
+  auto placeOf = [&](int64_t i) {
+    return lineAt(to, c.add(block.row, i / block.strips), c.int64(block.strip + i % block.strips));
+  };
+  Values sums(chains * perChain, c.zero());
+  for (int64_t i = 0; i < perChain; ++i)
+    sums[i] = c.loadStrip(placeOf(i));
+  sums = c.loop(0, block.keys, keysAtOnce, sums, [&](Value number, ValueRange now) {
+    Values next(now);
+    Value key = c.add(block.from, number);
+    SmallVector<Ptr> rows = rowsOf(right, number, keysAtOnce);
+    if (isOnlyUse)
+      prefetchNext(right, number, keysAtOnce, block.rows);
+    for (auto [k, place] : llvm::enumerate(rows)) {
+      Values strips;
+      for (int64_t i = 0; i < block.strips; ++i)
+        strips.push_back(stripOf(right, place, block.strip + i));
+      Value *sum = &next[static_cast<int64_t>(k) % chains * perChain];
+      for (int64_t row = 0; row < block.rows; ++row) {
+        Ptr weights = c.atScaled(c.atScaled(p.base, c.add(block.row, row), p.rowBytes()), key, 4);
+        Value weight = c.loadBroadcast(weights.plus(static_cast<int64_t>(k) * 4));
+        Value live = skipZeros ? c.compare(CmpFPredicate::UNE, weight, c.zero()) : Value();
+        for (Value strip : strips) {
+          Value added = c.fma(strip, weight, *sum);
+          *sum = live ? c.select(live, added, *sum) : added;
+          ++sum;
+        }
+      }
+    }
+    return next;
+  });
+  for (int64_t i = 0; i < perChain; ++i) {
+    Value sum = sums[i];
+    for (int64_t chain = 1; chain < chains; ++chain)
+      sum = c.addf(sum, sums[chain * perChain + i]);
+    c.storeStrip(sum, placeOf(i));
+  }
+}
+
+void Lowering::sumLines(tile::DotOp op) {
+  Lines p = linesOf(op.getA()), to;
+  if (op.getAcc()) {
+    to = takeLines(op.getAcc(), op);
+  } else {
+    to = newLines(op.getResult().getType());
+    forLines(to, [&](Value row, Value strip) { c.storeStrip(c.zero(), lineAt(to, row, strip)); });
+  }
+  if (op.getScale()) {
+    Lines scale = linesOf(op.getScale());
+    forLines(to, [&](Value row, Value strip) {
+      Ptr place = lineAt(to, row, strip);
+      c.storeStrip(c.mulf(c.loadStrip(place), c.loadBroadcast(c.atScaled(scale.base, row, 4))), place);
+    });
+  }
+  RightRows right = rightOf(op);
+  bool skipZeros = maskedOperand(op.getA());
+  int64_t most = mostSums(c.atom), strips = std::min({to.strips(), most, int64_t(8)});
+  int64_t rows = std::min<int64_t>(to.rows, most / strips);
+  bool isOneBlock = rows == to.rows && strips == to.strips() && to.rows <= kFewUses;
+  // Blocks of sums take turns over few keys, whose values stay near.
+  int64_t keys = isOneBlock ? p.strips() * kLanes : kLanes;
+  c.loop(0, p.strips() * kLanes, keys, [&](Value from) {
+    RightRows near = gathered(right, from, to.rows);
+    for (int64_t strip = 0; strip < to.strips(); strip += strips) {
+      WeighBlock block{c.int64(0), rows, strip, std::min(strips, to.strips() - strip), from, keys};
+      int64_t whole = to.rows / rows * rows;
+      int64_t ahead = llvm::divideCeil(kLanes * rows, to.rows);
+      c.loop(0, whole, rows, [&](Value row) {
+        block.row = row;
+        if (to.rows > kFewUses && strip == 0)
+          prefetchNext(right, c.add(from, c.mul(c.floorDiv(row, rows), ahead)), ahead, to.rows);
+        weighLines(p, to, near, block, skipZeros);
+      });
+      if (whole == to.rows)
+        continue;
+      block.row = c.int64(whole);
+      block.rows = to.rows - whole;
+      weighLines(p, to, near, block, skipZeros);
+    }
+  });
+  setLines(op.getResult(), to);
+}
