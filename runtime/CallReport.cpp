@@ -35,11 +35,16 @@ Status reportCall(const Kernel &kernel, RunState &state, CallReport &report) {
     if (m.symbols.find(m.symbols.name(symbol)) == symbol) // not a loop variable
       report.sizes.push_back({m.symbols.name(symbol), state.values[symbol]});
   for (size_t i = 0; i < m.workspaces.size(); ++i)
-    report.workspaces.push_back({m.workspaces[i].name, state.workspaceBytes[i], state.workspaceOffsets[i]});
+    if (state.workspaceBytes[i] != 0)
+      report.workspaces.push_back({m.workspaces[i].name, state.workspaceBytes[i], state.workspaceOffsets[i]});
   report.workspaceBytes = state.workspaceTotal;
   Collector collector(m, state, report);
   SATTN_TRY(launch(kernel, state, nullptr, 1, &collector));
-  report.streams = collector.tiles.counts();
+  for (StreamCount &stream : collector.tiles.counts())
+    if (std::any_of(report.launches.begin(), report.launches.end(), [&](const CallReport::Launches &launches) {
+          return m.kernels[launches.kernel].name == stream.kernel;
+        }))
+      report.streams.push_back(std::move(stream));
   return success();
 }
 

@@ -264,8 +264,8 @@ void Lowering::softmaxLines(tile::SoftmaxStepOp op) {
     }
     sum = acrossLanes(c, sum, [&](Value a, Value b) { return c.addf(a, b); });
     // Rows that have seen no key: nothing to rescale.
-    Value factor = c.select(c.compare(CmpFPredicate::OEQ, best, c.minusInf()), c.strip(1.0f),
-                            c.exp2(c.subf(before, base)));
+    Value factor =
+        c.select(c.compare(CmpFPredicate::OEQ, best, c.minusInf()), c.strip(1.0f), c.exp2(c.subf(before, base)));
     store(best, m, row);
     store(factor, alpha, row);
     store(c.fma(c.loadBroadcast(c.atScaled(oldL.base, row, 4)), factor, sum), l, row);
@@ -280,7 +280,8 @@ void Lowering::softmaxLines(tile::SoftmaxStepOp op) {
 std::optional<LogicalResult> Lowering::lowerLines(Operation *op) {
   return llvm::TypeSwitch<Operation *, std::optional<LogicalResult>>(op)
       .Case([&](tile::LoadOp load) {
-        loadLines(load, {views[load.getView()], scalar(load.getPosition()), std::nullopt, load.getTile().getType().getRows()});
+        loadLines(load, {views[load.getView()], scalar(load.getPosition()), std::nullopt,
+                         load.getTile().getType().getRows()});
         return success();
       })
       .Case([&](tile::StoreOp store) {

@@ -8,7 +8,9 @@ using namespace sattn::cpu;
 using mlir::arith::CmpFPredicate;
 
 // Strips of accumulators that the registers hold beside the operands, a power of two.
-static int64_t mostSums(const Atom &atom) { return std::min<int64_t>(kLanes, llvm::bit_floor<uint64_t>(atom.columnsFor(1))); }
+static int64_t mostSums(const Atom &atom) {
+  return std::min<int64_t>(kLanes, llvm::bit_floor<uint64_t>(atom.columnsFor(1)));
+}
 
 /// Rows of the left operand that a right one need not be copied for.
 static constexpr int64_t kFewUses = 2;

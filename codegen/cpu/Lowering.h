@@ -220,7 +220,7 @@ private:
   Code c;
   Value frame, scratchBase;
   Scratch scratch;
-  const bool lines; ///< columns are lanes
+  const bool lines;                    ///< columns are lanes
   bool fullTile = false;               ///< emitting the body of a stream for full tiles
   llvm::DenseMap<Value, bool> decided; ///< conditions of masks that the code being emitted is for
   int64_t memberLimit = 0;             ///< emitting the body of an inverse stream for this many rows; 0: for all

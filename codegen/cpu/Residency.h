@@ -106,13 +106,13 @@ struct RowSource {
 /// A right operand of few rows of the left one, read where it lies (LinesDot.cpp).
 struct RightRows {
   const RowSource *source = nullptr;
-  Ptr base;               ///< of the first row
-  Value stride;           ///< bytes
-  Value first = {};       ///< rows are counted from this one; null: from the first
+  Ptr base;         ///< of the first row
+  Value stride;     ///< bytes
+  Value first = {}; ///< rows are counted from this one; null: from the first
   Type element;
   int64_t rows = 0, cols = 0;
-  bool allExist = false;  ///< no row lies outside the view
-  bool inStream = false;  ///< the next tile follows
+  bool allExist = false; ///< no row lies outside the view
+  bool inStream = false; ///< the next tile follows
   Owner owner = {};
   int64_t bytes() const { return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8); }
 };

@@ -172,7 +172,8 @@ def StreamOp : Tile_Op<"stream", [SingleBlockImplicitTerminator<"YieldOp">, Recu
   let summary = "loop over the tiles of a cover, carrying tiles";
   let description = [{
     Visits the tiles of the cover in ascending order. Block arguments: the tile index, then the carried values. In a
-    full tile every `mask` of the body is the identity.
+    full tile every `mask` of the body is the identity. Where the body has such a mask, the rows of a full tile that a
+    `dot` takes as its right operand exist: none lies outside its view.
 
     ```
     %r:3 = sattn_tile.stream %j in %cover carry(%m = %m0, %l = %l0, %a = %a0) : (...) { ... sattn_tile.yield ... }

@@ -208,6 +208,9 @@ private:
   }
 
   void add(StreamOp stream) {
+    // Streams of keys have products; others join what those left.
+    if (!stream.walk([](DotOp) { return mlir::WalkResult::interrupt(); }).wasInterrupted())
+      return;
     Object fields = begin(stream);
     Array runs;
     auto cover = stream.getCover().getDefiningOp<CoverOp>();

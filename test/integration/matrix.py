@@ -50,6 +50,7 @@ CALLS = {
     "T=20": "prefill shorter than a block",
     "T=100,Tq=37": "a chunk of queries behind a cache",
     "B=2,T=100,Tq=1": "decode",
+    "T=1300,Tq=3": "a few rows on a longer cache, whose keys are split",
 }
 # What a code generator does not take: target, words, message.
 REFUSED = [

@@ -53,9 +53,8 @@ private:
     SmallVector<AxisAttr> axes;
     for (const Branch &branch : branches) {
       const RangeBranch &range = branch.prepared.branch;
-      bool readsTables = !range.set.loads.empty() || llvm::any_of(range.chain.maps, [](MapOp map) {
-        return !map.getTables().empty();
-      });
+      bool readsTables = !range.set.loads.empty() ||
+                         llvm::any_of(range.chain.maps, [](MapOp map) { return !map.getTables().empty(); });
       if (readsTables || range.set.mentionsQueryHead() || branch.prepared.queries.head != context.queryHeads())
         return 1;
       axes.append({range.keys.head, range.values.head});
@@ -79,8 +78,8 @@ private:
                                Value one = b.constant(1), tiles = one;
                                for (auto [axis, tile] : keyTiles)
                                  tiles = b.max(tiles, b.ceilDiv(plan.axisSize(axis), tile));
-                               Value tasks = b.mul(b.mul(plan.pairs, context.tasksInUnit(heads)(plan)),
-                                                   plan.size("row_tiles"));
+                               Value tasks =
+                                   b.mul(b.mul(plan.pairs, context.tasksInUnit(heads)(plan)), plan.size("row_tiles"));
                                Value wanted = b.ceilDiv(b.constant(context.target.splitTasks), b.max(tasks, one));
                                return b.min(wanted, b.ceilDiv(tiles, context.target.splitTiles));
                              }});

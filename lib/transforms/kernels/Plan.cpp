@@ -156,8 +156,8 @@ void PlanWriter::writeWorkspaces() {
     Value positions = positionsOf(workspace, rowsPerChunk);
     Value heads = context->headsInUnit(*this, workspace.head);
     Value entries = taken ? index.mul(pairsPerWave, taken) : pairsPerWave;
-    sizes["workspace " + workspace.name] = tile::WorkspaceOp::create(index.b, plan.getLoc(), workspace.type,
-                                                                     workspace.name, entries, positions, heads);
+    sizes["workspace " + workspace.name] =
+        tile::WorkspaceOp::create(index.b, plan.getLoc(), workspace.type, workspace.name, entries, positions, heads);
   }
 }
 

@@ -20,7 +20,7 @@
 // ORDER-NEXT: sattn-check-stage{stage=tile target=rowTile=64}
 // ORDER-NEXT: {{^}})
 
-// A static set: pack, pack, attend.
+// A static set: pack, pack, attend; calls of few rows: split, join.
 // RUN: rm -rf %t.window && mkdir %t.window
 // RUN: sparse-attn-opt %patterns/window.mlir --emit=manifest --bind dtype=f32,D=64,Dv=64,group=4 --target=cpu-avx2 --dump-dir %t.window -o %t.window/manifest
 // RUN: FileCheck %s --check-prefix=WINDOW0 < %t.window/0-pattern.mlir
@@ -45,11 +45,15 @@
 // WINDOW2: sattn_tile.kernel @pack_k_keys(
 // WINDOW2: sattn_tile.kernel @pack_v_values(
 // WINDOW2: sattn_tile.kernel @attend(
+// WINDOW2: sattn_tile.kernel @split(
+// WINDOW2: sattn_tile.kernel @join(
 // WINDOW2-NOT: sattn_tile.kernel
 // WINDOW2: sattn_tile.plan
 // WINDOW2: sattn_tile.launch @pack_k_keys
 // WINDOW2: sattn_tile.launch @pack_v_values
 // WINDOW2: sattn_tile.launch @attend
+// WINDOW2: sattn_tile.launch @split
+// WINDOW2: sattn_tile.launch @join
 // WINDOW2-NOT: sattn_tile.launch
 // WINDOW3: ; kernel @pack_k_keys
 // WINDOW3: define void @pack_k_keys(ptr noalias readonly %0, ptr noalias align 64 %1, i64 %2, i64 %3, i64 %4)

@@ -1,0 +1,34 @@
+// Calls of few rows: heads that share keys stand side by side in a tile, keys are read where they lie, the cover of a
+// row is cut into splits, and a second kernel joins their partial results.
+
+// RUN: sparse-attn-opt %patterns/causal.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=4 --target=cpu-avx512 | FileCheck %s --check-prefixes=TILE,CPU
+// RUN: sparse-attn-opt %patterns/causal.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=4 --target=sm_80 | FileCheck %s --check-prefixes=TILE,GPU
+
+// TILE: sattn_tile.kernel @split(
+// TILE: sattn_tile.slice %k[{{.*}} : <bf16, 64> -> <bf16, 64>
+// TILE: sattn_tile.slice %v[{{.*}} : <bf16, 64> -> <bf16, 64>
+// TILE: sattn_tile.stream
+// One row by four heads; a matrix instruction takes 16 rows, so there are four rows by four heads.
+// CPU: sattn_tile.dot nt {{.*}} : <4x64xf32>
+// GPU: sattn_tile.dot nt {{.*}} : <16x64xf32>
+// TILE: sattn_tile.store {{.*}} <f32, 1, group = 4>
+// TILE: sattn_tile.store {{.*}} <f32, 1, group = 4>
+// TILE: sattn_tile.store {{.*}} <f32, 64, group = 4>
+
+// TILE: sattn_tile.kernel @join(
+// TILE: sattn_tile.stream
+// TILE: sattn_tile.merge
+// TILE: sattn_tile.softmax_finish
+
+// The form that a call does not take has no waves.
+// TILE: sattn_tile.plan
+// TILE: sattn_tile.loop
+// TILE: sattn_tile.launch @attend
+// TILE: sattn_tile.loop
+// TILE: sattn_tile.launch @split
+// TILE: sattn_tile.launch @join
+
+// Classes of residues and selections have one form.
+// RUN: sparse-attn-opt %patterns/strided.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,stride=64 | FileCheck %s --check-prefix=ONE
+// RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4 | FileCheck %s --check-prefix=ONE
+// ONE-NOT: @split
