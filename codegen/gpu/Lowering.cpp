@@ -29,12 +29,14 @@ Unsupported Lowering::unsupported(Operation *op, const Twine &what, const Twine 
   return {};
 }
 
-// Enough warps for the rows of the largest tile that is computed with.
+// Enough warps for the rows of the largest tile that is computed with. Right operands of dots have no rows of their own;
+// only where lists leave few blocks on a multiprocessor do more warps copy them.
 void Lowering::chooseWarps() {
   int64_t rows = kMmaRows;
   kernel.getBody().walk([&](Operation *op) {
+    bool ignoresRight = isa<tile::DotOp>(op) && !op->getParentOfType<tile::StreamInverseOp>();
     if (isa<tile::DotOp, tile::MapOp, tile::StoreOp>(op))
-      for (Value value : op->getOperands())
+      for (Value value : ignoresRight ? op->getOperands().take_front() : op->getOperands())
         if (auto type = dyn_cast<tile::TileType>(value.getType()))
           rows = std::max(rows, type.getRows());
   });

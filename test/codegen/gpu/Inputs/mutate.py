@@ -67,7 +67,10 @@ def with_code(artefact, code):
 
 
 def mutated(ptx, pattern, which, replacement):
-    found = list(re.finditer(re.escape(pattern).replace("\\#", "(\\d+)"), ptx))
+    start = ptx.index(".entry attend(")  # other entries are for calls of few rows
+    end = ptx.find(".entry ", start + 1)
+    form = re.compile(re.escape(pattern).replace("\\#", "(\\d+)"))
+    found = list(form.finditer(ptx, start, end if end >= 0 else len(ptx)))
     assert len(found) > which, f"'{pattern}' stands {len(found)} times in the PTX"
     match = found[which]
     return ptx[: match.start()] + (match.expand(replacement) if replacement else "") + ptx[match.end() :]
