@@ -29,8 +29,8 @@ Unsupported Lowering::unsupported(Operation *op, const Twine &what, const Twine 
   return {};
 }
 
-// Enough warps for the rows of the largest tile that is computed with. Right operands of dots have no rows of their own;
-// only where lists leave few blocks on a multiprocessor do more warps copy them.
+// Enough warps for the rows of the largest tile that is computed with. Right operands of dots have no rows of their
+// own; only where lists leave few blocks on a multiprocessor do more warps copy them.
 void Lowering::chooseWarps() {
   int64_t rows = kMmaRows;
   kernel.getBody().walk([&](Operation *op) {

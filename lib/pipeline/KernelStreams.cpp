@@ -208,8 +208,8 @@ private:
   }
 
   void add(StreamOp stream) {
-    // Streams of keys have products; others join what those left.
-    if (!stream.walk([](DotOp) { return mlir::WalkResult::interrupt(); }).wasInterrupted())
+    // Its tiles are partial results, not keys.
+    if (stream.walk([](tile::MergeOp) { return mlir::WalkResult::interrupt(); }).wasInterrupted())
       return;
     Object fields = begin(stream);
     Array runs;

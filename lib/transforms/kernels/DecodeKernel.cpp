@@ -29,7 +29,7 @@ public:
         branches.push_back({accumulate, *branch, {}, {}, {}});
       }
     heads = headsOfTile();
-    positions = std::max<int64_t>(1, context.target.decodeTile / heads);
+    positions = std::max<int64_t>(1, leastRows() / heads);
     addSizes();
     for (Branch &branch : branches)
       addPartials(branch);
@@ -63,6 +63,16 @@ private:
     while (shared % most != 0)
       --most;
     return most;
+  }
+
+  // Numbers for the keys of a tile are a tile of one row, which no tile of scores may be.
+  int64_t leastRows() {
+    bool anyNumbers = llvm::any_of(branches, [&](const Branch &branch) {
+      const RangeBranch &range = branch.prepared.branch;
+      return !range.set.loads.empty() ||
+             llvm::any_of(range.chain.maps, [&](MapOp map) { return readsPlaces(context, map); });
+    });
+    return anyNumbers ? std::max(context.target.decodeTile, context.target.rowQuantum) : context.target.decodeTile;
   }
 
   // The plan is written when this object is gone.
