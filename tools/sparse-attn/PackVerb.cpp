@@ -69,7 +69,8 @@ static std::string writeKernel(const Invocation &call, const PackOptions &option
 /// Results in float64, written as float32, which is far finer than the bounds.
 static ordered_json writeExpected(const Invocation &call, const PackOptions &options, OutputFiles &files) {
   ordered_json results = ordered_json::array();
-  for (const OracleResult &expected : runOracle(call)) {
+  const std::vector<OracleResult> oracle = runOracle(call);
+  for (const OracleResult &expected : oracle) {
     const ResultInfo &info = *call.info.result(expected.name);
     Dtype dtype = call.resultDtype(info);
     Tensor tensor = Tensor::allocate(Dtype::F32, expected.shape, expected.name);
@@ -84,7 +85,7 @@ static ordered_json writeExpected(const Invocation &call, const PackOptions &opt
     files.writeNpy(options.folder + "/" + file, tensor);
     ordered_json result = describe(expected.name, dtype, expected.shape);
     result["file"] = file;
-    result["bound"] = errorBound(call, dtype, largest) + 0x1p-23 * largest;
+    result["bound"] = errorBound(call, dtype, largest, largestLse(oracle)) + 0x1p-23 * largest;
     results.push_back(result);
   }
   return results;

@@ -49,10 +49,21 @@ static double scoreBound(const Invocation &call) {
   return std::max(1.0, largestNorm(queries->tensor) * largestNorm(keys->tensor) * scale);
 }
 
-double errorBound(const Invocation &call, Dtype resultDtype, double largest) {
+double largestLse(const std::vector<OracleResult> &results) {
+  double largest = 0;
+  for (const OracleResult &result : results)
+    if (result.name == "lse")
+      for (double value : result.values)
+        if (std::isfinite(value))
+          largest = std::max(largest, std::abs(value));
+  return largest;
+}
+
+double errorBound(const Invocation &call, Dtype resultDtype, double largest, double largestLse) {
   constexpr double u = 0x1p-24;
   double keys = static_cast<double>(std::max<int64_t>(1, call.size("s")));
-  double plain = unitRoundoff(resultDtype) + u * (4 * scoreBound(call) + std::sqrt(keys) + 16);
+  double scores = std::max(scoreBound(call), largestLse);
+  double plain = unitRoundoff(resultDtype) + u * (4 * scores + std::sqrt(keys) + 16);
   return 2 * plain * largest + 0x1p-126;
 }
 

@@ -27,12 +27,13 @@ static std::vector<Comparison> compareResults(Engine &engine, const Invocation &
   BoundCall bound(engine, call, {}, options.threads);
   bound.run(kernel);
   std::vector<Comparison> comparisons;
-  for (const OracleResult &expected : runOracle(call)) {
+  const std::vector<OracleResult> oracle = runOracle(call);
+  for (const OracleResult &expected : oracle) {
     const ResultInfo &result = *call.info.result(expected.name);
     const Tensor &full = bound.results().of(expected.name);
     Tensor got = call.rows.empty() ? full : takeRows(full, call.rowDimension(result), call.rows, result.name);
     Comparison comparison{expected.name, compare(got, expected.values), 0};
-    comparison.bound = errorBound(call, got.dtype, comparison.difference.largest);
+    comparison.bound = errorBound(call, got.dtype, comparison.difference.largest, largestLse(oracle));
     comparisons.push_back(comparison);
   }
   return comparisons;
