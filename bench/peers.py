@@ -27,6 +27,7 @@ TOLERANCE = 1e-4  # of the largest difference: both sides compute in float32, in
 BLOCK = 64        # keys in a block of topk_blocks
 QUERY_BLOCK = 128  # rows that share a selection
 WINDOW = 512
+CACHE = 32768     # keys that a decoded token sees, at least
 SEED = 1
 WANTED = "torch==2.13.0"  # the version that the README's figures were measured with
 
@@ -93,13 +94,14 @@ class Bench:
         self.generator = torch.Generator().manual_seed(SEED)
         self.flex = None
 
-    def inputs(self, heads, kv_heads, width):
+    def inputs(self, heads, kv_heads, width, rows=None, keys=None):
         """q, k, v with the axes [B, H, T, D], in memory as the layout says; both sides read the same memory."""
-        def make(count):
+        def make(count, length):
             if self.layout == "bhtd":
-                return self.torch.randn(1, count, self.tokens, width, generator=self.generator)
-            return self.torch.randn(1, self.tokens, count, width, generator=self.generator).transpose(1, 2)
-        return make(heads), make(kv_heads), make(kv_heads)
+                return self.torch.randn(1, count, length, width, generator=self.generator)
+            return self.torch.randn(1, length, count, width, generator=self.generator).transpose(1, 2)
+        rows, keys = rows or self.tokens, keys or self.tokens
+        return make(heads, rows), make(kv_heads, keys), make(kv_heads, keys)
 
     def ours(self, pattern, q, k, v, static=None, params=None, threads=0):
         """(run, output as [B, H, T, D])."""
@@ -107,10 +109,12 @@ class Bench:
         bind = dict(D=q.shape[3], Dv=v.shape[3], dtype="f32", group=q.shape[1] // k.shape[1], **(static or {}))
         kernel = self.context.kernel(pattern, bind)
         arrays = {name: x.transpose(1, 2) for name, x in zip("qkv", (q, k, v))}
-        return kernel.bound(arrays, {"o": o.transpose(1, 2)}, params, threads), o
+        offset = k.shape[2] - q.shape[2]  # the last rows
+        return kernel.bound(arrays, {"o": o.transpose(1, 2)}, params, threads, offset), o
 
     def sdpa(self, q, k, v):
-        return lambda: self.torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        options = dict(is_causal=q.shape[2] > 1, enable_gqa=q.shape[1] != k.shape[1])
+        return lambda: self.torch.nn.functional.scaled_dot_product_attention(q, k, v, **options)
 
     def flex_attention(self, q, k, v, mask):
         """A function that runs compiled FlexAttention, or the reason as a string."""
@@ -163,6 +167,13 @@ class Bench:
                 return run, o, {"SDPA": self.sdpa(q, k, v)}, {}
             return make
 
+        def decode(kv_heads, width):
+            def make(threads):
+                q, k, v = self.inputs(16, kv_heads, width, rows=1, keys=max(CACHE, self.tokens))
+                run, o = self.ours("causal", q, k, v, threads=threads)
+                return run, o, {"SDPA": self.sdpa(q, k, v)}, {}
+            return make
+
         def window(threads):
             q, k, v = self.inputs(16, 16, 64)
             run, o = self.ours("window", q, k, v, params={"W": WINDOW}, threads=threads)
@@ -175,7 +186,8 @@ class Bench:
             return run, o, {"FlexAttention": self.flex_attention(q, k, v, self.selection_mask(q, k))}, {}
 
         return [("causal D64", "H16", causal(64)), ("causal D128", "H16", causal(128)),
-                (f"window W={WINDOW}", "H16 D64", window), (f"topk_blocks n=8 qblock={QUERY_BLOCK}", "H16:4 D64", blocks)]
+                (f"window W={WINDOW}", "H16 D64", window), (f"topk_blocks n=8 qblock={QUERY_BLOCK}", "H16:4 D64", blocks),
+                ("decode D64", "H16", decode(16, 64)), ("decode D128", "H16:2", decode(2, 128))]
 
     def measure(self, make, threads, repeat):
         """(report of each side, largest difference, notes)."""
@@ -200,7 +212,7 @@ def parse(words):
     parser.add_argument("--layout", choices=["bthd", "bhtd"], default="bthd",
                         help="memory of q, k, v: as projections write them (bthd), or as FlexAttention is fastest (bhtd)")
     parser.add_argument("--case", default="", help="only cases whose name has this in it")
-    parser.add_argument("--quick", action="store_true", help="all threads, 3 rounds, without D128")
+    parser.add_argument("--quick", action="store_true", help="all threads, 3 rounds, prefill without D128")
     parser.add_argument("--json", action="store_true", help="print one JSON object in place of the table")
     options = parser.parse_args(words)
     if options.quick:
@@ -241,14 +253,14 @@ def main(words=None):
               "dtype": "f32", "layout": options.layout, "repeat": options.repeat, "tolerance": TOLERANCE, "cases": []}
     if not options.json:
         print(f"PyTorch {torch.__version__} in {sys.executable}, on {report['machine']}\n"
-              f"float32, batch 1, {options.tokens} tokens, memory {options.layout}; medians of {options.repeat} rounds in "
+              f"float32, batch 1, {options.tokens} tokens (decode: 1 on at least {CACHE}), memory {options.layout}; medians of {options.repeat} rounds in "
               f"alternation; ratio = theirs / ours, lowest to highest\n"
               f"{'case':27} {'heads':10} threads    ours ms   {'peer':14} {'peer ms':>9} {'ratio':>9} {'':18} max difference",
               flush=True)
     failed = False
     with torch.no_grad():
         for case, sizes, make in bench.cases():
-            if options.case not in case or (options.quick and "D128" in case):
+            if options.case not in case or (options.quick and ("D128" in case or "decode" in case)):
                 continue
             for threads in options.threads:
                 sides, difference, notes = bench.measure(make, threads, options.repeat)
