@@ -54,7 +54,7 @@ static FailureOr<SmallVector<std::string>> orderOf(tile::ProgramOp program, tile
 static void finish(llvm::Function &function, const CompiledKernel &kernel, const Arch &arch) {
   function.addFnAttr("nvvm.maxntid", std::to_string(kernel.threads));
   // Registers are not saved, by spilling them, for more blocks than shared memory has room for.
-  constexpr int64_t many = 4, enough = 2;
+  constexpr int64_t many = 7, enough = 2;
   if (kernel.sharedBytes * many > arch.sharedBytes)
     function.addFnAttr("nvvm.minctasm",
                        std::to_string(std::clamp<int64_t>(arch.sharedBytes / kernel.sharedBytes, 1, enough)));
