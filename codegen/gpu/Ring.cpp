@@ -284,6 +284,9 @@ void Lowering::startBoxes(tile::LoadOp load, SharedRows rows) {
   rows.base = stageAt(turn);
   Value position = short32(scalar(load.getPosition())), batch = short32(scalar(slice.getBatch()));
   Value head = short32(scalar(slice.getHead()));
+  // Of a view without rows, whose memory may be none, every box lies outside: TMA fills it with zeros.
+  constexpr int64_t outside = int64_t(1) << 30;
+  position = c.select(c.equal(views[load.getView()].limit, c.int64(0)), c.int32(outside), position);
   int64_t first = slice.getColumn() ? static_cast<int64_t>(*slice.getColumn()) : 0;
   for (int64_t panel = 0; panel < rows.cols / kPanelColumns; ++panel)
     c.copyBox(c.at(rows.base, panel * rows.panelBytes()), map,
