@@ -132,14 +132,18 @@ static Value sumLanes(Code &c, ArrayRef<Value> sums) {
 Value Lowering::scoreStrip(const Lines &a, Value row, const RightRows &right, ArrayRef<Ptr> rows) {
   constexpr int64_t stripsAtOnce = 4;
   int64_t strips = a.strips(), atOnce = mostSums(c.atom);
+  // Strips `first` + 0 .. count - 1; where `first` is not known they are whole ones.
   auto some = [&](ArrayRef<Ptr> keys, Value first, int64_t count, Values sums) {
+    std::optional<int64_t> known = Code::known(first);
     for (int64_t i = 0; i < count; ++i) {
       Value left = c.loadStrip(lineAt(a, row, c.add(first, i)));
-      bool isLast = Code::known(first) && *Code::known(first) + i + 1 == strips;
-      if (isLast && a.cols % kLanes != 0)
+      if (known && *known + i + 1 == strips && a.cols % kLanes != 0)
         left = c.select(c.lanesBelow(a.cols % kLanes), left, c.zero());
-      for (auto [key, sum] : llvm::zip(keys, sums))
-        sum = c.fma(stripOf(right, c.atScaled(key, first, kLanes * right.bytes()), i), left, sum);
+      for (auto [key, sum] : llvm::zip(keys, sums)) {
+        Value strip =
+            known ? stripOf(right, key, *known + i) : stripOf(right, c.atScaled(key, first, kLanes * right.bytes()), i);
+        sum = c.fma(strip, left, sum);
+      }
     }
     return sums;
   };
@@ -197,7 +201,7 @@ void Lowering::weighLines(const Lines &p, const Lines &to, const RightRows &righ
     Values next(now);
     Value key = c.add(block.from, number);
     SmallVector<Ptr> rows = rowsOf(right, number, keysAtOnce);
-    if (isOnlyUse)
+    if (isOnlyUse && block.strip == 0)
       prefetchNext(right, number, keysAtOnce, block.rows);
     for (auto [k, place] : llvm::enumerate(rows)) {
       Values strips;

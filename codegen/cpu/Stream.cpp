@@ -126,8 +126,7 @@ FailureOr<TileValue> Lowering::startCarry(Operation *op, Value init) {
     return unsupported(op, "carried values that are not tiles");
   TileValue &held = tile(init);
   if (lines) {
-    memory.lines = newLines(cast<tile::TileType>(init.getType()));
-    copy(linesOf(init), *memory.lines);
+    memory.lines = takeLines(init, op);
     return memory;
   }
   if (mayTake(init, op)) {

@@ -1,8 +1,9 @@
-"""decode.py PATTERN FOLDER TARGET [--half FEATURES] OPTION...: rows computed a few at a time are the rows of the whole.
+"""decode.py PATTERN FOLDER TARGET [--half FEATURES [--own]] OPTION...: rows computed a few at a time are the rows of the whole.
 
 The pattern runs once over all rows. Then a few rows at a time run over the same keys: those up to the last row, and
 those of a cache that is longer than what lives in it, whose rest is NaN. All must agree. A NaN that some of the few
-rows do not see changes no bit of these. Operands are float32 of 16 features, or float16 of FEATURES."""
+rows do not see changes no bit of these. Operands are float32 of 16 features, or float16 of FEATURES; three heads share keys, with
+--own each has its own."""
 
 import subprocess
 import sys
@@ -14,7 +15,9 @@ pattern, folder, target, options = sys.argv[1], Path(sys.argv[2]), sys.argv[3], 
 features, dtype, tolerance = 16, np.float32, 1e-5
 if options[:1] == ["--half"]:
     features, dtype, tolerance, options = int(options[1]), np.float16, 2e-3, options[2:]
-keys, heads, keyHeads = 700, 6, 2  # groups of 3 heads; several splits on a GPU
+keys, heads, keyHeads = 700, 6, 2  # several splits on a GPU
+if options[:1] == ["--own"]:
+    keyHeads, options = heads, options[1:]
 folder.mkdir(parents=True, exist_ok=True)
 r = np.random.default_rng(3)
 q, k, v = (r.standard_normal((2, keys, count, features)).astype(dtype) for count in (heads, keyHeads, keyHeads))
