@@ -3,6 +3,7 @@
 #include "lib/transforms/kernels/AttendKernels.h"
 #include "lib/transforms/kernels/Formulas.h"
 #include "lib/transforms/kernels/Plan.h"
+#include "lib/transforms/kernels/SelectedBranches.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include <limits>
 
@@ -11,18 +12,10 @@ using namespace mlir;
 
 namespace {
 
-/// One accumulation over a selection.
-struct SelectedBranch {
-  AccumulateOp op;
-  ScoreChain chain;
-  SelectionLists lists;
-  RowOperand queries;
-  KeyOperand keys, values;
-  FailureOr<LocalSet> residual = failure();
-  std::optional<RowWorkspace> weights; ///< per block: weighted sum of finalised blocks
-  // Private memory of the task.
-  Value m, l, acc;
-  Value loaded; ///< scaled queries of all rows, where these share a list
+/// A branch and the private memory of the task.
+struct InvertedBranch : SelectedBranch {
+  Value m{}, l{}, acc{};
+  Value loaded{}; ///< scaled queries of all rows, where these share a list
 };
 
 class InvertedKernel {
@@ -31,7 +24,7 @@ public:
       : context(context), preparer(preparer), selections(selections), chunk(rows.most), keysPerRow(rows.keysPerRow) {}
 
   LogicalResult build() {
-    if (failed(collect()) || failed(prepare()))
+    if (failed(prepare()))
       return failure();
     bool perChunk = rowsPerList == 1 || !selections.attentions.empty();
     auto kernel = context.program.kernel("attend");
@@ -43,7 +36,7 @@ public:
     count = k.min(taskRows, k.sub(k.size(perChunk ? "rows" : "t"), local));
     allocate(task);
     forTiles(task, [&](Value at) { return storeQueries(task, at); });
-    for (SelectedBranch &branch : branches)
+    for (InvertedBranch &branch : branches)
       visitBlocks(task, branch);
     bool ok = true;
     forTiles(task, [&](Value at) { ok = ok && succeeded(finish(task, at)); });
@@ -64,123 +57,15 @@ public:
   }
 
 private:
-  //===-- Branches and their operands.
-
-  LogicalResult collect() {
-    for (Operation &op : context.pattern.getBody().front()) {
-      auto accumulate = dyn_cast<AccumulateOp>(op);
-      if (!accumulate || selections.attentions.contains(accumulate.getResult()))
-        continue;
-      auto parts = partsOf(context, accumulate, accumulate.getSet());
-      if (failed(parts))
-        return failure();
-      if (!parts->select) {
-        formulas.push_back(accumulate);
-        continue;
-      }
-      SelectedBranch branch;
-      branch.op = accumulate;
-      if (accumulate.getHow() != AccumulateKind::Softmax)
-        return context.refuse(accumulate, "'sattn.accumulate linear'");
-      branch.lists = selections.lists.at(parts->select.getResult());
-      int64_t rows = branch.lists.row.isBlocks() ? *literalInt(branch.lists.row.getLen()) : 1;
-      if (!branches.empty() && rows != rowsPerList)
-        return context.refuse(accumulate, "attention to lists of single rows beside lists of blocks of rows");
-      rowsPerList = rows;
-      if (failed(residual(branch, *parts)) || failed(blendWeights(branch)))
-        return failure();
-      branches.push_back(std::move(branch));
-    }
-    return success();
-  }
-
-  // The formula that remains beside the selection, over tokens; every token without one.
-  LogicalResult residual(SelectedBranch &branch, SetParts parts) {
-    MLIRContext *mlir = context.pattern.getContext();
-    std::string error;
-    FailureOr<KeySetAttr> set = failure();
-    AxisAttr t = AxisAttr::named(mlir, "t"), s = AxisAttr::named(mlir, "s");
-    if (!parts.formula) {
-      set = canonicalKeySet(mlir, t, s, nameExpr(mlir, "all"), error);
-    } else {
-      KeySetAttr given = parts.formula.getFormula();
-      if (given.getRow().isBlocks())
-        return context.refuse(branch.op, "a formula over blocks of rows beside a selection");
-      ExprAttr key = nameExpr(mlir, "s");
-      if (given.getKey().isBlocks())
-        key = nodeExpr(ExprKind::FloorDiv, {key, given.getKey().getLen()});
-      set = canonicalKeySet(
-          mlir, given.getRow(), s,
-          substituteNames(given.getCondition(),
-                          [&](StringRef name) { return name == given.getKey().getName() ? key : ExprAttr(); }),
-          error);
-    }
-    if (failed(set))
-      return branch.op.emitError() << "[SA0207] set cannot be compiled: " << withoutNumber(error);
-    branch.residual = LocalSet::make(branch.op, *set);
-    return branch.residual;
-  }
-
-  LogicalResult blendWeights(SelectedBranch &branch) {
-    if (!branch.op.getPerBlock())
-      return success();
-    for (Operation *user : branch.op->getUsers()) {
-      auto blend = dyn_cast<BlendOp>(user);
-      auto weights = blend ? selections.weights.find(blend.getW()) : selections.weights.end();
-      if (weights == selections.weights.end() || blend.getRest() || branch.weights)
-        return context.refuse(user, "this use of partial results for each block");
-      branch.weights = weights->second;
-    }
-    return success();
-  }
-
-  // Keys of a tile: the block, or the largest part of it that is no more than `most`.
-  int64_t keyTileOf(int64_t block, int64_t most) const {
-    for (int64_t tile = std::min(block, most); tile > 1; --tile)
-      if (block % tile == 0 && tile % std::max<int64_t>(context.target.keyLayout.width, 1) == 0)
-        return tile;
-    return 0;
-  }
-
   LogicalResult prepare() {
-    SmallVector<AxisAttr> axes;
-    bool single = false;
-    for (SelectedBranch &branch : branches) {
-      AccumulateOp op = branch.op;
-      auto chain = scoreChain(context, op, op.getZ());
-      if (failed(chain))
-        return failure();
-      branch.chain = *chain;
-      for (MapOp map : chain->maps)
-        if (readsPlaces(context, map))
-          return context.refuse(map, "'sattn.map' with positions, heads or tables beside a selection");
-      int64_t block = *literalInt(branch.lists.block.getLen());
-      int64_t tile = keyTileOf(block, context.keyTile(chain->score.getK(), op.getV()));
-      if (tile == 0)
-        return context.refuse(op, "a selection of blocks of " + Twine(block) + " keys, which no key tile divides,");
-      auto queries = preparer.rows(op, chain->score.getQ());
-      auto keys = preparer.keys(op, chain->score.getK(), Preparer::Use::Keys, tile);
-      auto values = preparer.keys(op, op.getV(), Preparer::Use::Values, tile);
-      if (failed(queries) || failed(keys) || failed(values))
-        return failure();
-      branch.queries = *queries;
-      branch.keys = *keys;
-      branch.values = *values;
-      axes.append({branch.lists.head, keys->head, values->head});
-      single |= branch.residual->mentionsQueryHead();
-    }
-    for (AccumulateOp op : formulas) {
-      // Branches share packed keys and values where they can.
-      auto branch = prepareRange(context, preparer, op, branches.front().keys.tile);
-      if (failed(branch))
-        return failure();
-      single |= branch->branch.set.mentionsQueryHead() || !branch->branch.set.loads.empty();
-      ranges.insert({op, *branch});
-    }
-    heads = single ? 1 : context.sharedHeads(axes);
-    for (auto &[op, prepared] : ranges)
-      if (failed(checkHeads(context, prepared.branch.chain, heads)))
-        return failure();
+    auto all = selectedBranches(context, preparer, selections);
+    if (failed(all))
+      return failure();
+    for (SelectedBranch &branch : all->selected)
+      branches.push_back({std::move(branch)});
+    ranges = std::move(all->ranges);
+    rowsPerList = all->rowsPerList;
+    heads = all->heads;
     return rowsPerList == 1 ? shapeOfChunk() : shapeOfPart();
   }
 
@@ -247,7 +132,7 @@ private:
       tile::FillOp::create(k.b, k.loc, value, view, positions);
       return view;
     };
-    for (SelectedBranch &branch : branches) {
+    for (InvertedBranch &branch : branches) {
       branch.acc = filled(zero, branch.values.features);
       if (!branch.weights) {
         branch.m = filled(none, 1);
@@ -275,14 +160,14 @@ private:
 
   void storeQueries(Task &task, Value at) {
     KernelBuilder &k = task.k;
-    for (SelectedBranch *branch : queryBranches) {
+    for (InvertedBranch *branch : queryBranches) {
       QueryTile queries = loadQueries(task, rowsAt(task, at), branch->queries, branch->chain, ScoreUnit::Base2);
       tile::StoreOp::create(k.b, k.loc, queries.tile, queryMemory[branch->op.getZ()], at);
     }
   }
 
   // Queries that were scaled when they were stored.
-  QueryTile storedQueries(const SelectedBranch &branch, Value tile) {
+  QueryTile storedQueries(const InvertedBranch &branch, Value tile) {
     QueryTile result{tile};
     result.scaled = context.target.foldScale;
     result.base2 = result.scaled && branch.chain.maps.empty();
@@ -291,7 +176,7 @@ private:
 
   //===-- Selected blocks.
 
-  void visitBlocks(Task &task, SelectedBranch &branch) {
+  void visitBlocks(Task &task, InvertedBranch &branch) {
     KernelBuilder &k = task.k;
     k.loc = branch.op.getLoc();
     int64_t block = *literalInt(branch.lists.block.getLen());
@@ -356,12 +241,12 @@ private:
       tile::ScatterOp::create(task.k.b, task.k.loc, tile, view, task.k.constant(0), unit.ids);
   }
 
-  RowRange rangeOfTask(Task &task, const SelectedBranch &branch) {
+  RowRange rangeOfTask(Task &task, const InvertedBranch &branch) {
     return {task.rowPosition(branch.residual->row, first), task.k.sub(count, task.k.constant(1))};
   }
 
   // One step of the online softmax of the unit's rows with key tile `j`.
-  SoftmaxState step(Task &task, SelectedBranch &branch, const Unit &unit, const QueryTile &queries, Value j,
+  SoftmaxState step(Task &task, InvertedBranch &branch, const Unit &unit, const QueryTile &queries, Value j,
                     SoftmaxState state) {
     KernelBuilder &k = task.k;
     int64_t tile = branch.keys.tile;
@@ -382,7 +267,7 @@ private:
   }
 
   // Queries as they are stored, from where they lie.
-  Value gatherQueries(Task &task, const SelectedBranch &branch, const Unit &unit) {
+  Value gatherQueries(Task &task, const InvertedBranch &branch, const Unit &unit) {
     KernelBuilder &k = task.k;
     const RowOperand &queries = branch.queries;
     Value head = queries.isWorkspace ? task.headInUnit(queries.head) : task.head(queries.head);
@@ -392,7 +277,7 @@ private:
   }
 
   // All key tiles of the unit.
-  SoftmaxState steps(Task &task, SelectedBranch &branch, const Unit &unit, SoftmaxState state) {
+  SoftmaxState steps(Task &task, InvertedBranch &branch, const Unit &unit, SoftmaxState state) {
     KernelBuilder &k = task.k;
     Value stored = queryMemory.lookup(branch.op.getZ());
     Value rows = shares() ? branch.loaded
@@ -411,7 +296,7 @@ private:
     return {results[0], results[1], results[2]};
   }
 
-  void visitOnline(Task &task, SelectedBranch &branch, const Unit &unit) {
+  void visitOnline(Task &task, InvertedBranch &branch, const Unit &unit) {
     KernelBuilder &k = task.k;
     SoftmaxState state{gather(task, branch.m, unit, rowNumbers(k)), gather(task, branch.l, unit, rowNumbers(k)),
                        gather(task, branch.acc, unit, rowTiles(k, branch.values.features))};
@@ -422,7 +307,7 @@ private:
   }
 
   // One softmax for the block; acc += w / l * block. Rows that see no key of the block add nothing.
-  void visitWeighted(Task &task, SelectedBranch &branch, const Unit &unit) {
+  void visitWeighted(Task &task, InvertedBranch &branch, const Unit &unit) {
     KernelBuilder &k = task.k;
     SoftmaxState state = steps(task, branch, unit, emptyState(task, members * heads, branch.values.features));
     Value view = listView(task, branch.weights->ref, branch.weights->head);
@@ -446,8 +331,8 @@ private:
 
   //===-- Epilogue.
 
-  SelectedBranch *selectedBranch(Operation *op) {
-    auto found = llvm::find_if(branches, [&](SelectedBranch &branch) { return branch.op == op; });
+  InvertedBranch *selectedBranch(Operation *op) {
+    auto found = llvm::find_if(branches, [&](InvertedBranch &branch) { return branch.op == op; });
     return found == branches.end() ? nullptr : &*found;
   }
 
@@ -459,7 +344,7 @@ private:
     Rows rows = rowsAt(task, at);
     llvm::DenseMap<Value, QueryTile> loaded;
     auto partial = [&](AccumulateOp op) -> FailureOr<SoftmaxState> {
-      if (SelectedBranch *branch = selectedBranch(op))
+      if (InvertedBranch *branch = selectedBranch(op))
         return SoftmaxState{loadPrivate(task, branch->m, at, rowNumbers(task.k)),
                             loadPrivate(task, branch->l, at, rowNumbers(task.k)),
                             loadPrivate(task, branch->acc, at, rowTiles(task.k, branch->values.features))};
@@ -471,7 +356,7 @@ private:
     };
     auto given = [&](Value value) -> Value {
       if (auto blend = value.getDefiningOp<BlendOp>())
-        if (SelectedBranch *branch = selectedBranch(blend.getP().getDefiningOp()))
+        if (InvertedBranch *branch = selectedBranch(blend.getP().getDefiningOp()))
           return loadPrivate(task, branch->acc, at, rowTiles(task.k, branch->values.features));
       return attendedTile(task, rows, task.k.add(local, at), selections, value);
     };
@@ -480,7 +365,7 @@ private:
 
   // A score that selected branches share has its queries in private memory.
   QueryTile queriesAt(Task &task, const Rows &rows, Value at, AccumulateOp op, const PreparedBranch &p) {
-    for (SelectedBranch *branch : queryBranches)
+    for (InvertedBranch *branch : queryBranches)
       if (branch->op.getZ() == op.getZ())
         return storedQueries(
             *branch, loadPrivate(task, queryMemory[branch->op.getZ()], at, rowTiles(task.k, branch->queries.features)));
@@ -492,11 +377,10 @@ private:
   const Selections &selections;
   int64_t chunk, keysPerRow, heads = 1, members = 1; ///< chunk: most rows of a task
   int64_t rowsPerList = 1;                           ///< more where blocks of rows share a list
-  std::vector<SelectedBranch> branches;
-  SmallVector<AccumulateOp> formulas;
+  std::vector<InvertedBranch> branches;
   std::map<Operation *, PreparedBranch> ranges;
   llvm::DenseMap<Value, Value> queryMemory;    ///< scaled queries, by the score they serve
-  SmallVector<SelectedBranch *> queryBranches; ///< one for each score
+  SmallVector<InvertedBranch *> queryBranches; ///< one for each score
   Value local, first, count;                   ///< first row within the chunk and the call; rows of the task
 };
 } // namespace

@@ -1,0 +1,31 @@
+// What kernels that attend to selected blocks have in common: which accumulations they compute, and from what.
+#pragma once
+#include "lib/transforms/kernels/AttendKernels.h"
+
+namespace sattn::lower {
+
+/// One accumulation over a selection.
+struct SelectedBranch {
+  AccumulateOp op;
+  ScoreChain chain;
+  SelectionLists lists;
+  RowOperand queries;
+  KeyOperand keys, values;
+  FailureOr<LocalSet> residual = failure(); ///< the formula beside the selection, over tokens
+  std::optional<RowWorkspace> weights;      ///< per block: weighted sum of finalised blocks
+
+  int64_t blockKeys() const { return *literalInt(lists.block.getLen()); }
+};
+
+/// All accumulations of a pattern that no selection kernel has computed; at least one is over a selection.
+struct SelectedBranches {
+  std::vector<SelectedBranch> selected;
+  std::map<Operation *, PreparedBranch> ranges; ///< those over formulas
+  int64_t rowsPerList = 1;                      ///< more where blocks of rows share a list
+  int64_t heads = 1;                            ///< query heads that share lists, keys and values
+};
+
+/// Prepares their operands; key tiles divide the blocks.
+FailureOr<SelectedBranches> selectedBranches(Context &context, Preparer &preparer, const Selections &selections);
+
+} // namespace sattn::lower
