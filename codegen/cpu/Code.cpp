@@ -42,6 +42,7 @@ Value Code::shrLogical(Value a, int64_t bits) { return arith::ShRUIOp::create(b,
 Value Code::maxKeep(Value a, Value c) { return select(compare(arith::CmpFPredicate::OGT, a, c), a, c); }
 Value Code::minKeep(Value a, Value c) { return select(compare(arith::CmpFPredicate::OLT, a, c), a, c); }
 Value Code::maxNan(Value a, Value c) { return select(compare(arith::CmpFPredicate::UNO, a, a), a, maxKeep(a, c)); }
+Value Code::minNan(Value a, Value c) { return select(compare(arith::CmpFPredicate::UNO, a, a), a, minKeep(a, c)); }
 Value Code::asInt(Value a) { return arith::BitcastOp::create(b, vi, a); }
 Value Code::asFloat(Value a) { return arith::BitcastOp::create(b, vf, a); }
 Value Code::shuffle(Value a, Value c, ArrayRef<int32_t> mask) { return LLVM::ShuffleVectorOp::create(b, a, c, mask); }

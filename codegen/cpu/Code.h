@@ -42,6 +42,7 @@ public:
   Value maxKeep(Value a, Value c);
   Value minKeep(Value a, Value c);
   Value maxNan(Value a, Value c); ///< the greater; NaN where either is
+  Value minNan(Value a, Value c); ///< the smaller; NaN where either is
   Value asInt(Value a);
   Value asFloat(Value a);
   Value shuffle(Value a, Value c, ArrayRef<int32_t> mask);

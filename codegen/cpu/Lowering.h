@@ -94,7 +94,7 @@ private:
   LogicalResult lower(tile::FillOp op);
   bool isUpdated(tile::LoadOp op);
   Panels panelsAt(const View &view, Value position, tile::TileType type);
-  LogicalResult lower(tile::BlockMeanOp op);
+  LogicalResult lower(tile::LoadBlocksOp op);
   LogicalResult lower(tile::GatherAtOp op);
   RowSource scratchRows(int64_t rows, int64_t cols);
   LogicalResult defineFromRows(Operation *op, Value result, const RowSource &source);

@@ -1,5 +1,6 @@
-// Reading rows into something smaller: means of blocks of positions, single elements of listed rows.
+// Reading rows into something smaller: means and extremes of blocks of positions, single elements of listed rows.
 #include "codegen/cpu/Lowering.h"
+#include <limits>
 
 using namespace sattn;
 using namespace sattn::cpu;
@@ -19,17 +20,22 @@ RowSource Lowering::scratchRows(int64_t rows, int64_t cols) {
   return source;
 }
 
-// Features are lanes here: a block's rows are added strip by strip, up to eight strips at a time.
-LogicalResult Lowering::lower(tile::BlockMeanOp op) {
+// Features are lanes here: a block's rows are joined strip by strip, up to eight strips at a time.
+LogicalResult Lowering::lower(tile::LoadBlocksOp op) {
   const View &view = views[op.getView()];
   tile::TileType type = op.getTile().getType();
   int64_t cols = type.getCols(), length = static_cast<int64_t>(op.getLength()), bytes = view.elementBytes();
   Type element = view.type.getElementType();
   if (!element.isF32() && !element.isF16() && !element.isBF16())
-    return unsupported(op, "means of elements other than f32, f16 and bf16");
+    return unsupported(op, "blocks of elements other than f32, f16 and bf16");
   RowSource means = scratchRows(type.getRows(), cols);
   int64_t rowBytes = llvm::alignTo(cols, kLanes) * 4;
   constexpr int64_t kStripsAtOnce = 8;
+  StringRef how = op.getReduce();
+  Value none = how == "max" ? c.minusInf() : how == "min" ? c.strip(std::numeric_limits<float>::infinity()) : c.zero();
+  auto joined = [&](Value x, Value y) {
+    return how == "max" ? c.maxNan(x, y) : how == "min" ? c.minNan(x, y) : c.addf(x, y);
+  };
 
   c.loop(0, type.getRows(), 1, [&](Value row) {
     Value start = c.mul(c.add(scalar(op.getFirst()), row), static_cast<int64_t>(op.getStride()));
@@ -38,25 +44,29 @@ LogicalResult Lowering::lower(tile::BlockMeanOp op) {
     Value usable = op.getRagged() ? c.less(c.int64(-1), start)
                                   : c.andi(c.less(c.int64(-1), start), c.equal(count, c.int64(length)));
     count = c.select(usable, count, c.int64(0));
-    Value factor = c.strip(1.0f);
-    if (op.getReduce() == "mean") {
+    Value factor;
+    if (how == "mean") {
       Value divisor = mlir::arith::SIToFPOp::create(c.b, c.f32, c.max(count, c.int64(1)));
       factor = c.divf(c.strip(1.0f), c.broadcast(divisor));
     }
+    Value empty = c.equal(count, c.int64(0));
+    auto finished = [&](Value all) {
+      return how == "sum" ? all : factor ? c.mulf(all, factor) : c.select(empty, c.zero(), all);
+    };
     Ptr first = c.at(view.base, c.mul(start, view.positionBytes)), to = c.atScaled(means.view.base, row, rowBytes);
     for (int64_t col = 0; col < cols; col += kStripsAtOnce * kLanes) {
       int64_t strips = std::min<int64_t>(kStripsAtOnce, llvm::divideCeil(cols - col, kLanes));
       auto columnsOf = [&](int64_t i) { return std::min(kLanes, cols - col - i * kLanes); };
-      Values sums = c.loop(c.int64(0), count, 1, Values(strips, c.zero()), [&](Value n, ValueRange carried) {
+      Values all = c.loop(c.int64(0), count, 1, Values(strips, none), [&](Value n, ValueRange carried) {
         Ptr position = c.at(first, c.mul(n, view.positionBytes));
         Values next;
         for (int64_t i = 0; i < strips; ++i)
           next.push_back(
-              c.addf(carried[i], loadElements(position.plus((col + i * kLanes) * bytes), element, columnsOf(i))));
+              joined(carried[i], loadElements(position.plus((col + i * kLanes) * bytes), element, columnsOf(i))));
         return next;
       });
       for (int64_t i = 0; i < strips; ++i)
-        c.storeStrip(c.mulf(sums[i], factor), to.plus((col + i * kLanes) * 4));
+        c.storeStrip(finished(all[i]), to.plus((col + i * kLanes) * 4));
     }
   });
   return defineFromRows(op, op.getTile(), means);

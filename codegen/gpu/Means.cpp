@@ -1,18 +1,26 @@
-// Block means, and single elements of listed rows.
+// Means and extremes of blocks, and single elements of listed rows.
 #include "codegen/gpu/Lowering.h"
+#include <limits>
 
 using namespace sattn;
 using namespace sattn::gpu;
 using namespace mlir;
 
-// Each lane sums its own columns of its rows' blocks, position by position.
-LogicalResult Lowering::lower(tile::BlockMeanOp op) {
+// Each lane joins its own columns of its rows' blocks, position by position.
+LogicalResult Lowering::lower(tile::LoadBlocksOp op) {
   const View &view = views[op.getView()];
   tile::TileType type = op.getTile().getType();
   Type element = view.type.getElementType();
   auto length = static_cast<int64_t>(op.getLength()), stride = static_cast<int64_t>(op.getStride());
   if (type.isVector() || type.getCols() % 8 != 0 || view.type.getGroup() != 1)
-    return unsupported(op, "block means of features that are not a multiple of 8, or of groups of heads");
+    return unsupported(op, "blocks of features that are not a multiple of 8, or of groups of heads");
+  StringRef how = op.getReduce();
+  Value none = how == "max" ? c.minusInf() : how == "min" ? c.float32(std::numeric_limits<float>::infinity()) : c.float32(0);
+  auto joined = [&](Value x, Value y) -> Value {
+    if (how == "max")
+      return arith::MaximumFOp::create(c.b, x, y);
+    return how == "min" ? arith::MinimumFOp::create(c.b, x, y).getResult() : c.addf(x, y);
+  };
   Fragment result = emptyFragment(type);
   for (int64_t block = 0; block < result.blocks(); ++block)
     for (int64_t half = 0; half < 2; ++half) {
@@ -25,24 +33,27 @@ LogicalResult Lowering::lower(tile::BlockMeanOp op) {
       // A block that does not count has no positions.
       last = c.select(counts, last, from);
       Value pointer = c.at(view.base, c.muli(c.lanePair, c.int32(2 * view.elementBytes())));
-      Values zeros(type.getCols() / 4, c.float32(0));
-      Values sums = c.loop(from, last, 1, zeros, [&](Value position, ValueRange carried) {
+      Values nothing(type.getCols() / 4, none);
+      Values all = c.loop(from, last, 1, nothing, [&](Value position, ValueRange carried) {
         Value at = c.at(pointer, c.mul(position, view.positionBytes));
         Values next;
         for (int64_t j = 0; j < type.getCols() / 8; ++j)
           for (int64_t e = 0; e < 2; ++e)
             next.push_back(
-                c.addf(carried[2 * j + e], loadNumber(element, c.at(at, (8 * j + e) * view.elementBytes()))));
+                joined(carried[2 * j + e], loadNumber(element, c.at(at, (8 * j + e) * view.elementBytes()))));
         return next;
       });
-      Value factor = c.float32(1);
-      if (op.getReduce() == "mean") {
+      Value factor;
+      if (how == "mean") {
         Value count = arith::UIToFPOp::create(c.b, c.f32, c.sub(last, from));
         factor = c.select(counts, c.divf(c.float32(1), count), c.float32(0));
       }
+      auto finished = [&](Value x) {
+        return how == "sum" ? x : factor ? c.mulf(x, factor) : c.select(c.less(from, last), x, c.float32(0));
+      };
       for (int64_t j = 0; j < type.getCols() / 8; ++j)
         for (int64_t e = 0; e < 2; ++e)
-          result.element(block, j, 2 * half + e) = c.mulf(sums[2 * j + e], factor);
+          result.element(block, j, 2 * half + e) = finished(all[2 * j + e]);
     }
   tile(op.getTile()) = {};
   tile(op.getTile()).fragment = std::move(result);

@@ -87,11 +87,11 @@ def FillOp : Tile_Op<"fill", [MemoryEffects<[MemWrite]>]> {
   let assemblyFormat = "$value `,` $view (`to` $positions^)? attr-dict `:` type($view)";
   let hasVerifier = 1;
 }
-def BlockMeanOp : Tile_Op<"load_mean", [MemoryEffects<[MemRead]>]> {
-  let summary = "a tile of block means: row c is the mean of positions (first + c)*stride .. + length - 1 of the view";
+def LoadBlocksOp : Tile_Op<"load_blocks", [MemoryEffects<[MemRead]>]> {
+  let summary = "a tile of blocks: row c is the mean of positions (first + c)*stride .. + length - 1 of the view";
   let description = [{
-    `ragged`: a block that ends outside the view averages the positions that exist. Otherwise, and for a block
-    without any position, such a row is 0. The word is `mean` or `sum`.
+    `ragged`: a block that ends outside the view reduces the positions that exist. Otherwise, and for a block
+    without any position, such a row is 0. The word is `mean`, `sum`, `max` or `min`; the last two keep a NaN.
   }];
   let arguments = (ins AnyView:$view, Index:$first, I64Attr:$length, I64Attr:$stride, UnitAttr:$ragged, StrAttr:$reduce);
   let results = (outs AnyTile:$tile);

@@ -169,12 +169,12 @@ LogicalResult GatherAtOp::verify() {
   return verifyElements(*this, tile, view);
 }
 
-LogicalResult BlockMeanOp::verify() {
+LogicalResult LoadBlocksOp::verify() {
   int64_t length = static_cast<int64_t>(getLength()), stride = static_cast<int64_t>(getStride());
   if (length <= 0 || stride <= 0)
     return emitOpError("expected a positive block length and stride, but got ") << length << " and " << stride;
-  if (getReduce() != "mean" && getReduce() != "sum")
-    return emitOpError("expected 'mean' or 'sum', but got '") << getReduce() << "'";
+  if (!llvm::is_contained({"mean", "sum", "max", "min"}, getReduce()))
+    return emitOpError("expected 'mean', 'sum', 'max' or 'min', but got '") << getReduce() << "'";
   ViewType view = getView().getType();
   TileType tile = getTile().getType();
   if (view.getLayout() || view.getGroup() != 1)

@@ -1,4 +1,5 @@
 // Memory ops of a task: slices, loads, stores, listed rows, block means.
+#include "lib/reference/Partials.h"
 #include "lib/reference/TileTask.h"
 
 namespace sattn::ref {
@@ -143,26 +144,30 @@ void TileTask::run(FillOp op) {
                   values.number(op.getValue()).real);
 }
 
-void TileTask::run(BlockMeanOp op) {
+static double joined(StringRef how, double x, double y) {
+  return how == "max" ? maxWithNan(x, y) : how == "min" ? -maxWithNan(-x, -y) : x + y;
+}
+
+void TileTask::run(LoadBlocksOp op) {
   const View &view = values.get<View>(op.getView());
   Tile tile = blank(op.getTile().getType());
   int64_t length = op.getLength(), stride = op.getStride();
   for (int64_t c = 0; c < tile.rows; ++c) {
-    Tile sum = Tile::filled(1, tile.cols, 0.0), row = sum;
+    Tile all = Tile::filled(1, tile.cols, 0.0), row = all;
     int64_t from = (values.index(op.getFirst()) + c) * stride, count = 0;
     for (int64_t position = from; position < from + length; ++position) {
       if (view.place(position, 0) < 0)
         continue;
       readRow(view, position, 0, row, 0);
       for (int64_t d = 0; d < tile.cols; ++d)
-        sum.at(0, d) += row.at(0, d);
+        all.at(0, d) = count == 0 ? row.at(0, d) : joined(op.getReduce(), all.at(0, d), row.at(0, d));
       ++count;
     }
     bool exists = op.getRagged() ? count > 0 : count == length;
     for (int64_t d = 0; d < tile.cols; ++d)
-      tile.at(c, d) = !exists                   ? 0.0
-                      : op.getReduce() == "sum" ? sum.at(0, d)
-                                                : sum.at(0, d) / static_cast<double>(count);
+      tile.at(c, d) = !exists                    ? 0.0
+                      : op.getReduce() == "mean" ? all.at(0, d) / static_cast<double>(count)
+                                                 : all.at(0, d);
   }
   values.set(op.getTile(), std::move(tile));
 }

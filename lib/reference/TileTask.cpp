@@ -29,7 +29,7 @@ SmallVector<TileValue> TileTask::run(Block &block, ArrayRef<TileValue> arguments
 void TileTask::run(Operation *op) {
   llvm::TypeSwitch<Operation *>(op)
       .Case<CountOp, OfBatchOp, CoverOp, StreamOp, StreamInverseOp>([&](auto op) { run(op); })
-      .Case<SliceOp, PrivateOp, LoadOp, StoreOp, tile::GatherOp, tile::ScatterOp, GatherAtOp, FillOp, BlockMeanOp>(
+      .Case<SliceOp, PrivateOp, LoadOp, StoreOp, tile::GatherOp, tile::ScatterOp, GatherAtOp, FillOp, LoadBlocksOp>(
           [&](auto op) { run(op); })
       .Case<SplatOp, IotaOp, DotOp, tile::MapOp, MaskOp, tile::ReduceOp, RowScanOp, SoftmaxStepOp, SoftmaxFinishOp,
             tile::MergeOp>([&](auto op) { run(op); })

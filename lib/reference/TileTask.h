@@ -38,7 +38,7 @@ private:
   void run(tile::ScatterOp op);
   void run(tile::GatherAtOp op);
   void run(tile::FillOp op);
-  void run(tile::BlockMeanOp op);
+  void run(tile::LoadBlocksOp op);
 
   void run(tile::SplatOp op);
   void run(tile::IotaOp op);

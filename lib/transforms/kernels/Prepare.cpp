@@ -7,6 +7,8 @@ namespace sattn::lower {
 using namespace mlir;
 
 static constexpr int64_t kSummaryRows = 64;
+// An infinite extreme is replaced by this number: half of a bound multiplies it by 0.
+static constexpr double kFarthest = 0x1p126;
 
 static int64_t featuresOf(Context &context, Value tensor) { return context.innerSize(context.factsOf(tensor).axes); }
 
@@ -17,7 +19,7 @@ FailureOr<Value> Preparer::source(Operation *user, Value tensor, SummarizeOp &su
   if (Operation *op = role.getDefiningOp())
     return context.refuse(op, "'" + op->getName().getStringRef() + "' as an operand of '" +
                                   user->getName().getStringRef() + "'");
-  if (summary && summary.getHow() != SummaryKind::Mean && summary.getHow() != SummaryKind::Sum)
+  if (summary && (summary.getHow() == SummaryKind::Weighted || summary.getHow() == SummaryKind::Linear))
     return context.refuse(summary, "'sattn.summarize " + stringifySummaryKind(summary.getHow()) + "'");
   if (context.bound.role(role).getIsInt())
     return context.refuse(user, "an int role as an operand of a score");
@@ -35,8 +37,27 @@ tile::ArgType Preparer::layoutFor(Use use, int64_t features, int64_t tile) {
   return tile::ArgType::get(mlir, context.f32(), features, panels);
 }
 
+SmallVector<Value, 2> Preparer::blocks(KernelBuilder &k, Value view, Value first, SummarizeOp summary, AxisAttr axis,
+                                       tile::TileType type) {
+  bool ragged = summary.getRagged() || axis.isRow();
+  int64_t length = *literalInt(axis.getLen()), stride = *literalInt(axis.getStride());
+  auto load = [&](StringRef how) -> Value {
+    return tile::LoadBlocksOp::create(k.b, k.loc, type, view, first, length, stride, ragged, how);
+  };
+  if (summary.getHow() != SummaryKind::Minmax)
+    return {load(stringifySummaryKind(summary.getHow()))};
+  SmallVector<Value, 2> extremes;
+  for (StringRef how : {"max", "min"})
+    extremes.push_back(k.map({load(how), k.float32(kFarthest)}, type, [&](OpBuilder &b, auto args) -> Value {
+      Value least = arith::NegFOp::create(b, k.loc, args[1]);
+      Value above = arith::MaximumFOp::create(b, k.loc, args[0], least);
+      return arith::MinimumFOp::create(b, k.loc, above, args[1]);
+    }));
+  return extremes;
+}
+
 void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAttr axis, int64_t rows, int64_t every,
-                        llvm::function_ref<void(Task &, Value, Value)> store) {
+                        llvm::function_ref<void(Task &, ArrayRef<Value>, Value)> store) {
   auto kernel = context.program.kernel(name);
   KernelBuilder &k = *kernel;
   AxisAttr head = context.factsOf(role).headAxis();
@@ -55,16 +76,12 @@ void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAtt
   Value limit = position.isRow() ? Value() : position.isBlocks() ? task.storedBlocks(role, position) : task.keyCount();
   Value view = task.slice(context.role(role), task.batch, task.head(head), 1, false, limit, std::nullopt, lattice);
   auto type = k.tile(rows, features);
-  Value tile;
-  if (summary) {
-    bool ragged = summary.getRagged() || position.isRow();
-    int64_t length = *literalInt(axis.getLen()), stride = *literalInt(axis.getStride());
-    tile = tile::BlockMeanOp::create(k.b, k.loc, type, view, first, length, stride, ragged,
-                                     stringifySummaryKind(summary.getHow()));
-  } else {
-    tile = tile::LoadOp::create(k.b, k.loc, type, view, first);
-  }
-  store(task, tile, k.mul(k.gridX(), rows));
+  SmallVector<Value, 2> tiles;
+  if (summary)
+    tiles = blocks(k, view, first, summary, axis, type);
+  else
+    tiles.push_back(tile::LoadOp::create(k.b, k.loc, type, view, first));
+  store(task, tiles, k.mul(k.gridX(), rows));
   Launch launch;
   launch.x = [axis, rows, every](PlanWriter &plan) {
     Value size = plan.axisSize(axis);
@@ -114,11 +131,20 @@ FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int
   workspace.every = every;
   workspace.tile = tile;
   operand.ref = context.workspace(workspace);
-  transfer((summary ? "summarize_" : "pack_") + operand.ref.name, *role, summary, operand.axis, tile, every,
-           [&](Task &task, Value rows, Value position) {
-             Value view = task.slice(operand.ref, task.pair, task.headInUnit(operand.head));
-             tile::StoreOp::create(task.k.b, task.k.loc, rows, view, position);
-           });
+  std::string maker = (summary ? "summarize_" : "pack_") + operand.ref.name;
+  if (facts.minmax) {
+    workspace.name += "_least";
+    operand.least = context.workspace(workspace);
+  }
+  transfer(maker, *role, summary, operand.axis, tile, every, [&](Task &task, ArrayRef<Value> tiles, Value position) {
+    auto keep = [&](Value rows, const PlanRef &ref) {
+      Value view = task.slice(ref, task.pair, task.headInUnit(operand.head));
+      tile::StoreOp::create(task.k.b, task.k.loc, rows, view, position);
+    };
+    keep(tiles[0], operand.ref);
+    if (operand.least)
+      keep(tiles[1], *operand.least);
+  });
   made[key] = operand;
   return operand;
 }
@@ -148,9 +174,10 @@ FailureOr<RowOperand> Preparer::rows(Operation *user, Value tensor) {
     workspace.head = operand.head;
     operand.ref = context.workspace(workspace);
     transfer("summarize_" + operand.ref.name, *role, summary, operand.axis,
-             std::max<int64_t>(context.target.rowQuantum, 16), 1, [&](Task &task, Value rows, Value position) {
+             std::max<int64_t>(context.target.rowQuantum, 16), 1,
+             [&](Task &task, ArrayRef<Value> tiles, Value position) {
                Value view = task.slice(operand.ref, task.pair, task.headInUnit(operand.head));
-               tile::StoreOp::create(task.k.b, task.k.loc, rows, view, position);
+               tile::StoreOp::create(task.k.b, task.k.loc, tiles[0], view, position);
              });
   }
   return madeRows[tensor] = operand;
@@ -166,9 +193,9 @@ LogicalResult Preparer::result(Operation *user, Value tensor, StringRef name) {
       PlanRef::Result, name.str(),
       tile::ArgType::get(context.pattern.getContext(), context.f32(), featuresOf(context, tensor), tile::PanelsAttr())};
   transfer(("summarize_" + name).str(), *role, summary, facts.position(), kSummaryRows, 1,
-           [&](Task &task, Value rows, Value position) {
+           [&](Task &task, ArrayRef<Value> tiles, Value position) {
              Value view = task.slice(ref, task.batch, task.head(facts.headAxis()));
-             tile::StoreOp::create(task.k.b, task.k.loc, rows, view, position);
+             tile::StoreOp::create(task.k.b, task.k.loc, tiles[0], view, position);
            });
   return success();
 }
@@ -183,6 +210,10 @@ Value viewOf(Task &task, const KeyOperand &operand) {
   if (operand.isWorkspace)
     return task.slice(operand.ref, task.pair, task.headInUnit(operand.head));
   return task.slice(operand.ref, task.batch, task.head(operand.head), 1, false, keyCountOf(task, operand));
+}
+
+Value leastOf(Task &task, const KeyOperand &operand) {
+  return operand.least ? task.slice(*operand.least, task.pair, task.headInUnit(operand.head)) : Value();
 }
 
 } // namespace sattn::lower

@@ -8,6 +8,7 @@ namespace sattn::lower {
 /// Keys or values, one row for each token or block.
 struct KeyOperand {
   PlanRef ref;
+  std::optional<PlanRef> least; ///< of a pair of extremes: the minima; `ref` holds the maxima
   bool isWorkspace = true; ///< counts pairs and heads of a unit, else batch entries and heads
   AxisAttr axis;           ///< s or c, `ragged` as its blocks are
   AxisAttr head;
@@ -41,9 +42,12 @@ private:
   using Key = std::tuple<void *, Use, int64_t, int64_t>;
   FailureOr<Value> source(Operation *user, Value tensor, SummarizeOp &summary);
   tile::ArgType layoutFor(Use use, int64_t features, int64_t tile);
-  /// A kernel that loads tiles of `rows` rows of `tensor` and stores them with `store`.
+  /// A kernel that loads tiles of `rows` rows of `tensor` and stores them with `store`; of a pair of extremes both.
   void transfer(StringRef name, Value role, SummarizeOp summary, AxisAttr axis, int64_t rows, int64_t every,
-                llvm::function_ref<void(Task &, Value tile, Value position)> store);
+                llvm::function_ref<void(Task &, ArrayRef<Value> tiles, Value position)> store);
+  /// The tiles of a summary: one, or maxima and minima.
+  SmallVector<Value, 2> blocks(KernelBuilder &k, Value view, Value first, SummarizeOp summary, AxisAttr axis,
+                               tile::TileType type);
 
   Context &context;
   std::map<Key, KeyOperand> made;
@@ -54,5 +58,7 @@ private:
 Value keyCountOf(Task &task, const KeyOperand &operand);
 /// The rows that a task's heads read.
 Value viewOf(Task &task, const KeyOperand &operand);
+/// Of a pair of extremes: the minima, else null.
+Value leastOf(Task &task, const KeyOperand &operand);
 
 } // namespace sattn::lower

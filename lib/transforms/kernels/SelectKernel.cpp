@@ -248,9 +248,9 @@ private:
       inits.push_back(k.splat(0.0, k.tile(rows.count(), operand.features)));
       valueViews.push_back(viewOf(task, operand));
     }
-    Value keyView = viewOf(task, keys);
+    Keys from = keysOf(task);
     SmallVector<Value> results = stream(k, cover, inits, [&](Value j, ValueRange carried) {
-      Value visible = maskedScores(task, rows, keyView, j, predicate);
+      Value visible = maskedScores(task, rows, from, j, predicate);
       auto step = tile::SoftmaxStepOp::create(k.b, k.loc, carried[0].getType(), carried[0].getType(),
                                               carried[0].getType(), visible.getType(), visible, carried[0], carried[1]);
       SmallVector<Value> next{step.getNewM(), step.getNewL()};
@@ -275,12 +275,26 @@ private:
                 });
   }
 
-  Value maskedScores(Task &task, const Rows &rows, Value keyView, Value j, const Predicate &predicate) {
+  // The keys of the task's heads; of a pair of extremes its two halves.
+  struct Keys {
+    Value view, least;
+  };
+  Keys keysOf(Task &task) { return {viewOf(task, keys), leastOf(task, keys)}; }
+
+  Value scoresOf(Task &task, const Rows &rows, const Keys &from, Value j, ScoreUnit unit) {
     KernelBuilder &k = task.k;
     Value first = k.mul(j, keys.tile);
-    Value keyTile = tile::LoadOp::create(k.b, k.loc, k.tile(keys.tile, keys.features), keyView, first);
-    Value scores = scoreTile(task, rows, scored, keyTile, first, chain.score, ScoreUnit::Base2);
-    return maskTile(task, scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
+    auto load = [&](Value view) -> Value {
+      return view ? tile::LoadOp::create(k.b, k.loc, k.tile(keys.tile, keys.features), view, first) : Value();
+    };
+    Value keyTile = load(from.view), least = load(from.least);
+    return scoreTile(task, rows, scored, keyTile, first, chain.score, unit, Lattice(), least);
+  }
+
+  Value maskedScores(Task &task, const Rows &rows, const Keys &from, Value j, const Predicate &predicate) {
+    Value scores = scoresOf(task, rows, from, j, ScoreUnit::Base2);
+    return maskTile(task, scores, range.first, rows.positionOf(task.k.b.getContext()), task.k.mul(j, keys.tile),
+                    predicate);
   }
 
   //===-- Second pass: scores, pooled and reduced, into the running top.
@@ -305,10 +319,10 @@ private:
     SmallVector<Value> inits{tile::TopInitOp::create(k.b, k.loc, topType)};
     if (halo > 0)
       inits.push_back(k.splat(0.0, k.tile(positions, halo)));
-    Value keyView = viewOf(task, keys);
+    Keys from = keysOf(task);
     return stream(k, cover, inits, [&](Value j, ValueRange carried) {
       SmallVector<Value> next(carried);
-      Value z = candidateScores(task, rows, keyView, j, inside);
+      Value z = candidateScores(task, rows, from, j, inside);
       if (chain.rebin) {
         Value before = halo > 0 ? carried[1] : Value();
         z = pool(task, z, before, next);
@@ -359,18 +373,16 @@ private:
   }
 
   // Scores of one tile of source blocks, reduced over heads: probabilities where the score is normalised.
-  Value candidateScores(Task &task, const Rows &rows, Value keyView, Value j, const Predicate &inside) {
+  Value candidateScores(Task &task, const Rows &rows, const Keys &from, Value j, const Predicate &inside) {
     KernelBuilder &k = task.k;
     Value z;
     if (chain.normalize) {
-      Value visible = maskedScores(task, rows, keyView, j, inside);
+      Value visible = maskedScores(task, rows, from, j, inside);
       z = k.map(
           {visible, lse}, cast<tile::TileType>(visible.getType()),
           [&](OpBuilder &b, Block::BlockArgListType args) -> Value { return probability(b, k.loc, args[0], args[1]); });
     } else {
-      Value first = k.mul(j, keys.tile);
-      Value keyTile = tile::LoadOp::create(k.b, k.loc, k.tile(keys.tile, keys.features), keyView, first);
-      z = scoreTile(task, rows, scored, keyTile, first, chain.score, ScoreUnit::Plain);
+      z = scoresOf(task, rows, from, j, ScoreUnit::Plain);
     }
     return reduceHeads(task, z);
   }

@@ -24,8 +24,10 @@ FailureOr<ScoreChain> scoreChain(Context &context, Operation *user, Value z) {
   if (!chain.score)
     return context.refuse(user, "'" + user->getName().getStringRef() + "' of a score made by '" +
                                     op->getName().getStringRef() + "'");
-  if (chain.score.getHow() != ScoreKind::Dot)
-    return context.refuse(chain.score, "'sattn.score " + stringifyScoreKind(chain.score.getHow()) + "'");
+  bool ranks = chain.score.getHow() == ScoreKind::Bound && isa<SelectOp>(user);
+  if (chain.score.getHow() != ScoreKind::Dot && !ranks)
+    return context.refuse(chain.score, "'sattn.score " + stringifyScoreKind(chain.score.getHow()) + "'" +
+                                           (isa<SelectOp>(user) ? "" : " in '" + user->getName().getStringRef() + "'"));
   if (context.factsOf(z).gatheredAt)
     return context.refuse(chain.score, "a score of gathered rows");
   if (failed(checkHeads(context, chain, 1)))
@@ -51,6 +53,18 @@ QueryTile scaleQueries(Task &task, Value tile, const ScoreChain &chain, ScoreUni
   QueryTile result{tile};
   // Scores that rank are scaled after the product: equal products must stay equal, and folding would round each
   // feature.
+  if (ScoreOp(chain.score).getHow() == ScoreKind::Bound) {
+    auto type = cast<tile::TileType>(tile.getType());
+    KernelBuilder &k = task.k;
+    Value zero = k.float32(0.0);
+    result.tile = k.map({tile, zero}, type, [&](OpBuilder &b, auto args) -> Value {
+      return arith::MaximumFOp::create(b, k.loc, args[0], args[1]);
+    });
+    result.negative = k.map({tile, zero}, type, [&](OpBuilder &b, auto args) -> Value {
+      return arith::MinimumFOp::create(b, k.loc, args[0], args[1]);
+    });
+    return result;
+  }
   if (!task.context.target.foldScale || unit == ScoreUnit::Plain)
     return result;
   result.scaled = true;
@@ -75,11 +89,13 @@ QueryTile loadQueries(Task &task, const Rows &rows, const RowOperand &queries, c
 }
 
 Value scoreTile(Task &task, const Rows &rows, const QueryTile &queries, Value keys, Value firstKey,
-                const ScoreChain &chain, ScoreUnit unit, Lattice keyLattice) {
+                const ScoreChain &chain, ScoreUnit unit, Lattice keyLattice, Value least) {
   KernelBuilder &k = task.k;
   Columns columns{cast<tile::TileType>(keys.getType()).getRows(), firstKey, keyLattice};
   auto type = k.tile(cast<tile::TileType>(queries.tile.getType()).getRows(), columns.count);
   Value s = tile::DotOp::create(k.b, k.loc, type, "nt", queries.tile, keys, Value(), Value());
+  if (least)
+    s = tile::DotOp::create(k.b, k.loc, type, "nt", queries.negative, least, s, Value());
   bool base2 = unit == ScoreUnit::Base2;
   if (!queries.scaled)
     if (Value factor = factorOf(task, chain, base2 && chain.maps.empty()))

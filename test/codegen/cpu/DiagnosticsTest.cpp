@@ -70,8 +70,8 @@ TEST_CASE("memory that is not supported") {
   refuses("%a: A<i32, 64>", R"(
     %c0 = arith.constant 0 : index
     %av = @slice %a[%c0, %c0] : A<i32, 64> -> V<i32, 64>
-    %t = @load_mean mean %av[%c0] blocks(4, 4) : V<i32, 64> -> T<16x64xf32>)",
-          "means of elements other than f32, f16 and bf16");
+    %t = @load_blocks mean %av[%c0] blocks(4, 4) : V<i32, 64> -> T<16x64xf32>)",
+          "blocks of elements other than f32, f16 and bf16");
   refuses("%a: A<f16, 64>, %i: A<i32, 1>", R"(
     %c0 = arith.constant 0 : index
     %av = @slice %a[%c0, %c0] : A<f16, 64> -> V<f16, 64>

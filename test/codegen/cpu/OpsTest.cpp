@@ -304,10 +304,10 @@ TEST_CASE("reductions over columns and heads, prefix sums") {
       }
 }
 
-TEST_CASE("block means") {
+TEST_CASE("means, sums and extremes of blocks") {
   for (Isa isa : levels())
     for (bool ragged : {false, true})
-      for (bool mean : {false, true})
+      for (StringRef how : {"mean", "sum", "max", "min"})
         for (auto [rows, cols, length, stride] :
              {std::tuple<int64_t, int64_t, int64_t, int64_t>{16, 64, 32, 16}, {5, 130, 3, 4}, {16, 1, 2, 1}}) {
           int64_t positions = 37;
@@ -317,14 +317,14 @@ TEST_CASE("block means") {
                          {"C", n(cols)},
                          {"L", n(length)},
                          {"S", n(stride)},
-                         {"K", mean ? "mean" : "sum"},
+                         {"K", how.str()},
                          {"G", ragged ? "ragged" : ""},
                          {"T", cols == 1 ? n(rows) : n(rows) + "x" + n(cols)}};
           auto program = compiled(oneKernel("%a: A<bf16, $C$>, %y0: A<f32, $C$>", R"(
     %c0 = arith.constant 0 : index
     %av = @slice %a[%c0, %gy] : A<bf16, $C$> -> V<bf16, $C$>
     %yv = @slice %y0[%c0, %gy] : A<f32, $C$> -> V<f32, $C$>
-    %t = @load_mean $K$ %av[%c0] blocks($L$, $S$) $G$ : V<bf16, $C$> -> T<$T$xf32>
+    %t = @load_blocks $K$ %av[%c0] blocks($L$, $S$) $G$ : V<bf16, $C$> -> T<$T$xf32>
     @store %t, %yv[%c0] : T<$T$xf32>, V<f32, $C$>)",
                                             names),
                                   isa);
@@ -340,15 +340,17 @@ TEST_CASE("block means") {
                         count = std::max<int64_t>(0, last - first);
                 if (!ragged && count < length)
                   count = 0;
-                double sum = 0;
-                for (int64_t p = first; p < first + count; ++p)
-                  sum += a.get(0, p, h, i);
-                if (mean && count)
-                  sum /= static_cast<double>(count);
+                double expected = count && how == "max" ? -INFINITY : count && how == "min" ? INFINITY : 0;
+                for (int64_t p = first; p < first + count; ++p) {
+                  double x = a.get(0, p, h, i);
+                  expected = how == "max" ? std::max(expected, x) : how == "min" ? std::min(expected, x) : expected + x;
+                }
+                if (how == "mean" && count)
+                  expected /= static_cast<double>(count);
                 double got = y.get(0, r, h, i);
-                worst = std::max(worst, std::isnan(got) ? INFINITY : std::fabs(got - sum));
+                worst = std::max(worst, std::isnan(got) ? INFINITY : std::fabs(got - expected));
               }
-          INFO(targetName(isa).str(), " ", rows, " ", cols, " ", ragged, " ", mean);
+          INFO(targetName(isa).str(), " ", rows, " ", cols, " ", ragged, " ", how.str());
           CHECK(worst < 1e-5);
         }
 }

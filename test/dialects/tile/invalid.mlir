@@ -326,7 +326,7 @@ sattn_tile.program @p {
   sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
     %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>
     // expected-error@+1 {{expected a positive block length and stride, but got 0 and 16}}
-    %t = sattn_tile.load_mean mean %v[%x] blocks(0, 16) : !sattn_tile.view<f32, 4> -> !sattn_tile.tile<4x4xf32>
+    %t = sattn_tile.load_blocks mean %v[%x] blocks(0, 16) : !sattn_tile.view<f32, 4> -> !sattn_tile.tile<4x4xf32>
     sattn_tile.return
   }
   sattn_tile.plan { }
@@ -337,8 +337,8 @@ sattn_tile.program @p {
 sattn_tile.program @p {
   sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
     %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>
-    // expected-error@+1 {{expected 'mean' or 'sum', but got 'max'}}
-    %t = sattn_tile.load_mean max %v[%x] blocks(16, 16) : !sattn_tile.view<f32, 4> -> !sattn_tile.tile<4x4xf32>
+    // expected-error@+1 {{expected 'mean', 'sum', 'max' or 'min', but got 'prod'}}
+    %t = sattn_tile.load_blocks prod %v[%x] blocks(16, 16) : !sattn_tile.view<f32, 4> -> !sattn_tile.tile<4x4xf32>
     sattn_tile.return
   }
   sattn_tile.plan { }
@@ -350,7 +350,7 @@ sattn_tile.program @p {
   sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
     %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4, group = 2>
     // expected-error@+1 {{expected a view of one head in plain rows}}
-    %t = sattn_tile.load_mean mean %v[%x] blocks(16, 16) : !sattn_tile.view<f32, 4, group = 2> -> !sattn_tile.tile<4x4xf32>
+    %t = sattn_tile.load_blocks mean %v[%x] blocks(16, 16) : !sattn_tile.view<f32, 4, group = 2> -> !sattn_tile.tile<4x4xf32>
     sattn_tile.return
   }
   sattn_tile.plan { }
@@ -362,7 +362,7 @@ sattn_tile.program @p {
   sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
     %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>
     // expected-error@+1 {{expected a tile of 4 columns of f32, but got '!sattn_tile.tile<4x8xf32>'}}
-    %t = sattn_tile.load_mean mean %v[%x] blocks(16, 16) : !sattn_tile.view<f32, 4> -> !sattn_tile.tile<4x8xf32>
+    %t = sattn_tile.load_blocks mean %v[%x] blocks(16, 16) : !sattn_tile.view<f32, 4> -> !sattn_tile.tile<4x8xf32>
     sattn_tile.return
   }
   sattn_tile.plan { }

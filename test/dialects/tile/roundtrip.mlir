@@ -25,10 +25,10 @@ sattn_tile.program @ops {
     %numbers = sattn_tile.iota affine_map<(c) -> (c)> : !sattn_tile.tile<1x64xf32>
     // CHECK: sattn_tile.count positions of %k : <bf16, 64>
     %s = sattn_tile.count positions of %k : !sattn_tile.arg<bf16, 64>
-    // CHECK: sattn_tile.load_mean mean %{{.*}}[%{{.*}}] blocks(32, 16) ragged : <bf16, 64> -> <64x64xf32>
-    %km = sattn_tile.load_mean mean %kv[%c0] blocks (32, 16) ragged : !sattn_tile.view<bf16, 64> -> !sattn_tile.tile<64x64xf32>
-    // CHECK: sattn_tile.load_mean sum %{{.*}}[%{{.*}}] blocks(64, 64) : <bf16, 64> -> <64x64xf32>
-    %ks = sattn_tile.load_mean sum %kv[%c0] blocks (64, 64) : !sattn_tile.view<bf16, 64> -> !sattn_tile.tile<64x64xf32>
+    // CHECK: sattn_tile.load_blocks mean %{{.*}}[%{{.*}}] blocks(32, 16) ragged : <bf16, 64> -> <64x64xf32>
+    %km = sattn_tile.load_blocks mean %kv[%c0] blocks (32, 16) ragged : !sattn_tile.view<bf16, 64> -> !sattn_tile.tile<64x64xf32>
+    // CHECK: sattn_tile.load_blocks sum %{{.*}}[%{{.*}}] blocks(64, 64) : <bf16, 64> -> <64x64xf32>
+    %ks = sattn_tile.load_blocks sum %kv[%c0] blocks (64, 64) : !sattn_tile.view<bf16, 64> -> !sattn_tile.tile<64x64xf32>
     %q = sattn_tile.load %qv[%x] : !sattn_tile.view<bf16, 64, group = 4, outer> -> !sattn_tile.tile<16x64xf32>
     %e = sattn_tile.dot nt %q, %km : !sattn_tile.tile<16x64xf32>, !sattn_tile.tile<64x64xf32> -> !sattn_tile.tile<16x64xf32>
     // CHECK: sattn_tile.reduce sum %{{.*}} over heads(4) outer : <16x64xf32> -> <4x64xf32>

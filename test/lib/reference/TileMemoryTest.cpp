@@ -127,10 +127,10 @@ TEST_CASE("a slice of some columns") {
   CHECK(shown(r["y"].data) == Data{2, 3, -99, 5, 6, -99});
 }
 
-TEST_CASE("block means and sums, complete or ragged") {
+TEST_CASE("means, sums and extremes of blocks, complete or ragged") {
   auto means = [](const std::string &op) {
     return runKernel({role("a", "t", 5, 1, {1, 3, 5, 7, 10}), result("y", "t", 1)},
-                     " %m = tile.load_mean " + op +
+                     " %m = tile.load_blocks " + op +
                          " : $view<f32, 1> -> $tile<3xf32>\n"
                          " tile.store %m, %yv[%c0] : $tile<3xf32>, $view<f32, 1>\n")["y"]
         .data;
@@ -138,6 +138,8 @@ TEST_CASE("block means and sums, complete or ragged") {
   CHECK(shown(means("mean %av[%c0] blocks(2, 2)")) == Data{2, 6, 0, -99, -99});
   CHECK(shown(means("mean %av[%c0] blocks(2, 2) ragged")) == Data{2, 6, 10, -99, -99});
   CHECK(shown(means("sum %av[%c1] blocks(3, 1)")) == Data{15, 22, 0, -99, -99});
+  CHECK(shown(means("max %av[%c0] blocks(2, 2) ragged")) == Data{3, 7, 10, -99, -99});
+  CHECK(shown(means("min %av[%c1] blocks(2, 2)")) == Data{5, 0, 0, -99, -99});
 }
 
 TEST_CASE("private memory holds NaN until it is filled or written") {

@@ -91,9 +91,9 @@
 // NSA1: sattn.mix
 // NSA2-NOT: {{ sattn\.}}
 // NSA2: sattn_tile.kernel @summarize_summary_keys(
-// NSA2: sattn_tile.load_mean
+// NSA2: sattn_tile.load_blocks
 // NSA2: sattn_tile.kernel @summarize_summary_values(
-// NSA2: sattn_tile.load_mean
+// NSA2: sattn_tile.load_blocks
 // NSA2: sattn_tile.kernel @select(
 // NSA2: sattn_tile.softmax_step
 // NSA2: sattn_tile.pool

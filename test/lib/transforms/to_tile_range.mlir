@@ -50,7 +50,7 @@ sattn.pattern @window<W: int = 16, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [
 // CHECK-SAME: requires = [{check = ["==", "h", ["*", "g", 2]], message = "compiled for 2 heads 'h' for each head 'g'"}, {check = ["==", ["mod", "kv_offset_gcd", 4], 0], message = "kv_offset must be a multiple of 4, where blocks 'c(8, 4)' begin"}]
 // CHECK-SAME: results = [{axes = ["t", "h", "Dv"], {{.*}}, {axes = ["c(8, 4)", "g", "D"], dtype = "f32", inner = 64 : i64, name = "kc"}]
 // CHECK: sattn_tile.kernel @summarize_kc(
-// CHECK: %[[MEAN:.*]] = sattn_tile.load_mean mean %{{.*}}[%{{.*}}] blocks(8, 4)
+// CHECK: %[[MEAN:.*]] = sattn_tile.load_blocks mean %{{.*}}[%{{.*}}] blocks(8, 4)
 // CHECK: sattn_tile.store %[[MEAN]], %{{.*}} : <64x64xf32>, <f32, 64>
 // CHECK: sattn_tile.kernel @attend(
 // CHECK: sattn_tile.map (%{{.*}} = %{{.*}}, %{{.*}} = %scale)

@@ -3,7 +3,7 @@
 // Compressed attention, importance and top-k in one kernel of two passes; no rows x blocks array.
 // CHECK-LABEL: sattn_tile.program @nsa
 // CHECK: sattn_tile.kernel @summarize_summary_keys(
-// CHECK: sattn_tile.load_mean mean %{{.*}} blocks(32, 16)
+// CHECK: sattn_tile.load_blocks mean %{{.*}} blocks(32, 16)
 // CHECK: sattn_tile.kernel @select(
 // CHECK: %[[Q:.*]] = sattn_tile.load %{{.*}} : <f32, 64, group = 4, outer> -> <64x64xf32>
 // CHECK: %[[SCALED:.*]] = sattn_tile.map (%{{.*}} = %[[Q]]
