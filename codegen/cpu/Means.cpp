@@ -51,6 +51,8 @@ LogicalResult Lowering::lower(tile::LoadBlocksOp op) {
     }
     Value empty = c.equal(count, c.int64(0));
     auto finished = [&](Value all) {
+      if (op.getFinite())
+        all = c.maxNan(c.minNan(all, c.strip(tile::kFarthestExtreme)), c.strip(-tile::kFarthestExtreme));
       return how == "sum" ? all : factor ? c.mulf(all, factor) : c.select(empty, c.zero(), all);
     };
     Ptr first = c.at(view.base, c.mul(start, view.positionBytes)), to = c.atScaled(means.view.base, row, rowBytes);

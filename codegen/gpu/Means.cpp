@@ -15,7 +15,9 @@ LogicalResult Lowering::lower(tile::LoadBlocksOp op) {
   if (type.isVector() || type.getCols() % 8 != 0 || view.type.getGroup() != 1)
     return unsupported(op, "blocks of features that are not a multiple of 8, or of groups of heads");
   StringRef how = op.getReduce();
-  Value none = how == "max" ? c.minusInf() : how == "min" ? c.float32(std::numeric_limits<float>::infinity()) : c.float32(0);
+  Value none = how == "max"   ? c.minusInf()
+               : how == "min" ? c.float32(std::numeric_limits<float>::infinity())
+                              : c.float32(0);
   auto joined = [&](Value x, Value y) -> Value {
     if (how == "max")
       return arith::MaximumFOp::create(c.b, x, y);
@@ -48,7 +50,11 @@ LogicalResult Lowering::lower(tile::LoadBlocksOp op) {
         Value count = arith::UIToFPOp::create(c.b, c.f32, c.sub(last, from));
         factor = c.select(counts, c.divf(c.float32(1), count), c.float32(0));
       }
-      auto finished = [&](Value x) {
+      auto finished = [&](Value x) -> Value {
+        if (op.getFinite())
+          x = arith::MaximumFOp::create(
+              c.b, arith::MinimumFOp::create(c.b, x, c.float32(tile::kFarthestExtreme)).getResult(),
+              c.float32(-tile::kFarthestExtreme));
         return how == "sum" ? x : factor ? c.mulf(x, factor) : c.select(c.less(from, last), x, c.float32(0));
       };
       for (int64_t j = 0; j < type.getCols() / 8; ++j)

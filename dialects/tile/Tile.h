@@ -14,7 +14,10 @@
 
 namespace sattn::tile {
 class PlanOp;
-}
+/// `finite` extremes of blocks lie between this number and its negative. Times any number of a query's it is far from
+/// the other products, and matrix instructions that round it keep it finite.
+inline constexpr float kFarthestExtreme = 0x1p126f;
+} // namespace sattn::tile
 
 #include "dialects/tile/TileDialect.h.inc"
 #include "dialects/tile/TileEnums.h.inc"

@@ -91,11 +91,12 @@ def LoadBlocksOp : Tile_Op<"load_blocks", [MemoryEffects<[MemRead]>]> {
   let summary = "a tile of blocks: row c is the mean of positions (first + c)*stride .. + length - 1 of the view";
   let description = [{
     `ragged`: a block that ends outside the view reduces the positions that exist. Otherwise, and for a block
-    without any position, such a row is 0. The word is `mean`, `sum`, `max` or `min`; the last two keep a NaN.
+    without any position, such a row is 0. The word is `mean`, `sum`, `max` or `min`; the last two keep a NaN. With
+    `finite` they lie between -2^126 and 2^126.
   }];
-  let arguments = (ins AnyView:$view, Index:$first, I64Attr:$length, I64Attr:$stride, UnitAttr:$ragged, StrAttr:$reduce);
+  let arguments = (ins AnyView:$view, Index:$first, I64Attr:$length, I64Attr:$stride, UnitAttr:$ragged, UnitAttr:$finite, StrAttr:$reduce);
   let results = (outs AnyTile:$tile);
-  let assemblyFormat = "custom<Keyword>($reduce) $view `[` $first `]` `blocks` `(` $length `,` $stride `)` (`ragged` $ragged^)? attr-dict `:` type($view) `->` type($tile)";
+  let assemblyFormat = "custom<Keyword>($reduce) $view `[` $first `]` `blocks` `(` $length `,` $stride `)` (`ragged` $ragged^)? (`finite` $finite^)? attr-dict `:` type($view) `->` type($tile)";
   let hasVerifier = 1;
 }
 

@@ -175,6 +175,8 @@ LogicalResult LoadBlocksOp::verify() {
     return emitOpError("expected a positive block length and stride, but got ") << length << " and " << stride;
   if (!llvm::is_contained({"mean", "sum", "max", "min"}, getReduce()))
     return emitOpError("expected 'mean', 'sum', 'max' or 'min', but got '") << getReduce() << "'";
+  if (getFinite() && getReduce() != "max" && getReduce() != "min")
+    return emitOpError("expected 'max' or 'min' beside 'finite', but got '") << getReduce() << "'";
   ViewType view = getView().getType();
   TileType tile = getTile().getType();
   if (view.getLayout() || view.getGroup() != 1)

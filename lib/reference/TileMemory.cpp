@@ -1,6 +1,8 @@
 // Memory ops of a task: slices, loads, stores, listed rows, block means.
 #include "lib/reference/Partials.h"
 #include "lib/reference/TileTask.h"
+#include <algorithm>
+#include <cmath>
 
 namespace sattn::ref {
 using namespace tile;
@@ -164,10 +166,14 @@ void TileTask::run(LoadBlocksOp op) {
       ++count;
     }
     bool exists = op.getRagged() ? count > 0 : count == length;
-    for (int64_t d = 0; d < tile.cols; ++d)
-      tile.at(c, d) = !exists                    ? 0.0
-                      : op.getReduce() == "mean" ? all.at(0, d) / static_cast<double>(count)
-                                                 : all.at(0, d);
+    for (int64_t d = 0; d < tile.cols; ++d) {
+      double x = all.at(0, d);
+      if (op.getReduce() == "mean")
+        x /= static_cast<double>(count);
+      if (op.getFinite() && !std::isnan(x))
+        x = std::clamp<double>(x, -kFarthestExtreme, kFarthestExtreme);
+      tile.at(c, d) = exists ? x : 0.0;
+    }
   }
   values.set(op.getTile(), std::move(tile));
 }

@@ -180,6 +180,7 @@ const Case cases[] = {
     {"strided", "D=16,Dv=16,dtype=f16,group=2,stride=7", plain},
     {"compressed", "D=16,Dv=16,d=8,dtype=f32,group=2,l=16", with({{"c(16, 8)", 7}})},
     {"moba", "D=16,Dv=8,dtype=f16,group=2,l=16,n=2", plain},
+    {"quest", "D=16,Dv=8,dtype=bf16,group=2,n=2,page=16", plain},
     {"topk_blocks", "D=16,Dv=16,b=16,dtype=f32,group=2,n=2", plain},
     {"nsa", "D=16,Dv=16,b=16,d=8,dtype=bf16,dtype.g=f32,group=2,l=16,n=3", plain},
     {"nsa_ext", "D=16,Dv=16,b=16,d=8,dtype=f32,group=2,l=16,n=3", with({{"c(16, 8)", 7}})},

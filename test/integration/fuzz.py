@@ -76,6 +76,7 @@ PATTERNS = {
                     "dynamic": lambda r: dict(a=r.choice([-1, 0, 3, 64, 90]))},
     "compressed": {"static": compressed, "keys": ("d",)},
     "moba": {"static": lambda r: dict(l=blocks(r), n=r.randint(1, 6)), "keys": ("l",)},
+    "quest": {"static": lambda r: dict(page=blocks(r, 16, 32, 64), n=r.randint(1, 6)), "keys": ("page",)},
     "topk_blocks": {"static": topk_blocks, "keys": ("b",), "rows": ("qblock",)},
     "nsa": {"static": nsa, "dynamic": lambda r: dict(W=windows(r)), "keys": ("b", "d")},
     "nsa_ext": {"static": nsa, "dynamic": lambda r: dict(W=windows(r)), "keys": ("b", "d")},

@@ -100,6 +100,15 @@ def moba(z, p):
                      decided(z["aux_margin"][None], p["H"]))
 
 
+def quest(z, p):
+    """One query, whose page is forced; the reference chooses the others among the pages before."""
+    past = np.sort(z["page_score"][:, :-1], axis=1)
+    margin = past[:, -(p["page_budget"] - 1)] - past[:, -p["page_budget"]]
+    args = {name: batched(z[name]) for name in "qkv"}
+    yield Comparison("", "quest", args, dict(page=p["page"], n=p["page_budget"], scale=p["scale"]),
+                     dict(o=batched(z["o"])), decided(margin[None, None], p["H"]), q_offset=p["kv_len"] - 1)
+
+
 def block_sparse(z, p):
     """Heads of three kinds in one call of the reference; each kind is a pattern here."""
     group = p["HQ"] // p["H"]
@@ -212,7 +221,7 @@ def mla(z, p):
 
 
 ADAPTERS = {adapter.__name__: adapter for adapter in (
-    nsa, nsa_paper, hsa, moba, block_sparse, longformer, seed_compress, sparse_transformer, streaming_llm, lse_merge,
+    nsa, nsa_paper, hsa, moba, quest, block_sparse, longformer, seed_compress, sparse_transformer, streaming_llm, lse_merge,
     forgetting_attention, differential_attention, star_attention, mla)}
 
 

@@ -35,7 +35,7 @@ PATTERNS = {
     "fixed": {"stride": 32, "verts": 3}, "dilated": {"W": 9, "dil": 4}, "star_phase1": {"a": 20, "b": 32},
     "differential": {}, "sink_logit": {}, "window_sinks_logit": {"W": 40}, "star_phase2": {},
     "doc_causal": {}, "bucketed": {}, "streaming_llm": {"W": 30, "S": 3}, "mla": {"dv": 32},
-    "bigbird": {"b": 32, "r": 2},
+    "bigbird": {"b": 32, "r": 2}, "quest": {"page": 16, "n": 3},
 }
 COLUMNS = {
     "CPU": ["cpu-baseline", "cpu-avx2", "cpu-avx512"],

@@ -7,8 +7,6 @@ namespace sattn::lower {
 using namespace mlir;
 
 static constexpr int64_t kSummaryRows = 64;
-// An infinite extreme is replaced by this number: half of a bound multiplies it by 0.
-static constexpr double kFarthest = 0x1p126;
 
 static int64_t featuresOf(Context &context, Value tensor) { return context.innerSize(context.factsOf(tensor).axes); }
 
@@ -39,21 +37,16 @@ tile::ArgType Preparer::layoutFor(Use use, int64_t features, int64_t tile) {
 
 SmallVector<Value, 2> Preparer::blocks(KernelBuilder &k, Value view, Value first, SummarizeOp summary, AxisAttr axis,
                                        tile::TileType type) {
+  const Facts &facts = context.factsOf(summary.getResult());
   bool ragged = summary.getRagged() || axis.isRow();
   int64_t length = *literalInt(axis.getLen()), stride = *literalInt(axis.getStride());
   auto load = [&](StringRef how) -> Value {
-    return tile::LoadBlocksOp::create(k.b, k.loc, type, view, first, length, stride, ragged, how);
+    // Half of a bound multiplies an extreme by 0, which must be 0 where it is infinite too.
+    return tile::LoadBlocksOp::create(k.b, k.loc, type, view, first, length, stride, ragged, facts.minmax, how);
   };
-  if (summary.getHow() != SummaryKind::Minmax)
-    return {load(stringifySummaryKind(summary.getHow()))};
-  SmallVector<Value, 2> extremes;
-  for (StringRef how : {"max", "min"})
-    extremes.push_back(k.map({load(how), k.float32(kFarthest)}, type, [&](OpBuilder &b, auto args) -> Value {
-      Value least = arith::NegFOp::create(b, k.loc, args[1]);
-      Value above = arith::MaximumFOp::create(b, k.loc, args[0], least);
-      return arith::MinimumFOp::create(b, k.loc, above, args[1]);
-    }));
-  return extremes;
+  if (facts.minmax)
+    return {load("max"), load("min")};
+  return {load(stringifySummaryKind(summary.getHow()))};
 }
 
 void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAttr axis, int64_t rows, int64_t every,

@@ -9,8 +9,8 @@ namespace sattn::lower {
 struct KeyOperand {
   PlanRef ref;
   std::optional<PlanRef> least; ///< of a pair of extremes: the minima; `ref` holds the maxima
-  bool isWorkspace = true; ///< counts pairs and heads of a unit, else batch entries and heads
-  AxisAttr axis;           ///< s or c, `ragged` as its blocks are
+  bool isWorkspace = true;      ///< counts pairs and heads of a unit, else batch entries and heads
+  AxisAttr axis;                ///< s or c, `ragged` as its blocks are
   AxisAttr head;
   int64_t features = 0;
   int64_t tile = 0;  ///< keys of a tile

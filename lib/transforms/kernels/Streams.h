@@ -32,8 +32,8 @@ enum class ScoreUnit { Base2, Plain };
 QueryTile loadQueries(Task &task, const Rows &rows, const RowOperand &queries, const ScoreChain &chain, ScoreUnit unit);
 /// The same for a tile that was loaded already.
 QueryTile scaleQueries(Task &task, Value tile, const ScoreChain &chain, ScoreUnit unit);
-/// Scores of a tile of queries and a tile of keys, which stand at `rows` and from `firstKey` of `keyLattice` on. A score
-/// by bounds is max(q, 0) . `keys` + min(q, 0) . `least`, the most that q . k can be between these extremes.
+/// Scores of a tile of queries and a tile of keys, which stand at `rows` and from `firstKey` of `keyLattice` on. A
+/// score by bounds is max(q, 0) . `keys` + min(q, 0) . `least`, the most that q . k can be between these extremes.
 Value scoreTile(Task &task, const Rows &rows, const QueryTile &queries, Value keys, Value firstKey,
                 const ScoreChain &chain, ScoreUnit unit, Lattice keyLattice = {}, Value least = {});
 

@@ -348,6 +348,18 @@ sattn_tile.program @p {
 
 sattn_tile.program @p {
   sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
+    %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>
+    // expected-error@+1 {{expected 'max' or 'min' beside 'finite', but got 'sum'}}
+    %t = sattn_tile.load_blocks sum %v[%x] blocks(16, 16) finite : !sattn_tile.view<f32, 4> -> !sattn_tile.tile<4x4xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
     %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4, group = 2>
     // expected-error@+1 {{expected a view of one head in plain rows}}
     %t = sattn_tile.load_blocks mean %v[%x] blocks(16, 16) : !sattn_tile.view<f32, 4, group = 2> -> !sattn_tile.tile<4x4xf32>

@@ -27,6 +27,8 @@ sattn_tile.program @ops {
     %s = sattn_tile.count positions of %k : !sattn_tile.arg<bf16, 64>
     // CHECK: sattn_tile.load_blocks mean %{{.*}}[%{{.*}}] blocks(32, 16) ragged : <bf16, 64> -> <64x64xf32>
     %km = sattn_tile.load_blocks mean %kv[%c0] blocks (32, 16) ragged : !sattn_tile.view<bf16, 64> -> !sattn_tile.tile<64x64xf32>
+    // CHECK: sattn_tile.load_blocks max %{{.*}}[%{{.*}}] blocks(16, 16) ragged finite : <bf16, 64> -> <64x64xf32>
+    %kx = sattn_tile.load_blocks max %kv[%c0] blocks (16, 16) ragged finite : !sattn_tile.view<bf16, 64> -> !sattn_tile.tile<64x64xf32>
     // CHECK: sattn_tile.load_blocks sum %{{.*}}[%{{.*}}] blocks(64, 64) : <bf16, 64> -> <64x64xf32>
     %ks = sattn_tile.load_blocks sum %kv[%c0] blocks (64, 64) : !sattn_tile.view<bf16, 64> -> !sattn_tile.tile<64x64xf32>
     %q = sattn_tile.load %qv[%x] : !sattn_tile.view<bf16, 64, group = 4, outer> -> !sattn_tile.tile<16x64xf32>

@@ -139,7 +139,15 @@ TEST_CASE("means, sums and extremes of blocks, complete or ragged") {
   CHECK(shown(means("mean %av[%c0] blocks(2, 2) ragged")) == Data{2, 6, 10, -99, -99});
   CHECK(shown(means("sum %av[%c1] blocks(3, 1)")) == Data{15, 22, 0, -99, -99});
   CHECK(shown(means("max %av[%c0] blocks(2, 2) ragged")) == Data{3, 7, 10, -99, -99});
-  CHECK(shown(means("min %av[%c1] blocks(2, 2)")) == Data{5, 0, 0, -99, -99});
+  CHECK(shown(means("min %av[%c1] blocks(2, 2)")) == Data{7, 0, 0, -99, -99});
+  Result r =
+      runKernel({role("a", "t", 3, 1, {-INFINITY, 2, INFINITY}), result("y", "t", 1)},
+                " %m = tile.load_blocks max %av[%c0] blocks(2, 2) ragged finite : $view<f32, 1> -> $tile<2xf32>\n"
+                " %n = tile.load_blocks min %av[%c0] blocks(1, 1) finite : $view<f32, 1> -> $tile<1xf32>\n"
+                " tile.store %m, %yv[%c0] : $tile<2xf32>, $view<f32, 1>\n"
+                " tile.store %n, %yv[%c2] : $tile<1xf32>, $view<f32, 1>\n");
+  REQUIRE(r.error == "");
+  CHECK(shown(r["y"].data) == Data{2, 0x1p126, -0x1p126});
 }
 
 TEST_CASE("private memory holds NaN until it is filled or written") {

@@ -127,6 +127,13 @@ TEST_CASE("topk_blocks") {
     agreeOnShapes(one);
   }
 }
+TEST_CASE("quest") {
+  Case one("quest");
+  for (auto [page, slots] : {std::pair{4, 3}, {8, 1}, {16, 2}, {8, 20}}) {
+    one.bind = {{"page", page}, {"n", slots}};
+    agreeOnShapes(one);
+  }
+}
 TEST_CASE("topk_blocks for blocks of rows") {
   Case one("topk_blocks");
   for (auto [rows, block] : {std::pair{8, 4}, {16, 8}, {4, 8}, {2, 8}}) {

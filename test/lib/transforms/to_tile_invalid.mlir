@@ -156,20 +156,19 @@ sattn.pattern @map_selected(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o)
 
 sattn.pattern @bound(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %mm = sattn.summarize minmax %k blocks(8)
-  // expected-error @below {{[SA0201] 'sattn.score bound' is not compiled yet: run the pattern with the reference (--oracle)}}
+  %mv = sattn.summarize mean %v blocks(8)
+  // expected-error @below {{[SA0201] 'sattn.score bound' in 'sattn.accumulate' is not compiled yet: run the pattern with the reference (--oracle)}}
   %a = sattn.score bound %q, %mm
-  %open = sattn.set (t, c(8)) : last(c) <= t
-  %keys = sattn.select top(2) %a where %open
-  %z = sattn.score dot %q, %k
-  %o = sattn.attend %z over %keys, %v
+  %past = sattn.set (t, c(8)) : last(c) <= t
+  %o = sattn.attend %a over %past, %mv
   sattn.yield %o
 }
 
 // -----
 
-sattn.pattern @maxima(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  // expected-error @below {{[SA0201] 'sattn.summarize max' is not compiled yet: run the pattern with the reference (--oracle)}}
-  %m = sattn.summarize max %k blocks(8)
+sattn.pattern @weighted(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [8]) -> (o) {
+  // expected-error @below {{[SA0201] 'sattn.summarize weighted' is not compiled yet: run the pattern with the reference (--oracle)}}
+  %m = sattn.summarize weighted %k by %w blocks(8)
   %a = sattn.score dot %q, %m
   %open = sattn.set (t, c(8)) : last(c) <= t
   %keys = sattn.select top(2) %a where %open

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 GROUPS = {"window": 4, "topk_blocks": 4, "compressed": 4, "nsa": 16, "nsa_ext": 16, "hsa": 4, "hsa_stickbreak": 4}
-PATTERNS = ["dense", "causal", "window", "window_sinks", "strided", "longformer", "topk_blocks", "moba", "compressed"]
+PATTERNS = ["dense", "causal", "window", "window_sinks", "strided", "longformer", "topk_blocks", "moba", "quest", "compressed"]
 PATTERNS += ["nsa", "nsa_ext", "hsa", "hsa_stickbreak", "alibi", "forgetting", "softcap", "doc_causal"]
 # Left out, because they spill registers: differential (68 bytes at most), mla (8 on sm_80), bigbird (616).
 PATTERNS += ["streaming_llm", "star_phase2", "sink_logit"]
