@@ -90,6 +90,8 @@ LogicalResult Lowering::lower(tile::IotaOp op) {
 
 LogicalResult Lowering::lower(tile::MapOp op) {
   tile::TileType type = op.getResult().getType();
+  if (tile(op.getResult()).leftTf32)
+    return success(); // its dots apply it
   if (!type.getElementType().isF32())
     return unsupported(op, "maps to elements other than f32");
   if (llvm::any_of(op.getInputs(),

@@ -150,6 +150,7 @@ private:
     int64_t innerBytes = 0, columnBytes = 0; ///< between inner elements and columns of b
   };
   void stepTf32(const Tf32Operands &operands, ValueRange left, Value base, Fragment &sums);
+  bool appliedAtDots(tile::MapOp op, Value loaded);
   Values readLeft(const LeftRows &left, Value step);
 
   //===-- What is no number (NoNumbers.cpp) -------------------------------------------------------------===//
@@ -165,6 +166,7 @@ private:
   LogicalResult mapRow(tile::MapOp op, llvm::MutableArrayRef<std::optional<Fragment>> operands, int64_t block,
                        int64_t half, Fragment &result);
   FailureOr<Value> emitScalarBody(tile::MapOp op, ArrayRef<Value> inputs);
+  Value applyTo(tile::MapOp map, Value number);
   LogicalResult lower(tile::MaskOp op);
   LogicalResult maskRow(tile::MaskOp op, const std::optional<SharedTile> &ids, int64_t block, int64_t half,
                         Fragment &scores);

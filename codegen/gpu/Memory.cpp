@@ -1,5 +1,6 @@
 // Views, loads, stores, gathers and scatters: which forms a loaded tile takes follows from its uses. Left operands and
 // numbers go from memory to registers, right operands to shared memory (Staging.cpp).
+#include "codegen/common/ScalarOps.h"
 #include "codegen/gpu/Lowering.h"
 
 using namespace sattn;
@@ -157,6 +158,26 @@ static bool isNeverWritten(Value view) {
   return !written;
 }
 
+// Whether a map of a loaded tile can wait until float32 dots read the rows, so that its result needs no registers.
+bool Lowering::appliedAtDots(tile::MapOp op, Value loaded) {
+  auto load = loaded.getDefiningOp<tile::LoadOp>();
+  if (!load || !isNeverWritten(load.getView()))
+    return false;
+  for (Value input : op.getInputs())
+    if (isa<tile::TileType>(input.getType()) && input != loaded)
+      return false;
+  for (Operation &inner : op.getBody().front().without_terminator())
+    if (!codegen::isElementwise(&inner) && !isa<arith::ConstantOp>(inner))
+      return false;
+  return llvm::all_of(op.getResult().getUses(), [&](OpOperand &use) {
+    auto dot = dyn_cast<tile::DotOp>(use.getOwner());
+    if (!dot || use.getOperandNumber() != 0)
+      return false;
+    FailureOr<DotForm> form = formOf(dot);
+    return succeeded(form) && form->tf32();
+  });
+}
+
 // Float32 takes a register for each element, of which there are too few to hold them while a stream runs.
 FailureOr<LeftOperand> Lowering::loadLeftTf32(Operation *op, Value result, const RowSource &source) {
   const View &view = source.view;
@@ -232,9 +253,12 @@ LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSou
   TileValue value;
   auto type = cast<tile::TileType>(result.getType());
   bool numbers = false, left = false, leftTf32 = false, right = false;
+  SmallVector<tile::MapOp> maps;
   for (OpOperand &use : result.getUses()) {
     auto dot = dyn_cast<tile::DotOp>(use.getOwner());
-    if (!dot || use.getOperandNumber() > 1) {
+    if (auto map = dyn_cast<tile::MapOp>(use.getOwner()); map && appliedAtDots(map, result)) {
+      maps.push_back(map);
+    } else if (!dot || use.getOperandNumber() > 1) {
       numbers = true;
     } else if (use.getOperandNumber() == 0) {
       FailureOr<DotForm> form = formOf(dot);
@@ -264,6 +288,15 @@ LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSou
     if (failed(operand))
       return failure();
     value.leftTf32 = std::move(*operand);
+  }
+  for (tile::MapOp map : maps) {
+    FailureOr<LeftOperand> operand = loadLeftTf32(op, map.getResult(), source);
+    if (failed(operand))
+      return failure();
+    operand->rows->map = map;
+    operand->exact = false;
+    tile(map.getResult()) = {};
+    tile(map.getResult()).leftTf32 = std::move(*operand);
   }
   if (numbers && readByMap.contains(op)) {
     if (failed(checkFragment(op, type)))

@@ -48,6 +48,14 @@ static Values loadPair(Code &c, Type element, Value pointer) {
   return numbers;
 }
 
+// A map of one tile that only elementwise ops make (appliedAtDots).
+Value Lowering::applyTo(tile::MapOp map, Value number) {
+  Values inputs;
+  for (Value input : map.getInputs())
+    inputs.push_back(isa<tile::TileType>(input.getType()) ? number : scalar(input));
+  return *emitScalarBody(map, inputs);
+}
+
 // The registers of a step of rows that stay in memory.
 Values Lowering::readLeft(const LeftRows &left, Value step) {
   Values registers;
@@ -59,6 +67,8 @@ Values Lowering::readLeft(const LeftRows &left, Value step) {
       halves[half] = c.when(
           row.inside, {Type(c.f32), Type(c.f32)}, [&] { return loadPair(c, left.element, c.at(row.pointer, offset)); },
           [&] { return Values(2, c.float32(0)); });
+      for (Value &number : halves[half])
+        number = left.map ? applyTo(left.map, number) : number;
     }
     for (size_t part = 0; part < 2; ++part)
       registers.append({halves[0][part], halves[1][part]});

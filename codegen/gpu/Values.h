@@ -62,6 +62,7 @@ struct LeftRows {
   };
   SmallVector<Row> rows; ///< [block][half]
   Type element;
+  tile::MapOp map; ///< null, or a function of each number that is read
 };
 
 /// The left operand of dots as the matrix instructions take it: four registers for each block of rows and step of the

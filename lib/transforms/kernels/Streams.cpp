@@ -49,20 +49,19 @@ static Value factorOf(Task &task, const ScoreChain &chain, bool base2) {
   return scale ? emitNumber(task, scale, log2e) : task.k.float32(log2e);
 }
 
+// max(q, 0) or min(q, 0)
+template <typename Extreme> static Value beyondZero(Task &task, Value q) {
+  return task.k.map({q, task.k.float32(0.0)}, cast<tile::TileType>(q.getType()),
+                    [&](OpBuilder &b, auto args) { return Extreme::create(b, task.k.loc, args[0], args[1]); });
+}
+
 QueryTile scaleQueries(Task &task, Value tile, const ScoreChain &chain, ScoreUnit unit) {
   QueryTile result{tile};
   // Scores that rank are scaled after the product: equal products must stay equal, and folding would round each
   // feature.
   if (ScoreOp(chain.score).getHow() == ScoreKind::Bound) {
-    auto type = cast<tile::TileType>(tile.getType());
-    KernelBuilder &k = task.k;
-    Value zero = k.float32(0.0);
-    result.tile = k.map({tile, zero}, type, [&](OpBuilder &b, auto args) -> Value {
-      return arith::MaximumFOp::create(b, k.loc, args[0], args[1]);
-    });
-    result.negative = k.map({tile, zero}, type, [&](OpBuilder &b, auto args) -> Value {
-      return arith::MinimumFOp::create(b, k.loc, args[0], args[1]);
-    });
+    result.tile = beyondZero<arith::MaximumFOp>(task, tile);
+    result.negative = beyondZero<arith::MinimumFOp>(task, tile);
     return result;
   }
   if (!task.context.target.foldScale || unit == ScoreUnit::Plain)
