@@ -96,6 +96,7 @@ private:
   Panels panelsAt(const View &view, Value position, tile::TileType type);
   LogicalResult lower(tile::LoadBlocksOp op);
   LogicalResult lower(tile::GatherAtOp op);
+  LogicalResult lower(tile::EntryOp op);
   RowSource scratchRows(int64_t rows, int64_t cols);
   LogicalResult defineFromRows(Operation *op, Value result, const RowSource &source);
   /// Pointer to row `row` of a source; `outside` where there is no such row.

@@ -103,3 +103,13 @@ LogicalResult Lowering::lower(tile::GatherAtOp op) {
   tile(op.getTile()).panels = to;
   return success();
 }
+
+LogicalResult Lowering::lower(tile::EntryOp op) {
+  const View &view = views[op.getView()];
+  Ptr at = c.at(view.base, c.add(c.mul(scalar(op.getPosition()), view.positionBytes), c.mul(scalar(op.getSlot()), 4)));
+  if (op.getValue().getType().isIndex())
+    scalars[op.getValue()] = mlir::arith::ExtSIOp::create(c.b, c.i64, c.load(c.i32, at, 4));
+  else
+    scalars[op.getValue()] = c.load(c.f32, at, 4);
+  return success();
+}

@@ -75,8 +75,8 @@ LogicalResult Lowering::lowerBody(Block &block) {
 
 LogicalResult Lowering::lower(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case<tile::SliceOp, tile::PrivateOp, tile::FillOp, tile::LoadOp, tile::GatherOp, tile::GatherAtOp, tile::StoreOp,
-            tile::ScatterOp, tile::LoadBlocksOp, tile::IotaOp, tile::DotOp, tile::MapOp, tile::MaskOp,
+      .Case<tile::SliceOp, tile::PrivateOp, tile::FillOp, tile::LoadOp, tile::GatherOp, tile::GatherAtOp, tile::EntryOp,
+            tile::StoreOp, tile::ScatterOp, tile::LoadBlocksOp, tile::IotaOp, tile::DotOp, tile::MapOp, tile::MaskOp,
             tile::SoftmaxStepOp, tile::SoftmaxFinishOp, tile::MergeOp, tile::ReduceOp, tile::RowScanOp, tile::PoolOp,
             tile::TopInitOp, tile::TopPushOp, tile::TopListOp, tile::StreamOp, tile::InvertOp, tile::StreamInverseOp,
             mlir::scf::ForOp, mlir::scf::IfOp>([&](auto specific) { return lower(specific); })

@@ -75,6 +75,7 @@ private:
   LogicalResult lower(tile::StoreOp op);
   LogicalResult lower(tile::ScatterOp op);
   LogicalResult lower(tile::GatherAtOp op);
+  LogicalResult lower(tile::EntryOp op);
   LogicalResult lower(tile::LoadBlocksOp op);
   /// Pointer to row `row` (i32) of a tile, and whether it exists.
   std::pair<Value, Value> rowPointer(const RowSource &source, Value row);

@@ -98,3 +98,14 @@ LogicalResult Lowering::lower(tile::GatherAtOp op) {
   tile(op.getTile()).fragment = std::move(result);
   return success();
 }
+
+LogicalResult Lowering::lower(tile::EntryOp op) {
+  const View &view = views[op.getView()];
+  Value offset = c.add(c.mul(scalar(op.getPosition()), view.positionBytes), c.mul(scalar(op.getSlot()), 4));
+  Value at = c.at(view.base, offset);
+  if (op.getValue().getType().isIndex())
+    scalars[op.getValue()] = arith::ExtSIOp::create(c.b, c.i64, c.load(c.i32, at, 4));
+  else
+    scalars[op.getValue()] = c.load(c.f32, at, 4);
+  return success();
+}

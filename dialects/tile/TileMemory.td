@@ -81,6 +81,16 @@ def GatherAtOp : Tile_Op<"gather_at", [MemoryEffects<[MemRead]>]> {
   let assemblyFormat = "$view `[` $base `+` $ids `,` $slots `]` attr-dict `:` type($view) `,` type($ids) `,` type($slots) `->` type($tile)";
   let hasVerifier = 1;
 }
+def EntryOp : Tile_Op<"entry", [MemoryEffects<[MemRead]>]> {
+  let summary = "one element as a scalar: entry `slot` of a position of a list, as an index, or of a row of weights";
+  let description = [{
+    The position and the slot must exist. Views of i32 give an index, views of f32 a number.
+  }];
+  let arguments = (ins AnyView:$view, Index:$position, Index:$slot);
+  let results = (outs AnyTypeOf<[Index, F32]>:$value);
+  let assemblyFormat = "$view `[` $position `,` $slot `]` attr-dict `:` type($view) `->` type($value)";
+  let hasVerifier = 1;
+}
 def FillOp : Tile_Op<"fill", [MemoryEffects<[MemWrite]>]> {
   let summary = "sets every element of a private view, or of its first `positions`";
   let arguments = (ins F32:$value, AnyView:$view, Optional<Index>:$positions);

@@ -140,7 +140,7 @@ static KernelAccess accessOf(KernelOp kernel) {
   };
   kernel.getBody().walk([&](Operation *op) {
     bool isWrite = isa<StoreOp, ScatterOp, FillOp>(op);
-    if (isWrite || isa<LoadOp, GatherOp, GatherAtOp, LoadBlocksOp, InvertOp>(op))
+    if (isWrite || isa<LoadOp, GatherOp, GatherAtOp, EntryOp, LoadBlocksOp, InvertOp>(op))
       for (Value operand : op->getOperands())
         if (isa<ViewType>(operand.getType()))
           mark(operand, isWrite ? access.writes : access.reads);

@@ -169,6 +169,19 @@ LogicalResult GatherAtOp::verify() {
   return verifyElements(*this, tile, view);
 }
 
+LogicalResult EntryOp::verify() {
+  ViewType view = getView().getType();
+  if (view.getLayout() || view.getGroup() != 1)
+    return emitOpError("expected a view of one head in plain rows");
+  Type element = view.getElementType();
+  if (!element.isInteger(32) && !element.isF32())
+    return emitOpError("expected a view of i32 or f32, but got ") << view;
+  if (getValue().getType().isIndex() != element.isInteger(32))
+    return emitOpError("expected ") << (element.isF32() ? "f32" : "index") << " of a view of " << element
+                                    << ", but got " << getValue().getType();
+  return success();
+}
+
 LogicalResult LoadBlocksOp::verify() {
   int64_t length = static_cast<int64_t>(getLength()), stride = static_cast<int64_t>(getStride());
   if (length <= 0 || stride <= 0)

@@ -137,6 +137,18 @@ void TileTask::run(GatherAtOp op) {
   values.set(op.getTile(), std::move(tile));
 }
 
+void TileTask::run(EntryOp op) {
+  const View &view = values.get<View>(op.getView());
+  int64_t place = view.place(values.index(op.getPosition()), 0), slot = values.index(op.getSlot());
+  if (place < 0 || slot < 0 || slot >= view.inner) {
+    errors.fail() << "entry " << slot << " of position " << values.index(op.getPosition()) << " does not exist";
+    return;
+  }
+  double value = view.of.memory->data[place + slot];
+  values.set(op.getValue(), op.getValue().getType().isIndex() ? Number::ofInteger(static_cast<int64_t>(value))
+                                                              : Number::ofReal(value));
+}
+
 void TileTask::run(FillOp op) {
   Memory &memory = *values.get<View>(op.getView()).of.memory;
   int64_t positions = op.getPositions() ? values.index(op.getPositions()) : memory.positions;

@@ -29,8 +29,8 @@ SmallVector<TileValue> TileTask::run(Block &block, ArrayRef<TileValue> arguments
 void TileTask::run(Operation *op) {
   llvm::TypeSwitch<Operation *>(op)
       .Case<CountOp, OfBatchOp, CoverOp, StreamOp, StreamInverseOp>([&](auto op) { run(op); })
-      .Case<SliceOp, PrivateOp, LoadOp, StoreOp, tile::GatherOp, tile::ScatterOp, GatherAtOp, FillOp, LoadBlocksOp>(
-          [&](auto op) { run(op); })
+      .Case<SliceOp, PrivateOp, LoadOp, StoreOp, tile::GatherOp, tile::ScatterOp, GatherAtOp, EntryOp, FillOp,
+            LoadBlocksOp>([&](auto op) { run(op); })
       .Case<SplatOp, IotaOp, DotOp, tile::MapOp, MaskOp, tile::ReduceOp, RowScanOp, SoftmaxStepOp, SoftmaxFinishOp,
             tile::MergeOp>([&](auto op) { run(op); })
       .Case<PoolOp, TopInitOp, TopPushOp, TopListOp, InvertOp>([&](auto op) { run(op); })

@@ -37,6 +37,7 @@ private:
   void run(tile::GatherOp op);
   void run(tile::ScatterOp op);
   void run(tile::GatherAtOp op);
+  void run(tile::EntryOp op);
   void run(tile::FillOp op);
   void run(tile::LoadBlocksOp op);
 

@@ -174,17 +174,19 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
       return failure();
     ProgramBuilder program(getOperation(), pattern.getLoc(), pattern.getSymName());
     declareCalled(pattern, program.program);
-    bool split = splitsKeys(pattern, info);
-    CallRows all, few{-1, info.decodeRows}, many{info.decodeRows};
-    Context usual(pattern, *facts, info, program, split ? many : all);
-    Context decode(pattern, *facts, decodeTarget(info), program, few);
+    Context usual(pattern, *facts, info, program);
+    bool lists = walksLists(usual), few = lists || splitsKeys(pattern, info);
+    if (few)
+      usual.calls.moreThan = info.decodeRows;
+    Context decode(pattern, *facts, lists ? listTarget(info) : decodeTarget(info), program, {-1, info.decodeRows});
     SmallVector<Context *, 2> forms{&usual};
-    if (split)
+    if (few)
       forms.push_back(&decode);
     for (Context *form : forms) {
       Preparer preparer(*form);
+      bool splits = form == &decode && !lists;
       if (failed(summaries(*form, preparer)) ||
-          failed(form == &decode ? buildDecodeKernels(decode, preparer) : kernels(*form, preparer))) {
+          failed(splits ? buildDecodeKernels(decode, preparer) : kernels(*form, preparer, form == &decode))) {
         program.program.erase();
         return failure();
       }
@@ -247,7 +249,25 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     return any && target.decodeRows > 0;
   }
 
-  LogicalResult kernels(Context &context, Preparer &preparer) {
+  // Whether calls of few rows walk the lists of a pattern with selections: where the usual form would pack all keys
+  // first, and no number of a place or table stands beside scores.
+  static bool walksLists(Context &context) {
+    bool anySelected = false;
+    for (Operation &op : context.pattern.getBody().front()) {
+      auto set = dyn_cast<SetOp>(op);
+      auto map = dyn_cast<MapOp>(op);
+      if (isa<RandomOp>(op) || (set && !set.getTables().empty()) || (map && readsPlaces(context, map)))
+        return false;
+      auto dataflow = op.getAttrOfType<mlir::DictionaryAttr>("dataflow");
+      if (!dataflow || !isa<AccumulateOp>(op))
+        continue;
+      auto kind = dataflow.getAs<mlir::StringAttr>("kind");
+      anySelected |= kind && kind != "range";
+    }
+    return anySelected && context.target.decodeRows > 0 && context.target.keyLayout.width != 0;
+  }
+
+  LogicalResult kernels(Context &context, Preparer &preparer, bool lists) {
     auto selections = buildSelections(context, preparer);
     if (failed(selections))
       return failure();
@@ -267,6 +287,8 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
       task.most = task.most == 0 ? rows.getInt() : std::min(task.most, rows.getInt());
       task.keysPerRow = std::max(task.keysPerRow, keysPerRow ? keysPerRow.getInt() : 0);
     }
+    if (lists)
+      return buildListKernel(context, preparer, *selections);
     return task.most == 0 ? buildRangeKernel(context, preparer, *selections)
                           : buildInvertedKernel(context, preparer, *selections, task);
   }

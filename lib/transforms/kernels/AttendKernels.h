@@ -42,4 +42,11 @@ struct TaskRows {
 /// blocks of rows share a list (listed dataflow) a task is a part of such a block.
 LogicalResult buildInvertedKernel(Context &context, Preparer &preparer, const Selections &selections, TaskRows task);
 
+/// The target as the form for few rows of a pattern with selections uses it.
+TargetInfo listTarget(TargetInfo target);
+
+/// The form for few query rows of a pattern with selections: a task owns one row of the query heads that share a list
+/// and walks the list; keys are read where they lie.
+LogicalResult buildListKernel(Context &context, Preparer &preparer, const Selections &selections);
+
 } // namespace sattn::lower

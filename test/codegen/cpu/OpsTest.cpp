@@ -427,7 +427,7 @@ TEST_CASE("listed rows are gathered, scattered and picked from, in private memor
       int64_t listed = 12, positions = 9, cols = 20;
       Tensor a(Tensor::F32, 1, positions, group, cols), ids(Tensor::I32, 1, listed, 1, 1),
           slots(Tensor::I32, 1, listed, 1, 1), y(Tensor::F32, 1, listed, group, cols),
-          z(Tensor::F32, 1, listed, group, 1);
+          z(Tensor::F32, 1, listed + 1, group, 1);
       fillNormal(a, 11);
       int64_t values[] = {3, 0, -1, 7, 2, 100, 5, 1, 4, -1, 6, 8};
       for (int64_t i = 0; i < listed; ++i) {
@@ -440,6 +440,8 @@ TEST_CASE("listed rows are gathered, scattered and picked from, in private memor
           compiled(oneKernel("%a: A<f32, $C$>, %i: A<i32, 1>, %s: A<i32, 1>, %y0: A<f32, $C$>, %z0: A<f32, 1>", R"(
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
+    %c3 = arith.constant 3 : index
+    %cl = arith.constant $L$ : index
     %v = arith.constant 42.0 : f32
     %av = @slice %a[%c0, %c0] : A<f32, $C$> -> V<f32, $C$, group = $G$>
     %iv = @slice %i[%c0, %c0] : A<i32, 1> -> V<i32, 1>
@@ -455,14 +457,25 @@ TEST_CASE("listed rows are gathered, scattered and picked from, in private memor
     %u = @load %pv[%c0] : V<f32, $C$, group = $G$> -> T<$R$x$C$xf32>
     @store %u, %yv[%c0] : T<$R$x$C$xf32>, V<f32, $C$, group = $G$>
     %w = @gather_at %av[%c1 + %ids, %slots] : V<f32, $C$, group = $G$>, T<$L$xi32>, T<$L$xi32> -> T<$R$xf32>
-    @store %w, %zv[%c0] : T<$R$xf32>, V<f32, 1, group = $G$>)",
+    @store %w, %zv[%c0] : T<$R$xf32>, V<f32, 1, group = $G$>
+    // Element 1 of the position that list entry 3 names, at the first place behind those.
+    %one = @slice %a[%c0, %c0] : A<f32, $C$> -> V<f32, $C$>
+    %id = @entry %iv[%c3, %c0] : V<i32, 1> -> index
+    %e = @entry %one[%id, %c1] : V<f32, $C$> -> f32
+    %none = @splat 0.0 : T<1xf32>
+    %et = @map (%p = %none, %q = %e) : T<1xf32>, f32 -> T<1xf32> {
+      %sum = arith.addf %p, %q : f32
+      @yield %sum : f32
+    }
+    %ev = @slice %z0[%c0, %c0] : A<f32, 1> -> V<f32, 1>
+    @store %et, %ev[%cl] : T<1xf32>, V<f32, 1>)",
                              names),
                    isa);
       Frame frame;
       for (Tensor *tensor : {&a, &ids, &slots, &y, &z})
         tensor->in(frame);
       program->run("k", frame, 1, 1, 1);
-      bool same = true;
+      bool same = z.get(0, listed, 0, 0) == a.get(0, 6, 0, 1);
       for (int64_t h = 0; h < group; ++h)
         for (int64_t i = 0; i < listed; ++i) {
           // ids + 1 = values, so private row p holds a's row p if some value is p; 0 and -1 are no ids.

@@ -294,6 +294,42 @@ sattn_tile.program @p {
 // -----
 
 sattn_tile.program @p {
+  sattn_tile.kernel @k(%b: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
+    %w = sattn_tile.slice %b[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4, group = 2>
+    // expected-error@+1 {{expected a view of one head in plain rows}}
+    %t = sattn_tile.entry %w[%x, %x] : !sattn_tile.view<f32, 4, group = 2> -> f32
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%b: !sattn_tile.arg<bf16, 4>) grid(%x, %y, %z) {
+    %w = sattn_tile.slice %b[%z, %y] : !sattn_tile.arg<bf16, 4> -> !sattn_tile.view<bf16, 4>
+    // expected-error@+1 {{expected a view of i32 or f32, but got '!sattn_tile.view<bf16, 4>'}}
+    %t = sattn_tile.entry %w[%x, %x] : !sattn_tile.view<bf16, 4> -> f32
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%b: !sattn_tile.arg<i32, 4>) grid(%x, %y, %z) {
+    %w = sattn_tile.slice %b[%z, %y] : !sattn_tile.arg<i32, 4> -> !sattn_tile.view<i32, 4>
+    // expected-error@+1 {{expected index of a view of 'i32', but got 'f32'}}
+    %t = sattn_tile.entry %w[%x, %x] : !sattn_tile.view<i32, 4> -> f32
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
   sattn_tile.kernel @k(%a: !sattn_tile.arg<i32, 1>, %b: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
     %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
     %w = sattn_tile.slice %b[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>

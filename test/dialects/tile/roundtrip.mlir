@@ -70,6 +70,8 @@ sattn_tile.program @ops {
     sattn_tile.fill %f0, %acc : !sattn_tile.view<f32, 64, group = 4>
     // CHECK: sattn_tile.fill %{{.*}}, %{{.*}} to %x : <f32, 64, group = 4>
     sattn_tile.fill %f0, %acc to %x : !sattn_tile.view<f32, 64, group = 4>
+    // CHECK: sattn_tile.entry %{{.*}}[%x, %{{.*}}] : <i32, 8> -> index
+    %entry = sattn_tile.entry %lv[%x, %c0] : !sattn_tile.view<i32, 8> -> index
     // CHECK: sattn_tile.invert %{{.*}}[%x] count 32 units(%{{.*}}) : <i32, 8>
     %inv = sattn_tile.invert %lv[%x] count 32 units(%c0) : !sattn_tile.view<i32, 8>
     // CHECK: sattn_tile.stream_inverse (%unit, %ids, %slots) in %{{.*}} members 4 {

@@ -80,6 +80,23 @@ TEST_CASE("gather_at repeats a number for heads that share it") {
   CHECK(r["y"].data == Data{4, 4, 1, 1});
 }
 
+TEST_CASE("entry reads one element as a scalar") {
+  std::string body = " %at = tile.entry %iv[%c1, %c0] : $view<i32, 1> -> index\n"
+                     " %weight = tile.entry %av[%at, %c1] : $view<f32, 2> -> f32\n"
+                     " %rows = sattn_tile.splat 1.0 : $tile<3xf32>\n"
+                     " %sum = tile.map (%x0 = %rows, %w = %weight) : $tile<3xf32>, f32 -> $tile<3xf32> {\n"
+                     "   %both = arith.addf %x0, %w : f32\n"
+                     "   sattn_tile.yield %both : f32\n }\n"
+                     " tile.store %sum, %yv[%c0] : $tile<3xf32>, $view<f32, 1>\n";
+  Result r = runKernel(
+      {role("a", "t", 3, 2, {1, 2, 3, 4, 5, 6}), role("i", "s", 3, 1, {0, 2, 1}, "i32"), result("y", "s", 1)}, body);
+  REQUIRE(r.error == "");
+  CHECK(r["y"].data == Data{7, 7, 7});
+  Result outside =
+      runKernel({role("a", "t", 1, 2, {1, 2}), role("i", "s", 3, 1, {0, 2, 1}, "i32"), result("y", "s", 1)}, body);
+  CHECK(outside.error == "entry 1 of position 2 does not exist");
+}
+
 TEST_CASE("private memory is filled up to a position") {
   std::string body = " %p = tile.private 3 : $view<f32, 1>\n"
                      " %f = arith.constant 4.0 : f32\n"

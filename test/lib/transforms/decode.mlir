@@ -28,7 +28,7 @@
 // TILE: sattn_tile.launch @split
 // TILE: sattn_tile.launch @join
 
-// Classes of residues and selections have one form.
+// Classes of residues have one form; those of selections walk lists (lists.mlir).
 // RUN: sparse-attn-opt %patterns/strided.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,stride=64 | FileCheck %s --check-prefix=ONE
 // RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4 | FileCheck %s --check-prefix=ONE
 // ONE-NOT: @split

@@ -1,0 +1,37 @@
+// Calls of few rows of patterns with selections: a task is one row of the heads that share a list, and keys are read
+// where they lie. Only targets that pack keys have this form.
+
+// RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=4 --target=cpu-avx512 | FileCheck %s --check-prefix=MOBA
+// RUN: sparse-attn-opt %patterns/hsa.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,D2=32,group=4,group.g2=4 --target=cpu-avx512 | FileCheck %s --check-prefix=HSA
+// RUN: sparse-attn-opt %patterns/hsa.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,D2=32,group=4,group.g2=4,l=512 --target=cpu-avx512 | FileCheck %s --check-prefix=LONG
+// RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=4 --target=sm_80 | FileCheck %s --check-prefix=GPU
+
+// Each query head has its own list. An empty slot stands for keys behind the last, which the mask hides.
+// MOBA: sattn_tile.kernel @attend_1(
+// MOBA-SAME: %k: !sattn_tile.arg<bf16, 64>, %v: !sattn_tile.arg<bf16, 64>
+// MOBA: sattn_tile.stream
+// MOBA: %[[ID:.*]] = sattn_tile.entry %{{.*}}[%{{.*}}, %{{.*}}] : <i32, 3> -> index
+// MOBA: %[[NONE:.*]] = arith.cmpi slt, %[[ID]]
+// MOBA: %[[AT:.*]] = arith.select %[[NONE]]
+// MOBA: sattn_tile.load %{{.*}}[%[[AT]]] : <bf16, 64> -> <64x64xf32>
+// MOBA: sattn_tile.dot nt {{.*}} : <1x64xf32>
+// MOBA: sattn_tile.mask
+// MOBA: sattn_tile.plan
+
+// Four heads of a key head share a list, and each block has a softmax of its own.
+// HSA: sattn_tile.kernel @attend_1(
+// HSA: sattn_tile.stream
+// HSA: sattn_tile.entry %{{.*}} : <i32, 8> -> index
+// HSA: sattn_tile.dot nt {{.*}} : <4x64xf32>
+// HSA: sattn_tile.entry %{{.*}} : <f32, 8> -> f32
+// HSA: sattn_tile.plan
+
+// A block of several tiles is a stream inside the walk.
+// LONG: sattn_tile.kernel @attend_1(
+// LONG: sattn_tile.stream
+// LONG: sattn_tile.entry
+// LONG: sattn_tile.stream
+// LONG: sattn_tile.dot nt
+// LONG: sattn_tile.entry
+
+// GPU-NOT: sattn_tile.entry
