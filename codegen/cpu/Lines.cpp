@@ -32,7 +32,8 @@ static bool isRight(tile::LoadOp load) {
 }
 
 static bool hasLines(Operation *op) {
-  if (isa<tile::KernelOp, tile::ReturnOp, tile::YieldOp, tile::CoverOp, tile::CountOp, tile::OfBatchOp, tile::EntryOp>(op) ||
+  if (isa<tile::KernelOp, tile::ReturnOp, tile::YieldOp, tile::CoverOp, tile::CountOp, tile::OfBatchOp, tile::EntryOp>(
+          op) ||
       op->getParentOfType<tile::MapOp>())
     return true;
   if (auto load = dyn_cast<tile::LoadOp>(op); load && isRight(load))
