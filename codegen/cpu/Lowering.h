@@ -90,6 +90,7 @@ private:
   LogicalResult loadColumns(tile::LoadOp op, const RowSource &source);
   LogicalResult lower(tile::GatherOp op);
   LogicalResult lower(tile::StoreOp op);
+  LogicalResult storeColumns(const Panels &columns, const RowSource &to);
   LogicalResult lower(tile::ScatterOp op);
   LogicalResult lower(tile::FillOp op);
   bool isUpdated(tile::LoadOp op);
@@ -116,6 +117,7 @@ private:
 
   //===-- Arithmetic (Dot.cpp, Map.cpp, Mask.cpp, Softmax.cpp, Reduce.cpp) ------------------------------===//
   LogicalResult lower(tile::IotaOp op);
+  LogicalResult lower(tile::ColumnsOp op);
   LogicalResult lower(tile::DotOp op);
   LogicalResult lower(tile::MapOp op);
   LogicalResult lower(tile::MaskOp op);
@@ -207,10 +209,13 @@ private:
   LogicalResult lower(mlir::scf::ForOp op);
   LogicalResult lower(mlir::scf::IfOp op);
 
-  //===-- Selections (Select.cpp, Inverse.cpp) ----------------------------------------------------------===//
+  //===-- Selections (Select.cpp, TopRow.cpp, Inverse.cpp)
+  //----------------------------------------------------------===//
   LogicalResult lower(tile::PoolOp op);
   LogicalResult lower(tile::TopPushOp op);
   LogicalResult lower(tile::TopListOp op);
+  LogicalResult lower(tile::TopRowOp op);
+  LogicalResult lower(tile::LengthOp op);
   LogicalResult lower(tile::InvertOp op);
   LogicalResult lower(tile::StreamInverseOp op);
   FailureOr<TopState> newTop(Operation *op, tile::TopType type);

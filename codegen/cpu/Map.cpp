@@ -43,6 +43,16 @@ LogicalResult Lowering::lower(tile::IotaOp op) {
   return success();
 }
 
+// A row vector is one column of panels, whose numbers stand side by side.
+LogicalResult Lowering::lower(tile::ColumnsOp op) {
+  auto panels = panelsOf(op.getTile());
+  if (failed(panels))
+    return failure();
+  tile(op.getResult()) = {};
+  tile(op.getResult()).columns = *panels;
+  return success();
+}
+
 static Value emitMath(Code &c, Operation *op, ArrayRef<Value> x) {
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case<math::Exp2Op>([&](auto) { return c.exp2(x[0]); })

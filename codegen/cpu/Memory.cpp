@@ -10,14 +10,16 @@ LogicalResult Lowering::lower(tile::SliceOp op) {
   tile::ViewType type = op.getView().getType();
   View view;
   view.type = type;
+  // Across, the head is a position, and positions are heads.
+  unsigned along = op.getAcross() ? 2 : 1, beside = op.getAcross() ? 1 : 2;
   Value offset = c.add(c.mul(scalar(op.getBatch()), argument.strides[0]),
-                       c.mul(c.mul(scalar(op.getHead()), type.getGroup()), argument.strides[2]));
+                       c.mul(c.mul(scalar(op.getHead()), type.getGroup()), argument.strides[beside]));
   view.base = c.at(Ptr{argument.data}, offset);
   if (op.getColumn())
     view.base = view.base.plus(static_cast<int64_t>(*op.getColumn()) * view.elementBytes());
-  view.positionBytes = op.getRepeat() ? c.int64(0) : argument.strides[1];
-  view.headBytes = argument.strides[2];
-  view.limit = op.getRepeat() ? c.int64(INT64_MAX) : argument.counts[1];
+  view.positionBytes = op.getRepeat() ? c.int64(0) : argument.strides[along];
+  view.headBytes = argument.strides[beside];
+  view.limit = op.getRepeat() ? c.int64(INT64_MAX) : argument.counts[along];
   if (op.getLimit())
     view.limit = c.min(view.limit, scalar(op.getLimit()));
   if (op.getFrom()) {
@@ -143,11 +145,14 @@ LogicalResult Lowering::lower(tile::LoadOp op) {
   RightOperand operand = layout.getAxis() == tile::PanelAxis::Rows
                              ? RightOperand::rowsBy(base, layout.getWidth(), type.getRows(), type.getCols())
                              : RightOperand::colsBy(base, layout.getWidth(), layout.getBlock(), type.getCols());
+  bool arePanels = layout.getAxis() == tile::PanelAxis::Rows && layout.getWidth() == kLanes;
   for (mlir::OpOperand &use : op.getTile().getUses())
-    if (!isa<tile::DotOp>(use.getOwner()) || use.getOperandNumber() != 1)
+    if (!isa<tile::DotOp>(use.getOwner()) || (use.getOperandNumber() != 1 && !arePanels))
       return unsupported(use.getOwner(), "a prepared operand anywhere but on the right of a dot");
   TileValue &value = tile(op.getTile());
   value = {};
+  if (arePanels)
+    value.panels = Panels{base, type.getRows(), type.getCols(), {}};
   value.keys = value.values = operand;
   return success();
 }
@@ -219,6 +224,9 @@ LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSou
     packRows(source, to, width);
     value.keys = RightOperand::rowsBy(to, width, rows, cols, owner);
   }
+  // Values that are a prefix of the keys are not packed twice.
+  if (values && keys && !value.values)
+    value.values = value.keys;
   if (values && !value.values) {
     int64_t block = llvm::alignTo(rows, kLanes / width);
     Owner owner = scratch.take(block * cols * 4);
@@ -252,6 +260,8 @@ LogicalResult Lowering::lower(tile::StoreOp op) {
                          "use a multiple of " + Twine(kLanes / width));
     return success();
   }
+  if (tile(op.getTile()).columns && !view.panels && !view.grouped && type.getCols() == view.type.getInner())
+    return storeColumns(*tile(op.getTile()).columns, {view, position, std::nullopt, 1});
   auto panels = panelsOf(op.getTile());
   if (failed(panels))
     return failure();
@@ -263,6 +273,23 @@ LogicalResult Lowering::lower(tile::StoreOp op) {
   }
   RowSource to{view, position, std::nullopt, type.getRows()};
   storePanels(*panels, to);
+  return success();
+}
+
+// One row whose columns stand side by side.
+LogicalResult Lowering::storeColumns(const Panels &columns, const RowSource &to) {
+  const View &view = to.view;
+  int64_t count = columns.rows, bytes = view.elementBytes();
+  Owner line = scratch.take(llvm::alignTo(count, kLanes) * bytes);
+  Ptr row{rowPointer(to, c.int64(0), c.address({scratchBase, line->offset}))};
+  int64_t whole = count / kLanes * kLanes;
+  auto some = [&](Value column, int64_t lanes) {
+    storeElements(c.loadStrip(c.atScaled(columns.base, column, 4)), c.atScaled(row, column, bytes),
+                  view.type.getElementType(), lanes);
+  };
+  c.loop(0, whole, kLanes, [&](Value column) { some(column, kLanes); });
+  if (whole != count)
+    some(c.int64(whole), count - whole);
   return success();
 }
 

@@ -99,6 +99,12 @@ std::string sattn::gpu::functionSymbol(StringRef name) { return ("sattn_function
 FailureOr<CompiledCode> sattn::gpu::compileProgram(tile::ProgramOp program, const Arch &arch,
                                                    const CodegenOptions &options) {
   codegen::prepareContext(*program.getContext());
+  tile::TopRowOp tokens;
+  program.walk([&](tile::TopRowOp op) { tokens = op; });
+  if (tokens)
+    return tokens.emitError("[SA0263] the GPU code generator does not support selections of single tokens: compile it "
+                            "for a CPU target"),
+           failure();
   CompiledCode code;
   std::vector<codegen::LlvmModule> modules;
   for (auto kernel : program.getBody().getOps<tile::KernelOp>()) {

@@ -57,6 +57,16 @@ def CallOp : Tile_Op<"call", [Pure, HasParent<"MapOp">, DeclareOpInterfaceMethod
   let results = (outs F32:$result);
   let assemblyFormat = "$callee `(` $args `)` attr-dict `:` type($args)";
 }
+def ColumnsOp : Tile_Op<"columns", [Pure]> {
+  let summary = "the numbers of a row vector side by side: the columns of a tile of one row";
+  let description = [{
+    Example: `%y = sattn_tile.columns %x : !sattn_tile.tile<64xf32> -> !sattn_tile.tile<1x64xf32>`
+  }];
+  let arguments = (ins AnyTile:$tile);
+  let results = (outs AnyTile:$result);
+  let assemblyFormat = "$tile attr-dict `:` type($tile) `->` type($result)";
+  let hasVerifier = 1;
+}
 def MaskOp : Tile_Op<"mask", [Pure, AttrSizedOperandSegments]> {
   let summary = "s where (t, s) lies in the union of integer sets, else -inf";
   let description = [{

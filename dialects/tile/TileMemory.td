@@ -11,11 +11,13 @@ def SliceOp : Tile_Op<"slice", [Pure, AttrSizedOperandSegments]> {
     With `column` the view starts at that inner element and may be narrower than the operand: one gate of three.
     With `every m from r` position i of the view is position r + m*i of the operand: one class of residues. With
     `repeat` every position of the view is position 0 of the operand: one number a head, for all rows.
+    With `across` positions and heads change places: the operand `head` is a position, and the positions of the view are
+    the heads there.
   }];
   let arguments = (ins AnyArg:$arg, Index:$batch, Index:$head, Optional<Index>:$limit, Optional<Index>:$from,
-                       OptionalAttr<I64Attr>:$every, OptionalAttr<I64Attr>:$column, UnitAttr:$repeat);
+                       OptionalAttr<I64Attr>:$every, OptionalAttr<I64Attr>:$column, UnitAttr:$repeat, UnitAttr:$across);
   let results = (outs AnyView:$view);
-  let assemblyFormat = "$arg `[` $batch `,` $head `]` (`limit` $limit^)? (`every` $every^ `from` $from)? (`column` $column^)? (`repeat` $repeat^)? attr-dict `:` type($arg) `->` type($view)";
+  let assemblyFormat = "$arg `[` $batch `,` $head `]` (`across` $across^)? (`limit` $limit^)? (`every` $every^ `from` $from)? (`column` $column^)? (`repeat` $repeat^)? attr-dict `:` type($arg) `->` type($view)";
   let hasVerifier = 1;
 }
 def PrivateOp : Tile_Op<"private"> {

@@ -139,11 +139,12 @@ static KernelAccess accessOf(KernelOp kernel) {
       marks[arg.getArgNumber()] = true;
   };
   kernel.getBody().walk([&](Operation *op) {
+    auto top = dyn_cast<TopRowOp>(op);
     bool isWrite = isa<StoreOp, ScatterOp, FillOp>(op);
-    if (isWrite || isa<LoadOp, GatherOp, GatherAtOp, EntryOp, LoadBlocksOp, InvertOp>(op))
+    if (isWrite || top || isa<LoadOp, GatherOp, GatherAtOp, EntryOp, LoadBlocksOp, InvertOp, LengthOp>(op))
       for (Value operand : op->getOperands())
         if (isa<ViewType>(operand.getType()))
-          mark(operand, isWrite ? access.writes : access.reads);
+          mark(operand, isWrite || (top && operand == top.getIds()) ? access.writes : access.reads);
   });
   return access;
 }

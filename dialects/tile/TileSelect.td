@@ -53,5 +53,33 @@ def InvertOp : Tile_Op<"invert", [MemoryEffects<[MemRead]>]> {
   let assemblyFormat = "$lists `[` $position `]` `count` $count `units` `(` $units `)` attr-dict `:` type($lists)";
   let hasVerifier = 1;
 }
+def TopRowOp : Tile_Op<"top_row", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "the best of one row of numbers in memory, as an ascending list";
+  let description = [{
+    Number i of the row is element i mod C of position i floordiv C of `scores`, a view of C columns; those of positions
+    `from` .. `to` - 1 take part. Writes the `count` best of the total order (forced, number descending, i ascending)
+    to the positions of `ids` in ascending order, and -1 to those behind them. -inf never enters; NaN enters by force
+    only, and ranks as -inf. `forced` are integer sets over dims (t, i) and the symbols; the row stands at t = `row`.
+    Both views are contiguous, as workspaces are, and `ids` has at least `count` + 16 positions, so that a target may
+    write whole groups of them.
+
+    Example: `sattn_tile.top_row %scores[%lo to %hi] count(%n) rows(%t) symbols() into %ids {forced = []}
+    : !sattn_tile.view<f32, 64>, !sattn_tile.view<i32, 1>`
+  }];
+  let arguments = (ins AnyView:$scores, Index:$from, Index:$to, Index:$count, Index:$row, Variadic<Index>:$symbols,
+                       AnyView:$ids, ArrayAttr:$forced);
+  let assemblyFormat = "$scores `[` $from `to` $to `]` `count` `(` $count `)` `rows` `(` $row `)` `symbols` `(` $symbols `)` `into` $ids attr-dict `:` type($scores) `,` type($ids)";
+  let hasVerifier = 1;
+}
+def LengthOp : Tile_Op<"length", [MemoryEffects<[MemRead]>]> {
+  let summary = "how many ids of a list come before its first -1";
+  let description = [{
+    A list stands at the positions of a contiguous view from 0 on, and the view has a multiple of 16 of them.
+  }];
+  let arguments = (ins AnyView:$ids);
+  let results = (outs Index:$length);
+  let assemblyFormat = "$ids attr-dict `:` type($ids)";
+  let hasVerifier = 1;
+}
 
 #endif

@@ -87,6 +87,8 @@ LogicalResult SliceOp::verify() {
     return emitOpError("a prepared operand is sliced one head at a time");
   if (getRepeat() && (getEvery() || getLimit() || view.getLayout()))
     return emitOpError("a view that repeats one position has no limit, classes or layout");
+  if (getAcross() && (getEvery() || getRepeat() || view.getLayout() || view.getGroup() != 1))
+    return emitOpError("a view across the heads of a position has no classes, repetition, layout or group");
   return success();
 }
 
@@ -219,6 +221,14 @@ LogicalResult IotaOp::verify() {
     if (!value || std::abs(value.getValue()) > kMostIota)
       return emitOpError("expected numbers of magnitude at most 2^24, which f32 holds exactly, as element ") << i;
   }
+  return success();
+}
+
+LogicalResult ColumnsOp::verify() {
+  TileType from = getTile().getType(), to = getResult().getType();
+  if (!from.isVector() || !isOneRow(to) || to.getCols() != from.getRows() ||
+      to.getElementType() != from.getElementType())
+    return emitOpError("expected a row vector and a tile of one row of its numbers, but got ") << from << " and " << to;
   return success();
 }
 
@@ -394,6 +404,24 @@ LogicalResult TopPushOp::verify() {
     return failure();
   return verifySets(*this, getForced(), getSymbols().size());
 }
+
+// A list of ids along the positions of a view.
+static LogicalResult verifyListView(Operation *op, ViewType ids) {
+  if (!ids.getElementType().isInteger(32) || ids.getInner() != 1 || ids.getGroup() != 1 || ids.getLayout())
+    return op->emitOpError("expected a view of one i32 a position as the list, but got ") << ids;
+  return success();
+}
+
+LogicalResult TopRowOp::verify() {
+  ViewType scores = getScores().getType();
+  if (!scores.getElementType().isF32() || scores.getInner() % 16 != 0 || scores.getGroup() != 1 || scores.getLayout())
+    return emitOpError("expected a view of one head of f32 whose columns are a multiple of 16, but got ") << scores;
+  if (failed(verifyListView(*this, getIds().getType())))
+    return failure();
+  return verifySets(*this, getForced(), getSymbols().size());
+}
+
+LogicalResult LengthOp::verify() { return verifyListView(*this, getIds().getType()); }
 
 LogicalResult TopListOp::verify() {
   TopType top = getTop().getType();

@@ -171,6 +171,14 @@ private:
     loopNames[loop] = name;
   }
 
+  // What an operand of a product is loaded or gathered from.
+  static Value viewOf(Value operand) {
+    if (auto load = operand.getDefiningOp<LoadOp>())
+      return load.getView();
+    auto gather = operand.getDefiningOp<tile::GatherOp>();
+    return gather ? gather.getView() : Value();
+  }
+
   Object begin(Operation *op) {
     Object fields;
     if (auto place = dyn_cast<mlir::FileLineColLoc>(op->getLoc()); place && withLines)
@@ -179,8 +187,14 @@ private:
     op->walk([&](DotOp dot) {
       TileType shape = dot.getResult().getType();
       fields["tile"] = Array{shape.getRows(), shape.getCols()};
-      if (auto load = dot.getB().getDefiningOp<LoadOp>())
-        if (auto slice = load.getView().getDefiningOp<SliceOp>())
+      Value view = viewOf(dot.getB());
+      // Where the heads of a row are the columns, keys are the rows.
+      if (auto slice = view ? view.getDefiningOp<SliceOp>() : SliceOp(); slice && slice.getAcross()) {
+        fields["tile"] = Array{1, shape.getRows()};
+        view = viewOf(dot.getA());
+      }
+      if (view)
+        if (auto slice = view.getDefiningOp<SliceOp>())
           if (auto argument = dyn_cast<mlir::BlockArgument>(slice.getArg()))
             fields["keys"] = cast<mlir::StringAttr>(kernel.getArgNames()[argument.getArgNumber()]).getValue();
       return mlir::WalkResult::interrupt();

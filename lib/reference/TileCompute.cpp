@@ -19,6 +19,12 @@ void TileTask::run(IotaOp op) {
   values.set(op.getTile(), std::move(tile));
 }
 
+void TileTask::run(ColumnsOp op) {
+  Tile tile = values.get<Tile>(op.getTile());
+  std::swap(tile.rows, tile.cols);
+  values.set(op.getResult(), std::move(tile));
+}
+
 void TileTask::run(DotOp op) {
   const Tile &a = values.get<Tile>(op.getA()), &b = values.get<Tile>(op.getB());
   TileType type = op.getResult().getType();

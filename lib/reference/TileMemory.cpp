@@ -9,6 +9,12 @@ using namespace tile;
 
 int64_t View::place(int64_t position, int64_t g) const {
   const Memory &memory = *of.memory;
+  if (across) {
+    int64_t p = of.hasPositions ? from : 0, b = of.hasBatch ? batch : 0;
+    bool exists = position >= 0 && position < std::min(limit, memory.heads) && p >= 0 && p < memory.positions &&
+                  b >= 0 && b < memory.batch;
+    return exists ? memory.row(b, position, p) * memory.inner + column : -1;
+  }
   int64_t b = of.hasBatch ? batch : 0, head = of.hasHeads ? firstHead + g : 0,
           p = of.hasPositions ? from + every * position : 0;
   if ((of.hasPositions && position < 0) || b < 0 || b >= memory.batch || head < 0 || head >= memory.heads || p < 0 ||
@@ -50,9 +56,12 @@ void TileTask::run(SliceOp op) {
   view.firstHead = values.index(op.getHead()) * view.group;
   view.column = op.getColumn().value_or(0);
   view.inner = op.getView().getType().getInner();
-  view.limit = op.getLimit() ? values.index(op.getLimit()) : view.of.memory->positions;
+  view.across = op.getAcross();
+  view.limit = op.getLimit() ? values.index(op.getLimit())
+               : view.across ? view.of.memory->heads
+                             : view.of.memory->positions;
   view.every = op.getRepeat() ? 0 : op.getEvery().value_or(1);
-  view.from = op.getFrom() ? values.index(op.getFrom()) : 0;
+  view.from = view.across ? values.index(op.getHead()) : op.getFrom() ? values.index(op.getFrom()) : 0;
   values.set(op.getView(), std::move(view));
 }
 

@@ -76,6 +76,35 @@ void TileTask::run(TopListOp op) {
   values.set(op.getScores(), std::move(scores));
 }
 
+void TileTask::run(TopRowOp op) {
+  const View &scores = values.get<View>(op.getScores()), &ids = values.get<View>(op.getIds());
+  SmallVector<int64_t> bound = symbols(op.getSymbols());
+  std::vector<Top::Entry> best;
+  for (int64_t id = values.index(op.getFrom()) * scores.inner; id < values.index(op.getTo()) * scores.inner; ++id) {
+    int64_t place = scores.place(id / scores.inner, 0);
+    double score = place < 0 ? negativeInfinity : scores.of.memory->data[place + id % scores.inner];
+    bool forced = isInSets(op.getForced(), {values.index(op.getRow()), id}, bound);
+    if (std::isnan(score) ? forced : score != negativeInfinity)
+      best.push_back({forced, std::isnan(score) ? negativeInfinity : score, id});
+  }
+  llvm::sort(best);
+  best.resize(std::clamp<int64_t>(values.index(op.getCount()), 0, static_cast<int64_t>(best.size())));
+  llvm::sort(best, [](const Top::Entry &a, const Top::Entry &b) { return a.id < b.id; });
+  Tile one = Tile::filled(1, 1, -1.0);
+  for (int64_t i = 0; i < std::min(ids.limit, ids.of.memory->positions); ++i) {
+    one.at(0) = i < static_cast<int64_t>(best.size()) ? static_cast<double>(best[i].id) : -1.0;
+    writeRow(ids, i, 0, one, 0);
+  }
+}
+
+void TileTask::run(LengthOp op) {
+  const View &ids = values.get<View>(op.getIds());
+  int64_t length = 0;
+  for (int64_t place = ids.place(0, 0); place >= 0 && ids.of.memory->data[place] >= 0.0;)
+    place = ids.place(++length, 0);
+  values.setIndex(op.getLength(), length);
+}
+
 void TileTask::run(InvertOp op) {
   const View &lists = values.get<View>(op.getLists());
   const Memory &memory = *lists.of.memory;

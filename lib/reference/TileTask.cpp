@@ -31,9 +31,9 @@ void TileTask::run(Operation *op) {
       .Case<CountOp, OfBatchOp, CoverOp, StreamOp, StreamInverseOp>([&](auto op) { run(op); })
       .Case<SliceOp, PrivateOp, LoadOp, StoreOp, tile::GatherOp, tile::ScatterOp, GatherAtOp, EntryOp, FillOp,
             LoadBlocksOp>([&](auto op) { run(op); })
-      .Case<SplatOp, IotaOp, DotOp, tile::MapOp, MaskOp, tile::ReduceOp, RowScanOp, SoftmaxStepOp, SoftmaxFinishOp,
-            tile::MergeOp>([&](auto op) { run(op); })
-      .Case<PoolOp, TopInitOp, TopPushOp, TopListOp, InvertOp>([&](auto op) { run(op); })
+      .Case<SplatOp, IotaOp, ColumnsOp, DotOp, tile::MapOp, MaskOp, tile::ReduceOp, RowScanOp, SoftmaxStepOp,
+            SoftmaxFinishOp, tile::MergeOp>([&](auto op) { run(op); })
+      .Case<PoolOp, TopInitOp, TopPushOp, TopListOp, TopRowOp, LengthOp, InvertOp>([&](auto op) { run(op); })
       .Case<mlir::scf::ForOp>([&](auto) { runLoop(op); })
       .Case<mlir::scf::IfOp>([&](auto) { runIf(op); })
       .Case<mlir::affine::AffineApplyOp, mlir::affine::AffineMinOp, mlir::affine::AffineMaxOp>(

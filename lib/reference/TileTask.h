@@ -43,6 +43,7 @@ private:
 
   void run(tile::SplatOp op);
   void run(tile::IotaOp op);
+  void run(tile::ColumnsOp op);
   void run(tile::DotOp op);
   void run(tile::MapOp op);
   void run(tile::MaskOp op);
@@ -56,6 +57,8 @@ private:
   void run(tile::TopInitOp op);
   void run(tile::TopPushOp op);
   void run(tile::TopListOp op);
+  void run(tile::TopRowOp op);
+  void run(tile::LengthOp op);
   void run(tile::InvertOp op);
 
   /// What a row that does not exist reads as.

@@ -64,6 +64,7 @@ struct View {
   int64_t batch = 0, firstHead = 0, limit = 0, group = 1, column = 0, inner = 1;
   int64_t every = 1, from = 0; ///< position i is position from + every * i of the operand
   bool outer = false;
+  bool across = false; ///< positions are the heads of position `from`
 
   /// Row of a tile that holds `positions` positions: the i-th position, the g-th head of the group.
   int64_t tileRow(int64_t positions, int64_t i, int64_t g) const { return outer ? g * positions + i : i * group + g; }

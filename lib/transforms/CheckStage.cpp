@@ -116,10 +116,15 @@ private:
       if (known)
         return mlir::WalkResult::advance();
       op->emitError() << "[SA0232] '" << op->getName() << "' has a layout that is none of the target's: those are "
-                      << text(target.keyLayout) << " and " << text(target.valueLayout);
+                      << text(target.keyLayout) << ", " << text(target.valueLayout) << " and " << text(leftLayout());
       return mlir::WalkResult::interrupt();
     });
     return failure(walk.wasInterrupted());
+  }
+
+  /// Of left operands: as many rows side by side as the target computes at once.
+  PanelLayout leftLayout() const {
+    return {target.keyLayout.block, /*byRows=*/true, target.keyLayout.width == 0 ? 0 : target.rowQuantum};
   }
 
   static std::string text(const PanelLayout &layout) {
@@ -137,7 +142,7 @@ private:
       return layout.width % panels.getWidth() == 0 && layout.width != 0 &&
              layout.byRows == (panels.getAxis() == tile::PanelAxis::Rows);
     };
-    return !panels || is(target.keyLayout) || is(target.valueLayout);
+    return !panels || is(target.keyLayout) || is(target.valueLayout) || is(leftLayout());
   }
 
   CheckedStage stage;

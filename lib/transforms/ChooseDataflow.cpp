@@ -48,7 +48,7 @@ public:
   Chooser(PatternOp pattern, const PatternFacts &facts, const TargetInfo &target, int64_t keys)
       : pattern(pattern), facts(facts), target(target), keys(keys), bound(pattern), heads(bound, facts) {}
 
-  unsigned ranges = 0, inverted = 0, listed = 0;
+  unsigned ranges = 0, inverted = 0, listed = 0, gathered = 0;
 
   void run() {
     congruence = congruenceOfAll();
@@ -170,6 +170,8 @@ private:
     if (!select)
       return chooseRange(op, shape);
     const Facts &selected = facts.of(select.getResult());
+    if (selected.key.kind() == AxisKind::Keys)
+      return chooseGathered(op, select, shape);
     shape.block = literalInt(selected.key.getLen()).value_or(1);
     shape.slots = literalInt(select.getTop().value_or(ExprAttr())).value_or(1);
     shape.heads = heads.shared({selected.head, facts.of(score.getK()).headAxis(), facts.of(op.getV()).headAxis()});
@@ -267,8 +269,32 @@ private:
     annotate(op, choice);
   }
 
+  // Rows share few single tokens, so that each gathers its own, for all heads at once.
+  void chooseGathered(AccumulateOp op, SelectOp select, const cost::SelectedShape &shape) {
+    ++gathered;
+    ScoreOp score = scoreOf(op.getZ());
+    SmallVector<AxisAttr> axes{facts.of(select.getResult()).head, facts.of(score.getK()).headAxis(),
+                               facts.of(op.getV()).headAxis()};
+    bool all = llvm::none_of(axes, [&](AxisAttr axis) { return heads.ratio(axis).has_value(); });
+    std::string sharing = all ? "all heads" : std::to_string(heads.shared(axes)) + " of its heads";
+    Choice choice{"gathered", 1, "a list of single tokens: a task is one row, which gathers its keys for " + sharing};
+    choice.refused.push_back({"inverted", -1, "rows that are neighbours share too few single tokens"});
+    choice.refused.push_back({"masked", cost::maskedCycles(target, shape),
+                              "every key up to the row would be computed, unselected ones masked"});
+    annotate(op, choice);
+  }
+
   // How many passes a selection takes.
   void describe(SelectOp op) {
+    if (facts.of(op.getResult()).key.kind() == AxisKind::Keys) {
+      Choice choice{
+          "stored", 1,
+          "scores of a chunk of rows are stored, and the best of each row found by counting: a running choice "
+          "would touch as many slots as tokens are selected for each score"};
+      choice.refused.push_back({"scored", -1, "slots of a running choice: one for each selected token"});
+      annotate(op, choice);
+      return;
+    }
     bool normalized = false;
     for (Operation *made = op.getZ().getDefiningOp(); made && !isa<ScoreOp>(made);
          made = made->getOperand(0).getDefiningOp())
@@ -311,6 +337,7 @@ struct ChooseDataflowPass : impl::SattnChooseDataflowBase<ChooseDataflowPass> {
     rangesChosen += chooser.ranges;
     invertedChosen += chooser.inverted;
     listedChosen += chooser.listed;
+    gatheredChosen += chooser.gathered;
   }
 };
 } // namespace

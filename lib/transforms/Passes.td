@@ -147,6 +147,7 @@ def SattnChooseDataflow : Pass<"sattn-choose-dataflow", "::sattn::PatternOp"> {
       that a block is loaded once for all rows that chose it. The longer the call, the more rows are neighbours, so
       that as many choose a block.
     - `listed`: blocks of rows share a list.
+    - `gathered`: a task is a row, which gathers the single tokens of its list.
 
     ```mlir
     // Before
@@ -164,6 +165,7 @@ def SattnChooseDataflow : Pass<"sattn-choose-dataflow", "::sattn::PatternOp"> {
     Statistic<"rangesChosen", "ranges-chosen", "accumulations over formulas">,
     Statistic<"invertedChosen", "inverted-chosen", "accumulations over inverted lists">,
     Statistic<"listedChosen", "listed-chosen", "accumulations over lists that rows share">,
+    Statistic<"gatheredChosen", "gathered-chosen", "accumulations over lists of single tokens">,
   ];
 }
 

@@ -6,6 +6,7 @@
 #include "lib/transforms/kernels/Epilogue.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "lib/transforms/kernels/Reasons.h"
+#include "lib/transforms/kernels/TokenSelection.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include <functional>
@@ -175,7 +176,8 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     ProgramBuilder program(getOperation(), pattern.getLoc(), pattern.getSymName());
     declareCalled(pattern, program.program);
     Context usual(pattern, *facts, info, program);
-    bool lists = walksLists(usual), few = lists || splitsKeys(pattern, info);
+    bool tokens = selectsTokens(pattern, *facts), lists = !tokens && walksLists(usual);
+    bool few = tokens ? info.decodeRows > 0 : lists || splitsKeys(pattern, info);
     if (few)
       usual.calls.moreThan = info.decodeRows;
     Context decode(pattern, *facts, lists ? listTarget(info) : decodeTarget(info), program, {-1, info.decodeRows});
@@ -185,8 +187,9 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     for (Context *form : forms) {
       Preparer preparer(*form);
       bool splits = form == &decode && !lists;
-      if (failed(summaries(*form, preparer)) ||
-          failed(splits ? buildDecodeKernels(decode, preparer) : kernels(*form, preparer, form == &decode))) {
+      if (failed(summaries(*form, preparer)) || failed(tokens   ? buildTokenKernels(*form, preparer)
+                                                       : splits ? buildDecodeKernels(decode, preparer)
+                                                                : kernels(*form, preparer, form == &decode))) {
         program.program.erase();
         return failure();
       }

@@ -220,9 +220,21 @@ def mla(z, p):
                      finish=lambda results: dict(o=np.einsum("bthc,hvc->bthv", results["o"], unabsorb)))
 
 
+def dsa_token(z, p):
+    """Rows of a chunk behind a cache; the score of a near-tie is of the indexer."""
+    args = {name: batched(z[name][None]) for name in ("q", "kv")}
+    args |= dict(iq=z["index_q"][None], ik=z["index_k"][None, :, None], iw=z["index_w"][None])
+    scores = np.sort(np.where(np.isfinite(z["logits"]), z["logits"], -1e30), axis=-1)[:, ::-1]
+    margin = (scores[:, p["topk"] - 1] - scores[:, p["topk"]])[None, :, None]
+    params = dict(n=p["topk"], dv=p["dv"], scale=p["scale"])
+    rows = decided(margin, p["H"])
+    yield Comparison("sink", "dsa_sink", args | dict(sink=z["attn_sink"]), params, dict(o=z["out"][None]), rows,
+                     wide=("iw", "sink", "iq", "ik"), q_offset=p["offset"])
+
+
 ADAPTERS = {adapter.__name__: adapter for adapter in (
     nsa, nsa_paper, hsa, moba, quest, block_sparse, longformer, seed_compress, sparse_transformer, streaming_llm, lse_merge,
-    forgetting_attention, differential_attention, star_attention, mla)}
+    forgetting_attention, differential_attention, star_attention, mla, dsa_token)}
 
 
 def load(mechanism):

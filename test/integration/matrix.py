@@ -36,7 +36,10 @@ PATTERNS = {
     "differential": {}, "sink_logit": {}, "window_sinks_logit": {"W": 40}, "star_phase2": {},
     "doc_causal": {}, "bucketed": {}, "streaming_llm": {"W": 30, "S": 3}, "mla": {"dv": 32},
     "bigbird": {"b": 32, "r": 2}, "quest": {"page": 16, "n": 3},
+    "dsa": {"n": 24, "dv": 32}, "dsa_sink": {"n": 24, "dv": 32},
 }
+# Patterns that GPU targets refuse by name.
+CPU_ONLY = {"dsa", "dsa_sink"}
 COLUMNS = {
     "CPU": ["cpu-baseline", "cpu-avx2", "cpu-avx512"],
     "sm_80": ["ptx-sim:sm_80"],
@@ -61,6 +64,8 @@ REFUSED = [
     ("ptx-sim:sm_80", "topk_blocks --shape T=77,Hq=2,D=64 --dtype bf16 --param n=200",
      "selections of more than 128 blocks: select fewer or larger ones"),
     ("ptx-sim:sm_80", "mla --shape T=20,Hq=2,D=576 --dtype bf16", "results of more than 256 columns"),
+    ("ptx-sim:sm_80", "dsa --shape T=20,Hq=2,D=64 --dtype bf16 --param n=8 --param dv=32",
+     "selections of single tokens: compile it for a CPU target"),
     ("cpu-avx2", "moba --shape T=77,Hq=2,D=64,Dv=7 --param l=8 --param n=2",
      "blocks of 8 keys on this target: use a multiple of 16"),
 ]
@@ -74,6 +79,10 @@ def calls(pattern):
         for name, value in PATTERNS[pattern].items():
             words += ["--param", f"{name}={value}"]
         yield words
+
+
+def serves(pattern, target):
+    return target.startswith("cpu") or pattern not in CPU_ONLY
 
 
 def sample(groups, count, seed):
@@ -98,7 +107,7 @@ def run(options):
         sys.exit("no target runs on this machine")
     patterns = [options.pattern] if options.pattern else PATTERNS
     groups = [[["verify", *words, "--target", target] for words in calls(pattern)]
-              for pattern in patterns for target in targets]
+              for pattern in patterns for target in targets if serves(pattern, target)]
     chosen = sample(groups, options.sample, options.seed) if options.sample else list(itertools.chain(*groups))
     with tempfile.TemporaryDirectory(prefix="sattn-matrix-") as cache, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -145,7 +154,8 @@ def page():
     for pattern, params in PATTERNS.items():
         text = " ".join(f"{name}={value}" for name, value in params.items())
         count = len(list(calls(pattern)))
-        cells = [str(count * len(targets)) for targets in COLUMNS.values()]
+        cells = [str(count * sum(serves(pattern, target) for target in targets) or "refused")
+                 for targets in COLUMNS.values()]
         lines.append(f"| `{pattern}`{' ' + text if text else ''} | " + " | ".join(cells) + " |")
     lines += [
         "", "CPU stands for " + ", ".join(f"`{t}`" for t in COLUMNS["CPU"]) + "; GPU code is executed by the interpreter of PTX.", "",

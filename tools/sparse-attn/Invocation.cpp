@@ -128,7 +128,7 @@ std::string Invocation::bind() const {
     if (axis[0] == 'D')
       items[axis] = std::to_string(size);
     // Query heads for each head of an axis that serves them.
-    if (axis[0] == 'g' && sizes.count("h"))
+    if ((axis[0] == 'g' || (axis[0] == 'h' && axis != "h")) && sizes.count("h"))
       items[axis == "g" ? "group" : "group." + axis] =
           std::to_string(size == 0 ? 1 : std::max<int64_t>(1, sizes.at("h") / size));
   }

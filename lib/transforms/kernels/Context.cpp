@@ -213,8 +213,18 @@ Value Task::slice(const PlanRef &ref, Value batch, Value head, int64_t group, bo
                                   type.getLayout());
   auto first = column ? k.b.getI64IntegerAttr(*column) : IntegerAttr();
   auto every = lattice.from ? k.b.getI64IntegerAttr(lattice.every) : IntegerAttr();
-  return tile::SliceOp::create(k.b, k.loc, view, k.operand(ref), batch, head, limit, lattice.from, every, first,
-                               repeat);
+  return tile::SliceOp::create(k.b, k.loc, view, k.operand(ref), batch, head, limit, lattice.from, every, first, repeat,
+                               /*across=*/false);
+}
+
+Value Task::sliceAcross(const PlanRef &ref, Value batch, Value position, std::optional<int64_t> column) {
+  auto type = cast<tile::ArgType>(ref.type);
+  auto view = tile::ViewType::get(k.b.getContext(), type.getElementType(), column ? 1 : type.getInner(), 1, false,
+                                  tile::PanelsAttr());
+  auto first = column ? k.b.getI64IntegerAttr(*column) : IntegerAttr();
+  return tile::SliceOp::create(k.b, k.loc, view, k.operand(ref), batch, position, Value(), Value(), IntegerAttr(),
+                               first,
+                               /*repeat=*/false, /*across=*/true);
 }
 
 } // namespace sattn::lower

@@ -34,6 +34,8 @@ struct Workspace {
   PlanSize count;
   /// More than 1: the positions of each residue class of `every` follow one another, padded to whole tiles of `tile`.
   int64_t every = 1, tile = 1;
+  /// Not 0: there is one head for each query row of a chunk, padded to a multiple, and each head of `head`.
+  int64_t headRows = 0;
   /// Head axis, one head for each of its heads in a unit; null: one.
   AxisAttr head;
 };
@@ -89,6 +91,9 @@ public:
   PlanRef workspace(Workspace workspace);
   std::vector<Workspace> workspaces;
 
+  /// Chunks of query rows are multiples of it, at least one.
+  int64_t chunkMultiple = 4096;
+
   PatternOp pattern;
   BoundPattern bound;
   TargetInfo target;
@@ -138,6 +143,9 @@ public:
   /// `column` one element of each row; with `repeat` every position is the operand's only one.
   Value slice(const PlanRef &ref, Value batch, Value head, int64_t group = 1, bool outer = false, Value limit = {},
               std::optional<int64_t> column = std::nullopt, Lattice lattice = {}, bool repeat = false);
+
+  /// The heads of one position of an operand, which become the positions of the view.
+  Value sliceAcross(const PlanRef &ref, Value batch, Value position, std::optional<int64_t> column = std::nullopt);
 
   /// Makes `name` a symbol of the sets of this task.
   void define(StringRef name, Value value) { defined[name] = value; }

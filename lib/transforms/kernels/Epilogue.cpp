@@ -97,6 +97,8 @@ FailureOr<SoftmaxState> Epilogue::reopen(ReopenOp op) {
 //===-- Tensors -----------------------------------------------------------------------------------------===//
 
 Value Epilogue::viewOfRows(const PlanRef &ref, AxisAttr head, std::optional<int64_t> column, bool repeat) {
+  if (rows.across)
+    return task.sliceAcross(ref, task.batch, repeat ? k.constant(0) : rows.across, column);
   Value index = task.head(head);
   int64_t group = rows.heads / task.context.ratio(head).value_or(rows.heads);
   Value groups = group <= 1 ? index : k.floorDiv(index, group);
@@ -106,7 +108,7 @@ Value Epilogue::viewOfRows(const PlanRef &ref, AxisAttr head, std::optional<int6
 
 // A role or a tensor that is made row by row.
 FailureOr<Value> Epilogue::rowsOf(Operation *user, Value value) {
-  return value.getDefiningOp() ? tensor(user, value) : FailureOr<Value>(roleTile(value, std::nullopt));
+  return value.getDefiningOp() ? tensor(user, value) : roleTile(user, value, std::nullopt);
 }
 
 FailureOr<Value> Epilogue::tensor(Operation *user, Value value) {
@@ -151,13 +153,16 @@ FailureOr<Value> Epilogue::make(Operation *user, Value value) {
   return tiles[value];
 }
 
-Value Epilogue::roleTile(Value role, std::optional<int64_t> column) {
+FailureOr<Value> Epilogue::roleTile(Operation *user, Value role, std::optional<int64_t> column) {
   const Facts &facts = task.context.factsOf(role);
+  if (rows.across && task.context.ratio(facts.headAxis()) != 1)
+    return task.context.refuse(user, "a role without query heads beside a selection of single tokens");
   bool repeat = !facts.position(); // one number a head
   Value view = viewOfRows(task.context.role(role), facts.headAxis(), column, repeat);
   int64_t inner = column ? 1 : task.context.innerSize(facts.axes);
   auto type = inner == 1 ? k.rowVector(rows.count()) : k.tile(rows.count(), inner);
-  return tile::LoadOp::create(k.b, k.loc, type, view, repeat ? k.constant(0) : rows.first);
+  bool isOnly = repeat && !rows.across;
+  return tile::LoadOp::create(k.b, k.loc, type, view, isOnly ? k.constant(0) : rows.first).getResult();
 }
 
 // `%g[t, h, 0]`: one number for each row.
@@ -176,7 +181,7 @@ FailureOr<Value> Epilogue::tableLoad(MixOp op, ExprAttr load) {
     else if (!plain)
       return task.context.refuse(op, "'" + toText(load) + "' in 'sattn.mix'");
   }
-  return roleTile(table, column);
+  return roleTile(op, table, column);
 }
 
 FailureOr<Value> Epilogue::mix(MixOp op) {

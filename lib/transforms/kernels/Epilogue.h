@@ -27,7 +27,7 @@ private:
   FailureOr<Value> make(Operation *user, Value value);
   FailureOr<Value> mix(MixOp op);
   FailureOr<Value> tableLoad(MixOp op, ExprAttr load);
-  Value roleTile(Value role, std::optional<int64_t> column);
+  FailureOr<Value> roleTile(Operation *user, Value role, std::optional<int64_t> column);
   FailureOr<Value> rowsOf(Operation *user, Value value);
   Value viewOfRows(const PlanRef &ref, AxisAttr head, std::optional<int64_t> column, bool repeat = false);
 

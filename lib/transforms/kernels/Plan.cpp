@@ -4,9 +4,6 @@
 namespace sattn::lower {
 using namespace mlir;
 
-// Chunks are whole tasks of every kernel.
-static constexpr int64_t kChunkMultiple = 4096;
-
 static tile::PlanOp makePlan(Context &context) {
   OpBuilder b = OpBuilder::atBlockEnd(&context.program.program.getBody().front());
   auto plan = tile::PlanOp::create(b, context.pattern.getLoc());
@@ -96,12 +93,21 @@ static int64_t elementBytes(tile::ArgType type) {
 
 // Bytes of one pair.
 Value PlanWriter::bytesOf(const Workspace &workspace, Value rows) {
+  Value heads = context->headsInUnit(*this, workspace.head);
   return index.mul(index.mul(positionsOf(workspace, rows), elementBytes(workspace.type)),
-                   context->headsInUnit(*this, workspace.head));
+                   workspace.headRows ? index.mul(heads, rows) : heads);
+}
+
+// As many for each head as kernels count (see the `chunk` of a kernel's sizes).
+Value PlanWriter::headsOf(const Workspace &workspace) {
+  Value heads = context->headsInUnit(*this, workspace.head);
+  if (workspace.headRows == 0)
+    return heads;
+  return index.mul(heads, index.mul(index.ceilDiv(rowsPerChunk, workspace.headRows), workspace.headRows));
 }
 
 Value PlanWriter::positionsOf(const Workspace &workspace, Value rows) {
-  if (workspace.perChunk)
+  if (workspace.perChunk && workspace.headRows == 0)
     return index.ceilDiv(rows, workspace.rowsPer);
   if (workspace.count)
     return workspace.count(*this);
@@ -143,8 +149,9 @@ void PlanWriter::sizeWaves() {
   Value bound = index.constant(context->target.waveBytes);
   if (anyChunk) {
     Value fitting = index.floorDiv(bound, index.max(perRow, one));
-    Value whole = index.mul(index.floorDiv(fitting, kChunkMultiple), kChunkMultiple);
-    rowsPerChunk = index.min(index.max(whole, index.constant(kChunkMultiple)), index.max(rows, one));
+    int64_t multiple = context->chunkMultiple;
+    Value whole = index.mul(index.floorDiv(fitting, multiple), multiple);
+    rowsPerChunk = index.min(index.max(whole, index.constant(multiple)), index.max(rows, one));
   }
   Value bytes = index.add(fixed, index.mul(perRow, rowsPerChunk));
   Value fitting = index.floorDiv(bound, index.max(bytes, one));
@@ -154,7 +161,7 @@ void PlanWriter::sizeWaves() {
 void PlanWriter::writeWorkspaces() {
   for (const Workspace &workspace : context->workspaces) {
     Value positions = positionsOf(workspace, rowsPerChunk);
-    Value heads = context->headsInUnit(*this, workspace.head);
+    Value heads = headsOf(workspace);
     Value entries = taken ? index.mul(pairsPerWave, taken) : pairsPerWave;
     sizes["workspace " + workspace.name] =
         tile::WorkspaceOp::create(index.b, plan.getLoc(), workspace.type, workspace.name, entries, positions, heads);
@@ -186,6 +193,7 @@ void PlanWriter::writeLaunch(const Launch &launch) {
 
 void PlanWriter::writeWave(Value wave) {
   sizes["first_pair"] = index.mul(wave, pairsPerWave);
+  sizes["chunk"] = rowsPerChunk;
   wavePairs = index.min(pairsPerWave, index.sub(pairs, sizes["first_pair"]));
   for (const Launch &launch : context->launches)
     if (!launch.perChunk)

@@ -5,7 +5,8 @@
 //   chunk   where workspaces grow with the query rows: as many rows as keep them near that bound too
 //
 // Sizes that kernels may ask for by name (KernelBuilder::size): axes of the call, `units` (of a batch entry),
-// `first_pair` (of the wave), `first_row` and `rows` (of the chunk), and those of the form.
+// `first_pair` (of the wave), `first_row` and `rows` (of the chunk), `chunk` (query rows of all chunks but the last),
+// and those of the form.
 #pragma once
 #include "lib/transforms/kernels/Context.h"
 
@@ -20,6 +21,8 @@ public:
   Value dim(StringRef name);
   /// A named size: an axis or one of the sizes above, in the innermost loop that is being written.
   Value size(StringRef name);
+  /// An integer param of the call.
+  Value param(StringRef name) { return operand({PlanRef::Param, name.str(), index.b.getIndexType()}); }
   /// Size of an axis of the call.
   Value axisSize(AxisAttr axis);
   /// Query rows of a chunk, its last one included; pairs of the call and of the wave.
@@ -32,6 +35,7 @@ private:
   Value named(StringRef name, llvm::function_ref<Value(mlir::OpBuilder &)> make);
   Value bytesOf(const Workspace &workspace, Value rows);
   Value positionsOf(const Workspace &workspace, Value rows);
+  Value headsOf(const Workspace &workspace);
   void writeForm();
   Value isTaken();
   void sizeWaves();

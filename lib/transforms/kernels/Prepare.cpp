@@ -24,9 +24,18 @@ FailureOr<Value> Preparer::source(Operation *user, Value tensor, SummarizeOp &su
   return role;
 }
 
+PanelLayout Preparer::wantedFor(Use use) const {
+  if (use == Use::Values)
+    return context.target.valueLayout;
+  PanelLayout layout = context.target.keyLayout;
+  if (use == Use::Left && layout.width != 0) // rows side by side, as many as a target computes at once
+    layout = {layout.block, /*byRows=*/true, context.target.rowQuantum};
+  return layout;
+}
+
 tile::ArgType Preparer::layoutFor(Use use, int64_t features, int64_t tile) {
   MLIRContext *mlir = context.pattern.getContext();
-  const PanelLayout &wanted = use == Use::Keys ? context.target.keyLayout : context.target.valueLayout;
+  PanelLayout wanted = wantedFor(use);
   tile::PanelsAttr panels;
   if (wanted.width != 0) {
     int64_t width = std::gcd(wanted.width, wanted.byRows ? tile : features);
@@ -104,15 +113,14 @@ FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int
   operand.every = every;
   if (!summary && operand.axis.isBlocks())
     operand.countedFrom = *role;
-  const PanelLayout &layout = use == Use::Keys ? context.target.keyLayout : context.target.valueLayout;
-  if (!summary && every == 1 && layout.width == 0) {
+  if (!summary && every == 1 && wantedFor(use).width == 0) {
     operand.ref = context.role(*role);
     operand.isWorkspace = false;
     return made[key] = operand;
   }
   std::string name = summary ? "summary" : context.bound.role(*role).getName().str();
   Workspace workspace;
-  workspace.name = name + (use == Use::Keys ? "_keys" : "_values");
+  workspace.name = name + (use == Use::Keys ? "_keys" : use == Use::Values ? "_values" : "_rows");
   workspace.type = layoutFor(use, operand.features, tile);
   // What only changes places stays as it is stored, unless the target wants it in panels.
   if (!summary && !workspace.type.getLayout())

@@ -31,8 +31,9 @@ class Preparer {
 public:
   explicit Preparer(Context &context) : context(context) {}
 
-  enum class Use { Keys, Values };
-  /// The right operand of `dot nt` (Keys) or `dot nn` (Values) for tiles of `tile` rows, by residue classes of `every`.
+  enum class Use { Keys, Values, Left };
+  /// The right operand of `dot nt` (Keys) or `dot nn` (Values), or the left one of a dot (Left), for tiles of `tile`
+  /// rows, by residue classes of `every`.
   FailureOr<KeyOperand> keys(Operation *user, Value tensor, Use use, int64_t tile, int64_t every = 1);
   FailureOr<RowOperand> rows(Operation *user, Value tensor);
   /// Writes a summary that the pattern yields.
@@ -41,6 +42,8 @@ public:
 private:
   using Key = std::tuple<void *, Use, int64_t, int64_t>;
   FailureOr<Value> source(Operation *user, Value tensor, SummarizeOp &summary);
+  /// The target's layout for a use; none (width 0) where operands stay as they are stored.
+  PanelLayout wantedFor(Use use) const;
   tile::ArgType layoutFor(Use use, int64_t features, int64_t tile);
   /// A kernel that loads tiles of `rows` rows of `tensor` and stores them with `store`; of a pair of extremes both.
   void transfer(StringRef name, Value role, SummarizeOp summary, AxisAttr axis, int64_t rows, int64_t every,

@@ -72,8 +72,6 @@ private:
     lists.block = facts.key;
     lists.slots = *literalInt(*chain.select.getTop());
     lists.perChunk = !lists.row.isBlocks();
-    if (!lists.block.isBlocks())
-      return context.refuse(chain.select, "'sattn.select' of single tokens");
     if (chain.reduce) {
       auto to = context.ratio(lists.head), from = context.ratio(context.factsOf(chain.reduce.getZ()).head);
       if (!to || !from)

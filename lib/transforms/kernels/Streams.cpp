@@ -78,8 +78,9 @@ QueryTile loadQueries(Task &task, const Rows &rows, const RowOperand &queries, c
   KernelBuilder &k = task.k;
   Value head = queries.isWorkspace ? task.headInUnit(queries.head) : task.head(queries.head);
   Value batch = queries.isWorkspace ? task.pair : task.batch;
-  Value view = task.slice(queries.ref, batch, rows.heads == 1 ? head : k.floorDiv(head, rows.heads), rows.heads,
-                          rows.outer, Value(), std::nullopt, rows.lattice);
+  Value view = rows.across ? task.sliceAcross(queries.ref, batch, rows.across)
+                           : task.slice(queries.ref, batch, rows.heads == 1 ? head : k.floorDiv(head, rows.heads),
+                                        rows.heads, rows.outer, Value(), std::nullopt, rows.lattice);
   Value tile = tile::LoadOp::create(k.b, k.loc, k.tile(rows.count(), queries.features), view, rows.first);
   QueryTile result = scaleQueries(task, tile, chain, unit);
   for (MapOp map : chain.maps)

@@ -6,6 +6,8 @@ using namespace mlir;
 
 AffineMap Rows::positionOf(MLIRContext *context) const {
   AffineExpr row = getAffineDimExpr(0, context);
+  if (across)
+    return AffineMap::get(1, 0, getAffineConstantExpr(0, context));
   if (heads != 1)
     row = outer ? row % positions : row.floorDiv(heads);
   return AffineMap::get(1, 0, row);

@@ -6,12 +6,13 @@
 namespace sattn::lower {
 
 /// How the rows of a tile map to positions and query heads: row = (position, head) with the head fastest, or slowest if
-/// `outer`.
+/// `outer`. With `across` the rows are `positions` query heads of one position.
 struct Rows {
   int64_t positions = 0, heads = 1;
   bool outer = false;
   Value first; ///< row of the call, or block of rows, of the tile's first row; counted within the lattice
   Lattice lattice;
+  Value across = {}; ///< the row of the call; `first` is then the first query head
 
   int64_t count() const { return positions * heads; }
   mlir::AffineMap positionOf(MLIRContext *context) const;

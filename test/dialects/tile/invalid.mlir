@@ -961,6 +961,67 @@ sattn_tile.program @p {
 // -----
 
 sattn_tile.program @p {
+  sattn_tile.kernel @k(%q: !sattn_tile.arg<f32, 64>) grid(%x, %y, %z) {
+    // expected-error@+1 {{a view across the heads of a position has no classes, repetition, layout or group}}
+    %v = sattn_tile.slice %q[%z, %y] across : !sattn_tile.arg<f32, 64> -> !sattn_tile.view<f32, 64, group = 4>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k() grid(%x, %y, %z) {
+    %a = sattn_tile.splat 1.0 : !sattn_tile.tile<16xf32>
+    // expected-error@+1 {{expected a row vector and a tile of one row of its numbers, but got}}
+    %b = sattn_tile.columns %a : !sattn_tile.tile<16xf32> -> !sattn_tile.tile<1x8xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%s: !sattn_tile.arg<f32, 8>, %l: !sattn_tile.arg<i32, 1>) grid(%x, %y, %z) {
+    %sv = sattn_tile.slice %s[%z, %y] : !sattn_tile.arg<f32, 8> -> !sattn_tile.view<f32, 8>
+    %lv = sattn_tile.slice %l[%z, %y] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
+    // expected-error@+1 {{expected a view of one head of f32 whose columns are a multiple of 16, but got}}
+    sattn_tile.top_row %sv[%x to %y] count(%x) rows(%x) symbols() into %lv {forced = []} : !sattn_tile.view<f32, 8>, !sattn_tile.view<i32, 1>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%s: !sattn_tile.arg<f32, 16>, %l: !sattn_tile.arg<i32, 1>) grid(%x, %y, %z) {
+    %sv = sattn_tile.slice %s[%z, %y] : !sattn_tile.arg<f32, 16> -> !sattn_tile.view<f32, 16>
+    %lv = sattn_tile.slice %l[%z, %y] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
+    // expected-error@+1 {{expected integer sets over 2 dims and 1 symbols}}
+    sattn_tile.top_row %sv[%x to %y] count(%x) rows(%x) symbols(%x) into %lv {forced = [affine_set<(t, i) : (i >= 0)>]} : !sattn_tile.view<f32, 16>, !sattn_tile.view<i32, 1>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%l: !sattn_tile.arg<f32, 1>) grid(%x, %y, %z) {
+    %lv = sattn_tile.slice %l[%z, %y] : !sattn_tile.arg<f32, 1> -> !sattn_tile.view<f32, 1>
+    // expected-error@+1 {{expected a view of one i32 a position as the list, but got}}
+    %n = sattn_tile.length %lv : !sattn_tile.view<f32, 1>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
   sattn_tile.kernel @k() grid(%x, %y, %z) {
     %t = sattn_tile.top_init : !sattn_tile.top<4x4>
     // expected-error@+1 {{expected lists of 4x4}}

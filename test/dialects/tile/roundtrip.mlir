@@ -51,6 +51,22 @@ sattn_tile.program @ops {
     sattn_tile.store %ids, %lv[%x] : !sattn_tile.tile<4x8xi32>, !sattn_tile.view<i32, 8>
     sattn_tile.return
   }
+  // CHECK: sattn_tile.kernel @tokens
+  sattn_tile.kernel @tokens(%q: !sattn_tile.arg<f32, 64>, %s: !sattn_tile.arg<f32, 64>, %l: !sattn_tile.arg<i32, 1>, %m: !sattn_tile.arg<i32, 1>, %n: index) grid(%x, %y, %z) {
+    // CHECK: sattn_tile.slice %q[%z, %x] across : <f32, 64> -> <f32, 64>
+    %qv = sattn_tile.slice %q[%z, %x] across : !sattn_tile.arg<f32, 64> -> !sattn_tile.view<f32, 64>
+    %sv = sattn_tile.slice %s[%z, %x] : !sattn_tile.arg<f32, 64> -> !sattn_tile.view<f32, 64>
+    %lv = sattn_tile.slice %l[%z, %x] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
+    %mv = sattn_tile.slice %m[%z, %x] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
+    // CHECK: sattn_tile.top_row %{{.*}}[%x to %n] count(%n) rows(%y) symbols(%n) into %{{.*}} {forced = [#{{.*}}]} : <f32, 64>, <i32, 1>
+    sattn_tile.top_row %sv[%x to %n] count(%n) rows(%y) symbols(%n) into %lv {forced = [affine_set<(t, i)[n] : (n - i >= 0)>]} : !sattn_tile.view<f32, 64>, !sattn_tile.view<i32, 1>
+    // CHECK: sattn_tile.length %{{.*}} : <i32, 1>
+    %length = sattn_tile.length %mv : !sattn_tile.view<i32, 1>
+    %row = sattn_tile.load %mv[%length] : !sattn_tile.view<i32, 1> -> !sattn_tile.tile<16xi32>
+    // CHECK: sattn_tile.columns %{{.*}} : <16xi32> -> <1x16xi32>
+    %cols = sattn_tile.columns %row : !sattn_tile.tile<16xi32> -> !sattn_tile.tile<1x16xi32>
+    sattn_tile.return
+  }
   // CHECK: sattn_tile.kernel @blocks
   sattn_tile.kernel @blocks(%q: !sattn_tile.arg<f32, 64>, %w: !sattn_tile.arg<f32, 8>, %lists: !sattn_tile.arg<i32, 8>, %o: !sattn_tile.arg<f32, 64>, %off: !sattn_tile.per_batch, %sink: !sattn_tile.arg<f32, 1>) grid(%x, %y, %z) {
     %c0 = arith.constant 0 : index

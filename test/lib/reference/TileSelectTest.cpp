@@ -64,6 +64,24 @@ TEST_CASE("forced columns rank above all and count inside k") {
   CHECK(r["s"].data == Data{-infinite, 5, 5, 5});
 }
 
+TEST_CASE("the best of a row in memory: an ascending list, -1 behind it") {
+  auto list = [](Data scores, const std::string &from, const std::string &forced) {
+    return runKernel({role("a", "t", 2, 16, std::move(scores)), result("i", "t", 1, "i32")},
+                     " tile.top_row %av[" + from + " to %c2] count(%c3) rows(%c4) symbols() into %iv {forced = [" +
+                         forced + "]} : $view<f32, 16>, $view<i32, 1>\n");
+  };
+  Data scores(32, 0.0);
+  scores[3] = scores[20] = scores[21] = 2;
+  scores[30] = notANumber;
+  scores[31] = -infinite;
+  // A result has as many positions as the call has rows; a list is cut there.
+  REQUIRE(list(scores, "%c0", "").error == "");
+  CHECK(list(scores, "%c0", "")["i"].data == Data{3, 20});
+  CHECK(list(scores, "%c1", "")["i"].data == Data{16, 20});
+  CHECK(list(scores, "%c1", "affine_set<(t, i) : (i - t * 7 - 2 >= 0)>")["i"].data == Data{20, 21});
+  CHECK(list(Data(32, -infinite), "%c0", "")["i"].data == Data{-1, -1});
+}
+
 TEST_CASE("inverted lists: units ascend, members come in groups, with their slots") {
   // Lists of three positions; private counters sum 100 * unit + 10 * member slot for each member.
   Result r = runKernel(

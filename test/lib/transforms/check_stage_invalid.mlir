@@ -161,8 +161,8 @@ sattn_tile.program @layouts attributes {roles = [], results = [], params = [], r
   sattn_tile.kernel @good(%k: !sattn_tile.arg<f32, 64, <block = 64, rows by 4>>, %v: !sattn_tile.arg<f32, 64, <block = 64, cols by 2>>, %o: !sattn_tile.arg<f32, 64>) grid(%x, %y, %z) {
     sattn_tile.return
   }
-  // expected-error @below {{[SA0232] 'sattn_tile.kernel' has a layout that is none of the target's: those are rows by 4 and cols by 4}}
-  sattn_tile.kernel @other(%k: !sattn_tile.arg<f32, 64, <block = 64, rows by 16>>) grid(%x, %y, %z) {
+  // expected-error @below {{[SA0232] 'sattn_tile.kernel' has a layout that is none of the target's: those are rows by 4, cols by 4 and rows by 16}}
+  sattn_tile.kernel @other(%k: !sattn_tile.arg<f32, 64, <block = 64, cols by 16>>) grid(%x, %y, %z) {
     sattn_tile.return
   }
   sattn_tile.plan {

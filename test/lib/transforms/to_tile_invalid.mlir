@@ -375,8 +375,9 @@ sattn.pattern @two_blends(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o, o
 sattn.pattern @tokens(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %past = sattn.set (t, s) : s <= t
   %a = sattn.score dot %q, %k
-  // expected-error @below {{[SA0201] 'sattn.select' of single tokens is not compiled yet: run the pattern with the reference (--oracle)}}
-  %keys = sattn.select top(2) %a where %past
+  // expected-error @below {{[SA0201] 'sattn.reduce max' to one is not compiled yet: run the pattern with the reference (--oracle)}}
+  %most = sattn.reduce max %a over h to one
+  %keys = sattn.select top(2) %most where %past
   %z = sattn.score dot %q, %k
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o

@@ -1,0 +1,530 @@
+// The kernels that score keys and list the best of each row.
+#include "lib/transforms/kernels/TokenSelection.h"
+#include "lib/transforms/kernels/Formulas.h"
+#include "lib/transforms/kernels/Plan.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/Support/MathExtras.h"
+#include <limits>
+
+namespace sattn::lower {
+using namespace mlir;
+
+namespace {
+/// Keys of a tile whose scores of all heads are summed: enough that heads are not packed too often.
+constexpr int64_t kSummedKeys = 256;
+/// Heads that are summed at once.
+constexpr int64_t kSummedHeads = 64;
+/// Slots of lists come in multiples of it, and one more behind the last.
+constexpr int64_t kListStrip = 16;
+/// Tiles that a part of a row's keys has at least, and chunks of rows have as a multiple.
+constexpr int64_t kPartTiles = 4, kChunkRows = 64;
+
+/// Scores of one selection.
+struct TokenScores {
+  SelectOp select;
+  ScoreChain chain;
+  ReduceOp reduce; ///< null: none
+  RowOperand queries;
+  KeyOperand keys;
+  FailureOr<LocalSet> where = failure(), forced = failure();
+  PlanRef scores;
+  bool isSummed = false; ///< over all heads that there are
+  int64_t heads = 1;     ///< of a tile; those that are reduced to one, or neighbours
+  int64_t positions = 1; ///< of a tile
+  TokenLists lists;
+};
+
+class TokenSelection {
+public:
+  TokenSelection(Context &context, Preparer &preparer, SelectOp select) : context(context), preparer(preparer) {
+    of.select = select;
+  }
+
+  FailureOr<TokenLists> build() {
+    if (failed(chain()) || failed(shape()) || failed(operands()) || failed(sets()))
+      return failure();
+    declare();
+    if (failed(of.isSummed ? buildSummed() : buildScored()))
+      return failure();
+    buildChoice();
+    return of.lists;
+  }
+
+private:
+  bool isForFewRows() const { return !context.calls.isAll() && context.calls.moreThan < 0; }
+
+  //===-- What is selected from what.
+
+  LogicalResult chain() {
+    SelectOp select = of.select;
+    if (select.getAbove() || !select.getTop())
+      return context.refuse(select, "'sattn.select above'");
+    Value z = select.getZ();
+    if ((of.reduce = z.getDefiningOp<ReduceOp>()))
+      z = of.reduce.getZ();
+    auto score = scoreChain(context, select, z);
+    if (failed(score))
+      return failure();
+    of.chain = *score;
+    return success();
+  }
+
+  LogicalResult shape() {
+    const Facts &facts = context.factsOf(of.select.getResult());
+    if (facts.row.isBlocks())
+      return context.refuse(of.select, "'sattn.select' of single tokens for blocks of rows");
+    of.lists.head = facts.head;
+    auto ratio = context.ratio(facts.head);
+    of.lists.heads = ratio.value_or(0);
+    int64_t quantum = context.target.rowQuantum;
+    if (of.reduce && of.reduce.getHow() != ReduceKind::Sum && of.reduce.getHow() != ReduceKind::Max)
+      return context.refuse(of.reduce, "'sattn.reduce " + stringifyReduceKind(of.reduce.getHow()) + "' of tokens");
+    if (of.reduce && !facts.head) {
+      of.isSummed = true;
+      if (of.reduce.getHow() != ReduceKind::Sum)
+        return context.refuse(of.reduce, "'sattn.reduce " + stringifyReduceKind(of.reduce.getHow()) + "' to one");
+    } else if (of.reduce) {
+      auto from = context.ratio(context.factsOf(of.reduce.getZ()).head);
+      of.heads = *ratio / from.value_or(1);
+      of.positions = std::max<int64_t>(1, context.target.rowTile / (of.heads * quantum)) * quantum;
+    } else if (isForFewRows()) {
+      of.heads = context.sharedHeads({context.factsOf(of.chain.score.getK()).headAxis()});
+      if (of.heads > context.target.rowTile || !shareTables(of.heads))
+        of.heads = 1;
+    } else {
+      of.positions = context.target.rowTile;
+    }
+    of.lists.rowsFirst = of.positions > 1;
+    of.lists.rowTile = of.positions;
+    return success();
+  }
+
+  // Whether a tile may hold so many query heads.
+  bool shareTables(int64_t heads) {
+    if (heads == 1)
+      return true;
+    return llvm::none_of(of.chain.maps, [&](MapOp map) { return readsPlaces(context, map); });
+  }
+
+  LogicalResult operands() {
+    ScoreOp score = of.chain.score;
+    if (!of.isSummed && failed(checkHeads(context, of.chain, of.reduce ? of.heads : 1)))
+      return failure();
+    auto rows = preparer.rows(of.select, score.getQ());
+    if (failed(rows))
+      return failure();
+    of.queries = *rows;
+    // Lists are read and written in strips, and so are scores.
+    int64_t tile = of.isSummed ? kSummedKeys : llvm::alignTo(context.keyTile(score.getK(), {}), kListStrip);
+    auto use = of.isSummed ? Preparer::Use::Left : Preparer::Use::Keys;
+    auto keys = preparer.keys(of.select, score.getK(), use, tile);
+    if (failed(keys))
+      return failure();
+    of.keys = *keys;
+    if (of.isSummed && context.ratio(of.keys.head))
+      return context.refuse(of.reduce, "'sattn.reduce' over heads of different keys");
+    return of.isSummed ? checkSummed() : success();
+  }
+
+  // Numbers of a formula over all heads of a row: the score, params, tables of rows and heads.
+  LogicalResult checkSummed() {
+    if (of.chain.maps.size() > 1)
+      return context.refuse(of.chain.maps.back(), "'sattn.map' of another one before 'sattn.reduce' to one");
+    LogicalResult status = success();
+    for (MapOp map : of.chain.maps)
+      walkExpr(map.getFormula(), [&](ExprAttr e) {
+        bool isPlain = !e.is(ExprKind::Name) || e.isName("z") || context.isParam(e.getText());
+        bool isKnown = e.is(ExprKind::Table) ? isOfHeads(map, e) : isPlain;
+        if (e.is(ExprKind::Call) && !e.getText().starts_with("@") && !valueFunctionArity(e.getText()))
+          isKnown = false;
+        if (!isKnown && succeeded(status))
+          status = context.refuse(map, "'" + toText(e) + "' before 'sattn.reduce' to one");
+        return !e.is(ExprKind::Table);
+      });
+    return status;
+  }
+  bool isOfHeads(MapOp map, ExprAttr load) {
+    Value table = map.getTables()[load.getValue()];
+    const Facts &facts = context.factsOf(table);
+    if (table.getDefiningOp() || facts.headAxis() != of.queries.head || context.innerSize(facts.axes) != 1 ||
+        (facts.position() && facts.position().kind() != AxisKind::Rows) || context.bound.role(table).getIsInt())
+      return false;
+    const Facts &score = context.factsOf(map.getZ());
+    return llvm::all_of(llvm::zip(facts.axes, load.getKids()), [&](auto pair) {
+      auto [axis, index] = pair;
+      return axis.isHead() ? index.isName(axis.getName()) : index.isName(score.row.getName());
+    });
+  }
+
+  LogicalResult sets() {
+    auto parts = partsOf(context, of.select, of.select.getWhere());
+    if (failed(parts))
+      return failure();
+    if (parts->select)
+      return context.refuse(of.select, "'sattn.select' from another selection");
+    of.where = LocalSet::make(parts->formula, parts->formula.getFormula());
+    if (failed(of.where))
+      return failure();
+    if (of.where->mentionsQueryHead() && of.heads > 1)
+      return context.refuse(of.select, "a set that differs between the heads of a group");
+    return forcedSet();
+  }
+
+  LogicalResult forcedSet() {
+    MLIRContext *mlir = context.pattern.getContext();
+    SelectOp select = of.select;
+    const Facts &facts = context.factsOf(select.getResult());
+    ExprAttr t = nameExpr(mlir, facts.row.getName()), s = nameExpr(mlir, facts.key.getName()), condition;
+    auto add = [&](ExprAttr part) { condition = condition ? nodeExpr(ExprKind::Or, {condition, part}) : part; };
+    auto below = [&](ExprAttr a, ExprAttr b) {
+      return nodeExpr(ExprKind::Le, {nodeExpr(ExprKind::Add, {a, intExpr(mlir, 1)}), b});
+    };
+    if (select.getFirst())
+      add(below(s, *select.getFirst()));
+    if (select.getLast())
+      add(nodeExpr(ExprKind::And,
+                   {nodeExpr(ExprKind::Le, {s, t}), below(nodeExpr(ExprKind::Sub, {t, s}), *select.getLast())}));
+    if (select.getForced()) {
+      auto parts = partsOf(context, select, select.getForced());
+      if (failed(parts))
+        return failure();
+      if (parts->select)
+        return context.refuse(select, "'force' of a selection");
+      add(parts->formula.getFormula().getCondition());
+    }
+    if (!condition)
+      return success();
+    std::string error;
+    auto set = canonicalKeySet(mlir, facts.row, facts.key, condition, error);
+    if (failed(set))
+      return select.emitError() << "[SA0207] set cannot be compiled: " << withoutNumber(error);
+    of.forced = LocalSet::make(select, *set);
+    return of.forced;
+  }
+
+  //===-- Workspaces.
+
+  // n, but not more than there are keys.
+  template <typename LeafFn> Value slots(IndexBuilder &b, LeafFn leaf, Value keys) {
+    Value n = number(b, *of.select.getTop(), leaf);
+    return b.min(b.max(n, b.constant(0)), keys);
+  }
+  static Value number(IndexBuilder &b, ExprAttr e, llvm::function_ref<Value(StringRef)> leaf) {
+    if (e.is(ExprKind::Int))
+      return b.constant(e.getValue());
+    if (e.is(ExprKind::Name))
+      return leaf(e.getText());
+    Value x = number(b, e.getKids()[0], leaf);
+    if (e.is(ExprKind::Neg))
+      return b.sub(b.constant(0), x);
+    Value y = number(b, e.getKids()[1], leaf);
+    return e.is(ExprKind::Add) ? b.add(x, y) : e.is(ExprKind::Sub) ? b.sub(x, y) : b.mul(x, y);
+  }
+
+  void declare() {
+    MLIRContext *mlir = context.pattern.getContext();
+    context.chunkMultiple = kChunkRows;
+    auto workspace = [&](StringRef name, Type element, int64_t inner, PlanSize count) {
+      Workspace w;
+      w.name = name.str();
+      w.type = tile::ArgType::get(mlir, element, inner, tile::PanelsAttr());
+      w.perChunk = true;
+      w.count = std::move(count);
+      w.headRows = of.positions;
+      w.head = of.lists.head;
+      return context.workspace(w);
+    };
+    of.scores = workspace("token_scores", context.f32(), of.keys.tile,
+                          [tile = of.keys.tile](PlanWriter &plan) { return plan.index.ceilDiv(plan.dim("s"), tile); });
+    of.lists.ref = workspace("tokens", IntegerType::get(mlir, 32), 1, [top = *of.select.getTop()](PlanWriter &plan) {
+      IndexBuilder &b = plan.index;
+      Value n = number(b, top, [&](StringRef name) { return plan.param(name); });
+      Value most = b.min(b.max(n, b.constant(0)), plan.dim("s"));
+      return b.mul(b.add(b.ceilDiv(most, kListStrip), 1), kListStrip);
+    });
+  }
+
+  //===-- The tiles that a task visits.
+
+  /// From the first to the last key tile that some row of a tile may see, in the same way for all kernels.
+  struct Hull {
+    Value low, high;
+    SmallVector<RunValues> runs;
+  };
+  Hull hullOf(Task &task, RowRange range) {
+    KernelBuilder &k = task.k;
+    Hull hull;
+    hull.runs = of.where->runs(task, range, of.keys.tile, keyCountOf(task, of.keys));
+    hull.low = hull.high = k.constant(0);
+    for (auto [i, run] : llvm::enumerate(hull.runs)) {
+      hull.low = i == 0 ? run.lo : k.min(hull.low, run.lo);
+      hull.high = i == 0 ? run.hi : k.max(hull.high, run.hi);
+    }
+    return hull;
+  }
+
+  // What lies between the runs is written too, as -inf.
+  Value coverOfPart(Task &task, Hull hull, Value part, Value parts) {
+    KernelBuilder &k = task.k;
+    Value each = k.max(k.ceilDiv(k.sub(hull.high, hull.low), parts), k.constant(kPartTiles));
+    Value from = k.add(hull.low, k.mul(part, each)), to = k.min(k.add(from, each), hull.high);
+    auto cut = [&](Value bound) { return k.min(k.max(bound, from), to); };
+    SmallVector<RunValues> runs;
+    for (const RunValues &run : hull.runs)
+      runs.push_back({cut(run.lo), cut(run.hi), cut(run.fullLo), cut(run.fullHi)});
+    if (hull.runs.size() != 1)
+      runs.push_back({from, to, from, from});
+    return coverOf(task, runs);
+  }
+
+  // Rows of a chunk fill the workers where they are many; the keys of few are cut into parts.
+  Launch launchOf(PlanSize y, Task &task, Value &tileNumber, Value &part) {
+    KernelBuilder &k = task.k;
+    Value parts = k.size("score_parts");
+    tileNumber = k.floorDiv(k.gridX(), parts);
+    part = k.sub(k.gridX(), k.mul(tileNumber, parts));
+    Launch launch;
+    auto tilesOf = [positions = of.positions](PlanWriter &plan) {
+      return plan.index.ceilDiv(plan.chunkRows, positions);
+    };
+    int64_t tasks = context.target.splitTasks, tile = of.keys.tile;
+    launch.sizes.push_back({"score_parts", [=](PlanWriter &plan) {
+                              IndexBuilder &b = plan.index;
+                              Value others = b.mul(b.mul(plan.wavePairs, y(plan)), tilesOf(plan));
+                              Value most = b.ceilDiv(b.ceilDiv(plan.dim("s"), tile), kPartTiles);
+                              return b.max(b.min(b.ceilDiv(b.constant(tasks), b.max(others, b.constant(1))), most),
+                                           b.constant(1));
+                            }});
+    launch.x = [tilesOf](PlanWriter &plan) { return plan.index.mul(tilesOf(plan), plan.size("score_parts")); };
+    launch.y = y;
+    launch.order = {"z", "-x", "y"};
+    launch.perChunk = true;
+    return launch;
+  }
+
+  // The mask makes -inf of what is no candidate; a forced candidate whose own score is -inf becomes NaN, which
+  // sattn_tile.top_row takes by force only.
+  Value keepForced(KernelBuilder &k, Value z) {
+    if (failed(of.forced))
+      return z;
+    return k.map({z}, cast<tile::TileType>(z.getType()), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+      auto constant = [&](float value) -> Value {
+        return arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(value));
+      };
+      Value least = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[0],
+                                          constant(-std::numeric_limits<float>::infinity()));
+      return arith::SelectOp::create(b, k.loc, least, constant(std::numeric_limits<float>::quiet_NaN()), args[0]);
+    });
+  }
+
+  //===-- Scores of all heads summed: keys are rows, heads are columns, and what remains is one number for each key.
+
+  LogicalResult buildSummed() {
+    auto kernel = context.program.kernel("score");
+    KernelBuilder &k = *kernel;
+    k.loc = of.chain.score.getLoc();
+    Task task(context, k, 1);
+    Value local, part;
+    Launch launch = launchOf([](PlanWriter &plan) { return plan.index.constant(1); }, task, local, part);
+    Value row = k.add(k.size("first_row"), local);
+    RowRange range{task.rowPosition(AxisAttr::named(k.b.getContext(), "t"), row), k.constant(0)};
+    Value end = keyCountOf(task, of.keys), cover = coverOfPart(task, hullOf(task, range), part, k.size("score_parts"));
+    Predicate open = of.where->predicate(task, end);
+    Value keyView = viewOf(task, of.keys);
+    Value into = task.slice(of.scores, task.pair, listOf(task, of.lists, local));
+    SmallVector<std::pair<ExprAttr, Value>> tables = tableViews(task, row);
+    Value queryView = task.sliceAcross(of.queries.ref, task.batch, row);
+    auto toRow = AffineMap::getMultiDimIdentityMap(1, k.b.getContext());
+    stream(k, cover, {}, [&](Value j, ValueRange) {
+      Value firstKey = k.mul(j, of.keys.tile);
+      Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(of.keys.tile, of.keys.features), keyView, firstKey);
+      Value sums = sumOfHeads(task, keys, queryView, tables);
+      Value scores = tile::ColumnsOp::create(k.b, k.loc, k.tile(1, of.keys.tile), sums);
+      scores = maskTile(task, keepForced(k, scores), range.first, toRow, firstKey, open);
+      tile::StoreOp::create(k.b, k.loc, scores, into, j);
+      return SmallVector<Value>();
+    });
+    launch.makes = {scoreOf()};
+    context.finish(std::move(kernel), std::move(launch));
+    return success();
+  }
+
+  Value scoreOf() { return of.select.getZ(); }
+
+  SmallVector<std::pair<ExprAttr, Value>> tableViews(Task &task, Value row) {
+    SmallVector<std::pair<ExprAttr, Value>> views;
+    for (MapOp map : of.chain.maps)
+      walkExpr(map.getFormula(), [&](ExprAttr e) {
+        bool isNew = llvm::none_of(views, [&](const auto &known) { return known.first == e; });
+        if (e.is(ExprKind::Table) && isNew) {
+          Value table = map.getTables()[e.getValue()];
+          Value at = context.factsOf(table).position() ? row : task.k.constant(0);
+          views.push_back({e, task.sliceAcross(context.role(table), task.batch, at)});
+        }
+        return !e.is(ExprKind::Table);
+      });
+    return views;
+  }
+
+  Value sumOfHeads(Task &task, Value keys, Value queryView, ArrayRef<std::pair<ExprAttr, Value>> tables) {
+    KernelBuilder &k = task.k;
+    Value zero = k.splat(0.0, k.rowVector(of.keys.tile));
+    Value all = tile::CountOp::create(k.b, k.loc, k.b.getIndexType(), k.operand(of.queries.ref), "heads");
+    auto loop =
+        scf::ForOp::create(k.b, k.loc, k.constant(0), k.ceilDiv(all, kSummedHeads), k.constant(1), ValueRange{zero});
+    OpBuilder::InsertionGuard guard(k.b);
+    k.b.setInsertionPointToEnd(loop.getBody());
+    Value first = k.mul(loop.getInductionVar(), kSummedHeads);
+    auto type = k.tile(of.keys.tile, kSummedHeads);
+    Value heads = tile::LoadOp::create(k.b, k.loc, k.tile(kSummedHeads, of.queries.features), queryView, first);
+    Value z = tile::DotOp::create(k.b, k.loc, type, "nt", keys, heads, Value(), Value());
+    z = mapOfHeads(task, z, k.sub(all, first), first, tables);
+    Value part = tile::ReduceOp::create(k.b, k.loc, k.rowVector(of.keys.tile), "sum", z, "cols", IntegerAttr(), false);
+    Value sum = k.map({loop.getRegionIterArgs()[0], part}, k.rowVector(of.keys.tile),
+                      [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+                        return arith::AddFOp::create(b, k.loc, args[0], args[1]);
+                      });
+    scf::YieldOp::create(k.b, k.loc, ValueRange{sum});
+    return loop.getResult(0);
+  }
+
+  // The scale and the map of the score; heads that do not exist count 0.
+  Value mapOfHeads(Task &task, Value z, Value live, Value first, ArrayRef<std::pair<ExprAttr, Value>> tables) {
+    KernelBuilder &k = task.k;
+    MapOp map = of.chain.maps.empty() ? MapOp() : of.chain.maps.front();
+    ExprAttr scale = of.chain.score.getScaleAttr();
+    SmallVector<Value> inputs{z};
+    llvm::DenseMap<ExprAttr, unsigned> places;
+    auto add = [&](Value value) { return inputs.push_back(value), inputs.size() - 1; };
+    unsigned scalePlace = scale ? add(emitNumber(task, scale)) : 0;
+    for (auto [load, view] : tables)
+      places[load] = add(tile::LoadOp::create(k.b, k.loc, k.tile(1, kSummedHeads), view, first));
+    if (map)
+      walkExpr(map.getFormula(), [&](ExprAttr e) {
+        if (e.is(ExprKind::Name) && !e.isName("z") && !places.contains(e))
+          places[e] = add(floatParam(task, e.getText()));
+        return !e.is(ExprKind::Table);
+      });
+    Value integer = arith::IndexCastOp::create(k.b, k.loc, k.b.getI64Type(), live);
+    unsigned livePlace = add(arith::SIToFPOp::create(k.b, k.loc, k.b.getF32Type(), integer));
+    auto counted = AffineMapAttr::get(AffineMap::getMultiDimIdentityMap(1, k.b.getContext()));
+    unsigned numberPlace = add(tile::IotaOp::create(k.b, k.loc, k.tile(1, kSummedHeads), counted));
+    return k.map(inputs, cast<tile::TileType>(z.getType()), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+      Value y = args[0];
+      if (scale)
+        y = arith::MulFOp::create(b, k.loc, y, args[scalePlace]);
+      if (map)
+        y = emitFloat(b, k.loc, map.getFormula(),
+                      [&, z = y](ExprAttr leaf) { return leaf.isName("z") ? z : args[places.lookup(leaf)]; });
+      Value exists = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OLT, args[numberPlace], args[livePlace]);
+      return arith::SelectOp::create(b, k.loc, exists, y, arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(0.0f)));
+    });
+  }
+
+  //===-- Scores of single heads, or of groups of them.
+
+  LogicalResult buildScored() {
+    auto kernel = context.program.kernel("score");
+    KernelBuilder &k = *kernel;
+    k.loc = of.chain.score.getLoc();
+    Task task(context, k, of.reduce ? *context.ratio(of.lists.head) : of.heads);
+    Value number, part;
+    Launch launch = launchOf(context.tasksInUnit(task.heads), task, number, part);
+    Value local = k.mul(number, of.positions), first = k.add(k.size("first_row"), local);
+    bool isOuter = of.reduce && of.heads > 1;
+    Rows rows{of.positions, of.heads, isOuter, first, {}};
+    RowRange range = rangeOf(task, rows, AxisAttr::named(k.b.getContext(), "t"));
+    Value end = keyCountOf(task, of.keys), cover = coverOfPart(task, hullOf(task, range), part, k.size("score_parts"));
+    Predicate open = of.where->predicate(task, end);
+    QueryTile queries = loadQueries(task, rows, of.queries, of.chain, ScoreUnit::Plain);
+    Value keyView = viewOf(task, of.keys);
+    int64_t tileRows = of.reduce ? of.positions : rows.count();
+    Value into = task.slice(of.scores, task.pair, k.floorDiv(listOf(task, of.lists, local), tileRows), tileRows);
+    AffineMap toRow =
+        of.reduce ? AffineMap::getMultiDimIdentityMap(1, k.b.getContext()) : rows.positionOf(k.b.getContext());
+    stream(k, cover, {}, [&](Value j, ValueRange) {
+      Value firstKey = k.mul(j, of.keys.tile);
+      Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(of.keys.tile, of.keys.features), keyView, firstKey);
+      Value z = scoreTile(task, rows, queries, keys, firstKey, of.chain, ScoreUnit::Plain);
+      if (isOuter)
+        z = tile::ReduceOp::create(k.b, k.loc, k.tile(tileRows, of.keys.tile),
+                                   of.reduce.getHow() == ReduceKind::Max ? "max" : "sum", z, "heads",
+                                   k.b.getI64IntegerAttr(of.heads), /*outer=*/true);
+      z = maskTile(task, keepForced(k, z), range.first, toRow, firstKey, open);
+      tile::StoreOp::create(k.b, k.loc, z, into, j);
+      return SmallVector<Value>();
+    });
+    launch.makes = {scoreOf()};
+    context.finish(std::move(kernel), std::move(launch));
+    return success();
+  }
+
+  //===-- Lists.
+
+  void buildChoice() {
+    auto kernel = context.program.kernel("choose");
+    KernelBuilder &k = *kernel;
+    k.loc = of.select.getLoc();
+    int64_t heads = std::max<int64_t>(of.lists.heads, 1);
+    Task task(context, k, heads);
+    Value local = k.gridX(), start = k.mul(k.floorDiv(local, of.positions), of.positions);
+    AxisAttr t = AxisAttr::named(k.b.getContext(), "t");
+    Rows tileOfRows{of.positions, 1, false, k.add(k.size("first_row"), start), {}};
+    Hull hull = hullOf(task, rangeOf(task, tileOfRows, t));
+    Value list = listOf(task, of.lists, local);
+    Predicate force;
+    force.sets = ArrayAttr::get(k.b.getContext(), {});
+    if (succeeded(of.forced))
+      force = of.forced->predicate(task, Value());
+    Value count = slots(k, [&](StringRef name) { return task.symbol(name); }, k.size("s"));
+    tile::TopRowOp::create(k.b, k.loc, task.slice(of.scores, task.pair, list), hull.low, hull.high, count,
+                           task.rowPosition(t, k.add(k.size("first_row"), local)), force.symbols,
+                           task.slice(of.lists.ref, task.pair, list), force.sets);
+    Launch launch;
+    launch.x = [](PlanWriter &plan) { return plan.chunkRows; };
+    launch.y =
+        of.lists.heads ? context.tasksInUnit(heads) : PlanSize([](PlanWriter &plan) { return plan.index.constant(1); });
+    launch.order = {"z", "x", "y"};
+    launch.perChunk = true;
+    launch.makes = {of.select.getResult()};
+    context.finish(std::move(kernel), std::move(launch));
+  }
+
+  Context &context;
+  Preparer &preparer;
+  TokenScores of;
+};
+} // namespace
+
+bool selectsTokens(PatternOp pattern, const PatternFacts &facts) {
+  return llvm::any_of(pattern.getBody().front().getOps<SelectOp>(),
+                      [&](SelectOp select) { return facts.of(select.getResult()).key.kind() == AxisKind::Keys; });
+}
+
+FailureOr<llvm::DenseMap<Value, TokenLists>> buildTokenSelections(Context &context, Preparer &preparer) {
+  llvm::DenseMap<Value, TokenLists> all;
+  for (auto select : context.pattern.getBody().front().getOps<SelectOp>()) {
+    if (context.factsOf(select.getResult()).key.kind() != AxisKind::Keys)
+      return context.refuse(select, "a selection of blocks beside one of single tokens");
+    auto lists = TokenSelection(context, preparer, select).build();
+    if (failed(lists))
+      return failure();
+    all[select.getResult()] = *lists;
+  }
+  return all;
+}
+
+Value listOf(Task &task, const TokenLists &lists, Value local) {
+  KernelBuilder &k = task.k;
+  Value head = task.headInUnit(lists.head);
+  if (!lists.rowsFirst) {
+    auto ratio = task.context.ratio(lists.head);
+    if (!ratio)
+      return local;
+    return k.add(k.mul(local, *task.context.unitHeads() / *ratio), head);
+  }
+  Value padded = k.mul(k.ceilDiv(k.size("chunk"), lists.rowTile), lists.rowTile);
+  return k.add(k.mul(head, padded), local);
+}
+
+} // namespace sattn::lower

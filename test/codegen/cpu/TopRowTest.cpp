@@ -1,0 +1,207 @@
+// The best of one row of numbers against a sort of them, at every level this machine runs: rows that are thinned out,
+// rows on which the sample misleads, ties, forced numbers, and what is never selected.
+#include "test/codegen/cpu/OpHelpers.h"
+#include <doctest/doctest.h>
+#include <algorithm>
+#include <cmath>
+
+using namespace sattn::cpu;
+using namespace sattn::cpu::test;
+
+namespace {
+struct Row {
+  std::string name;
+  std::vector<float> numbers; // whole tiles of 64
+};
+
+constexpr int64_t kTile = 64;
+
+std::vector<float> madeBy(int64_t count, const std::function<double(int64_t)> &number) {
+  std::vector<float> row(count);
+  for (int64_t i = 0; i < count; ++i)
+    row[i] = static_cast<float>(number(i));
+  return row;
+}
+
+std::vector<Row> rows() {
+  std::mt19937 random(3);
+  std::normal_distribution<double> normal;
+  auto few = [&](int64_t) { return static_cast<double>(random() % 5) - 2; };
+  constexpr int64_t large = 300 * kTile;
+  std::vector<Row> all{
+      {"short", madeBy(3 * kTile, [&](int64_t) { return normal(random); })},
+      {"short, ties", madeBy(3 * kTile, few)},
+      {"long", madeBy(large, [&](int64_t) { return normal(random); })},
+      {"long, ties", madeBy(large, few)},
+      {"long, equal", madeBy(large, [](int64_t) { return -1.5; })},
+      {"long, ascending", madeBy(large, [](int64_t i) { return i; })},
+      {"long, descending", madeBy(large, [](int64_t i) { return -i; })},
+      {"long, the best where no sample looks", madeBy(large, [](int64_t i) { return i % 512 < 100 ? -9.0 : i; })},
+      {"zeros of both signs", madeBy(2 * kTile, [&](int64_t) { return random() % 2 ? 0.0 : -0.0; })},
+  };
+  Row special{"infinities and NaN", madeBy(4 * kTile, [&](int64_t) { return normal(random); })};
+  for (int64_t i = 0; i < 4 * kTile; i += 7) {
+    special.numbers[i] = i % 2 ? INFINITY : -INFINITY;
+    special.numbers[i + 1] = i % 3 ? NAN : -NAN;
+    special.numbers[i + 2] = i % 2 ? 3e38f : -3.4028235e38f;
+  }
+  all.push_back(special);
+  for (float &number : special.numbers)
+    number = -INFINITY;
+  all.push_back({"nothing", special.numbers});
+  return all;
+}
+
+/// The order of sattn_tile.top_row, ids ascending, -1 padded to `room`.
+std::vector<double> expected(const std::vector<float> &row, int64_t from, int64_t to, int64_t count,
+                             const std::function<bool(int64_t)> &isForced, int64_t room) {
+  struct Entry {
+    bool forced;
+    float number;
+    int64_t id;
+  };
+  std::vector<Entry> entries;
+  for (int64_t id = from; id < to; ++id) {
+    bool forced = isForced(id), isNan = std::isnan(row[id]);
+    if (isNan ? forced : row[id] != -INFINITY)
+      entries.push_back({forced, isNan ? -INFINITY : row[id], id});
+  }
+  std::sort(entries.begin(), entries.end(), [](const Entry &a, const Entry &b) {
+    if (a.forced != b.forced)
+      return a.forced;
+    return a.number != b.number ? a.number > b.number : a.id < b.id;
+  });
+  entries.resize(std::clamp<int64_t>(count, 0, static_cast<int64_t>(entries.size())));
+  std::vector<double> ids;
+  for (const Entry &entry : entries)
+    ids.push_back(static_cast<double>(entry.id));
+  std::sort(ids.begin(), ids.end());
+  ids.resize(room, -1.0);
+  return ids;
+}
+
+std::string kernelOf(const std::string &forced) {
+  return oneKernel("%a: A<f32, 64>, %ids: A<i32, 1>, %from: index, %to: index, %n: index, %t: index",
+                   R"(
+    %c0 = arith.constant 0 : index
+    %av = @slice %a[%c0, %c0] : A<f32, 64> -> V<f32, 64>
+    %iv = @slice %ids[%c0, %c0] : A<i32, 1> -> V<i32, 1>
+    @top_row %av[%from to %to] count(%n) rows(%t) symbols() into %iv {forced = [$F$]} : V<f32, 64>, V<i32, 1>)",
+                   {{"F", forced}});
+}
+
+void agree(Program &program, const Row &row, int64_t count, int64_t position,
+           const std::function<bool(int64_t)> &forced) {
+  int64_t tiles = static_cast<int64_t>(row.numbers.size()) / kTile;
+  for (int64_t cut : {int64_t(0), int64_t(1)}) {
+    int64_t from = std::min(cut, tiles), to = tiles - cut, room = (std::max<int64_t>(count, 0) + 15) / 16 * 16 + 16;
+    Tensor a(Tensor::F32, 1, tiles, 1, kTile), ids(Tensor::I32, 1, room, 1, 1);
+    for (int64_t i = 0; i < tiles * kTile; ++i)
+      a.set(0, i / kTile, 0, i % kTile, row.numbers[i]);
+    Frame frame;
+    a.in(frame);
+    ids.in(frame).index(from).index(to).index(count).index(position);
+    program.run("k", frame, 1, 1, 1);
+    std::vector<double> got;
+    for (int64_t i = 0; i < room; ++i)
+      got.push_back(ids.get(0, i, 0, 0));
+    INFO(row.name, ", ", count, " from tile ", from, ", row ", position);
+    CHECK(got == expected(row.numbers, from * kTile, to * kTile, count, forced, room));
+  }
+}
+} // namespace
+
+TEST_CASE("the best of a row: higher numbers, then lower ids") {
+  for (Isa isa : levels()) {
+    INFO(targetName(isa).str());
+    auto program = compiled(kernelOf(""), isa);
+    for (const Row &row : rows())
+      for (int64_t count : {-3, 0, 1, 15, 16, 17, 130, 2048, 9000, 20000})
+        agree(*program, row, count, 0, [](int64_t) { return false; });
+  }
+}
+
+TEST_CASE("the best of a row: forced numbers come first and count") {
+  auto forced = [](int64_t t) { return [t](int64_t id) { return id < 5 || (id <= t && t - id < 40); }; };
+  for (Isa isa : levels()) {
+    INFO(targetName(isa).str());
+    auto program = compiled(
+        kernelOf("affine_set<(t, s) : (4 - s >= 0)>, affine_set<(t, s) : (t - s >= 0, 39 - t + s >= 0)>"), isa);
+    for (const Row &row : rows())
+      for (int64_t count : {1, 30, 50, 700})
+        for (int64_t position : {int64_t(2), int64_t(150), int64_t(15000), int64_t(1) << 33})
+          agree(*program, row, count, position, forced(position));
+  }
+}
+
+TEST_CASE("the length of a list ends at its first -1") {
+  std::string text = oneKernel("%ids: A<i32, 1>, %y: A<f32, 1>", R"(
+    %c0 = arith.constant 0 : index
+    %iv = @slice %ids[%c0, %c0] : A<i32, 1> -> V<i32, 1>
+    %yv = @slice %y[%c0, %c0] : A<f32, 1> -> V<f32, 1>
+    %n = @length %iv : V<i32, 1>
+    %i = arith.index_cast %n : index to i32
+    %f = arith.sitofp %i : i32 to f32
+    %one = @splat 1.0 : T<1xf32>
+    %r = @map (%e = %one, %k = %f) : T<1xf32>, f32 -> T<1xf32> {
+      %p = arith.mulf %e, %k : f32
+      @yield %p : f32
+    }
+    @store %r, %yv[%c0] : T<1xf32>, V<f32, 1>)");
+  for (Isa isa : levels()) {
+    auto program = compiled(text, isa);
+    for (int64_t length : {0, 1, 16, 31, 48}) {
+      Tensor ids(Tensor::I32, 1, 48, 1, 1), y(Tensor::F32, 1, 1, 1, 1);
+      for (int64_t i = 0; i < 48; ++i)
+        ids.set(0, i, 0, 0, i < length ? static_cast<double>(3 * i) : -1.0);
+      Frame frame;
+      ids.in(frame);
+      y.in(frame);
+      program->run("k", frame, 1, 1, 1);
+      CHECK(y.get(0, 0, 0, 0) == length);
+    }
+  }
+}
+
+TEST_CASE("views across the heads of a position, and columns of a row vector") {
+  std::string text = oneKernel("%a: A<f32, 1>, %b: A<f32, 8>, %y: A<f32, 32>, %z: A<f32, 8>, %p: index", R"(
+    %c0 = arith.constant 0 : index
+    %c2 = arith.constant 2 : index
+    %av = @slice %a[%c0, %p] across : A<f32, 1> -> V<f32, 1>
+    %bv = @slice %b[%c0, %p] across : A<f32, 8> -> V<f32, 8>
+    %yv = @slice %y[%c0, %c0] : A<f32, 32> -> V<f32, 32>
+    %zv = @slice %z[%c0, %p] across : A<f32, 8> -> V<f32, 8>
+    %v = @load %av[%c2] : V<f32, 1> -> T<32xf32>
+    %cols = @columns %v : T<32xf32> -> T<1x32xf32>
+    @store %cols, %yv[%c0] : T<1x32xf32>, V<f32, 32>
+    %rows = @load %bv[%c2] : V<f32, 8> -> T<16x8xf32>
+    %twice = @map (%e = %rows) : T<16x8xf32> -> T<16x8xf32> {
+      %s = arith.addf %e, %e : f32
+      @yield %s : f32
+    }
+    @store %twice, %zv[%c2] : T<16x8xf32>, V<f32, 8>)");
+  for (Isa isa : levels()) {
+    auto program = compiled(text, isa);
+    constexpr int64_t heads = 11, position = 3;
+    Tensor a(Tensor::F32, 1, 5, heads, 1), b(Tensor::F32, 1, 5, heads, 8), y(Tensor::F32, 1, 1, 1, 32),
+        z(Tensor::F32, 1, 5, heads, 8);
+    fillNormal(a, 1);
+    fillNormal(b, 2);
+    fillNormal(z, 3);
+    Tensor before = z;
+    Frame frame;
+    a.in(frame);
+    b.in(frame);
+    y.in(frame);
+    z.in(frame).index(position);
+    program->run("k", frame, 1, 1, 1);
+    bool same = true;
+    for (int64_t i = 0; i < 32; ++i)
+      same &= y.get(0, 0, 0, i) == (i + 2 < heads ? a.get(0, position, i + 2, 0) : 0);
+    for (int64_t p = 0; p < 5; ++p)
+      for (int64_t h = 0; h < heads; ++h)
+        for (int64_t d = 0; d < 8; ++d)
+          same &= z.get(0, p, h, d) == (p == position && h >= 2 ? 2 * b.get(0, p, h, d) : before.get(0, p, h, d));
+    CHECK(same);
+  }
+}

@@ -1,0 +1,144 @@
+// Patterns that select single tokens: the tile program says what the pattern says.
+#include "test/lib/transforms/Compare.h"
+#include <doctest/doctest.h>
+
+using namespace sattn;
+
+static constexpr double kTolerance = 2e-6;
+
+static void agree(const Case &one) {
+  std::string error;
+  double difference = disagreement(one, error);
+  INFO(one.text());
+  INFO(error);
+  CHECK(difference <= kTolerance);
+}
+
+// Ragged ends, offsets, lengths, few rows, empty calls, several waves and chunks.
+static void agreeOnShapes(const Case &one) {
+  agree(one);
+  Case wide = one;
+  wide.batch = 2;
+  wide.kvHeads = 1;
+  wide.group = 3;
+  wide.valueFeatures = 6;
+  agree(wide);
+  Case alone = one;
+  alone.group = 1;
+  agree(alone);
+  Case moved = one;
+  moved.batch = 2;
+  moved.rows = 13;
+  moved.keys = 64;
+  moved.qOffset = {40, 16};
+  moved.kvLen = {53, 29};
+  agree(moved);
+  Case evicted = moved;
+  evicted.kvOffset = {16, 0};
+  evicted.qOffset = {56, 16};
+  agree(evicted);
+  for (int64_t rows : {0, 1, 64}) {
+    Case other = one;
+    other.rows = rows;
+    other.keys = 64;
+    other.qOffset = {64 - rows};
+    agree(other);
+  }
+  Case empty = one;
+  empty.keys = 0;
+  empty.qOffset = {0};
+  agree(empty);
+  Case large = one;
+  large.target = TargetInfo();
+  agree(large);
+  Case split = large;
+  split.target.decodeRows = 40;
+  agree(split);
+  Case small = one;
+  small.target.waveBytes = 1;
+  small.rows = small.keys = 130;
+  agree(small);
+}
+
+TEST_CASE("one list for all heads, by an indexer with heads of its own") {
+  for (const char *name : {"dsa", "dsa_sink"}) {
+    Case one(name);
+    one.bind = {{"dv", 6}, {"group.h2", 2}};
+    for (double n : {0, 1, 5, 16, 1000}) {
+      one.params["n"] = n;
+      agreeOnShapes(one);
+    }
+  }
+}
+
+TEST_CASE("an indexer whose padded heads would count") {
+  Case one(R"(
+sattn.pattern @padded<n: int = 4, gain: float = 0.5>(%q: [t, h, D], %k: [s, 1, D], %v: [s, 1, Dv], %iq: [t, h2, D2],
+                                                  %ik: [s, 1, D2], %b: [h2]) -> (o) {
+  %causal = sattn.set (t, s) : s <= t
+  %a = sattn.score dot %iq, %ik scale(0.5)
+  %y = sattn.map %a : exp(z * gain) + %b[h2]
+  %i = sattn.reduce sum %y over h2 to one
+  %keys = sattn.select top(n + 1) %i where %causal force(first(1) last(2))
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+})");
+  one.bind = {{"group.h2", 1}};
+  agreeOnShapes(one);
+}
+
+TEST_CASE("a list for each query head, with forced tokens") {
+  Case one(R"(
+sattn.pattern @each<n: int = 7, first: int = 1>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o, lse) {
+  %near = sattn.set (t, s) : s <= t and (t - s < 30 or s < 4)
+  %a = sattn.score dot %q, %k
+  %keys = sattn.select top(n) %a where %near force(first(first) last(1))
+  %z = sattn.score dot %q, %k scale(0.5)
+  %p = sattn.accumulate softmax %z over %keys, %v
+  %o = sattn.finalize %p
+  %lse = sattn.lse %p
+  sattn.yield %o, %lse
+})");
+  agreeOnShapes(one);
+  one.params = {{"first", 12}, {"n", 7}}; // more forced than are selected
+  agreeOnShapes(one);
+}
+
+TEST_CASE("a list for each kv head beside a window, under a residual and gates") {
+  Case one(R"(
+sattn.pattern @group<n: int = 6, W: int = 9>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [t, h]) -> (o) {
+  %far = sattn.set (t, s) : W <= t - s
+  %near = sattn.set (t, s) : 0 <= t - s < W
+  %a = sattn.score dot %q, %k
+  %am = sattn.reduce max %a over h to g
+  %best = sattn.select top(n) %am where %far
+  %odd = sattn.set (t, s) : (t + s) mod 3 < 2
+  %keys = sattn.intersect %best, %odd
+  %z = sattn.score dot %q, %k scale(0.5)
+  %y = sattn.map %z : tanh(z)
+  %ps = sattn.accumulate softmax %y over %keys, %v
+  %pw = sattn.accumulate softmax %z over %near, %v
+  %p = sattn.merge %ps, %pw
+  %os = sattn.finalize %p
+  %ow = sattn.finalize %pw
+  %o = sattn.mix %w[t, h] * %os + %ow
+  sattn.yield %o
+})");
+  agreeOnShapes(one);
+}
+
+TEST_CASE("a residual that differs between the heads of a list") {
+  Case one(R"(
+sattn.pattern @heads<n: int = 6>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %past = sattn.set (t, s) : s <= t
+  %a = sattn.score dot %q, %k
+  %am = sattn.reduce sum %a over h to g
+  %best = sattn.select top(n) %am where %past
+  %some = sattn.set (t, s) : (s + h) mod 2 == 0
+  %keys = sattn.intersect %best, %some
+  %o = sattn.attend %a over %keys, %v
+  sattn.yield %o
+})");
+  agreeOnShapes(one);
+}
