@@ -103,3 +103,18 @@ sattn.pattern @gate(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2, D
   %o = sattn.mix %w[t, 1] * %x
   sattn.yield %o
 }
+
+// -----
+
+sattn.pattern @residual(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2, D2], %ik: [s, 1, D2]) -> (o) {
+  %past = sattn.set (t, s) : s <= t
+  %near = sattn.set (u(16), s) : first(u) - s < 50
+  %a = sattn.score dot %iq, %ik
+  %b = sattn.reduce sum %a over h2 to one
+  %best = sattn.select top(2) %b where %past
+  // expected-error @below {{[SA0201] a formula over blocks beside a selection of single tokens is not compiled yet: run the pattern with the reference (--oracle)}}
+  %keys = sattn.intersect %best, %near
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
