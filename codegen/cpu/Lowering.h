@@ -118,6 +118,7 @@ private:
   //===-- Arithmetic (Dot.cpp, Map.cpp, Mask.cpp, Softmax.cpp, Reduce.cpp) ------------------------------===//
   LogicalResult lower(tile::IotaOp op);
   LogicalResult lower(tile::ColumnsOp op);
+  LogicalResult lower(tile::HadamardOp op);
   LogicalResult lower(tile::DotOp op);
   LogicalResult lower(tile::MapOp op);
   LogicalResult lower(tile::MaskOp op);

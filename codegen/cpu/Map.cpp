@@ -53,6 +53,31 @@ LogicalResult Lowering::lower(tile::ColumnsOp op) {
   return success();
 }
 
+// In place, by sums and differences of columns that are 1, 2, 4 .. apart.
+LogicalResult Lowering::lower(tile::HadamardOp op) {
+  auto from = panelsOf(op.getTile());
+  if (failed(from))
+    return failure();
+  Panels to = takeOrNew(op.getTile(), op->getOpResult(0));
+  if (to.base.offset != from->base.offset)
+    copy(*from, to);
+  c.loop(0, to.count(), 1, [&](Value panel) {
+    for (int64_t apart = 1; apart < to.cols; apart *= 2)
+      c.loop(0, to.cols, 2 * apart, [&](Value first) {
+        c.loop(0, apart, 1, [&](Value i) {
+          Value column = c.add(first, i);
+          Ptr x = stripAt(to, panel, 0, column, 0), y = stripAt(to, panel, 0, column, apart);
+          Value a = c.loadStrip(x), z = c.loadStrip(y);
+          c.storeStrip(c.addf(a, z), x);
+          c.storeStrip(c.subf(a, z), y);
+        });
+      });
+  });
+  tile(op.getResult()) = {};
+  tile(op.getResult()).panels = to;
+  return success();
+}
+
 static Value emitMath(Code &c, Operation *op, ArrayRef<Value> x) {
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case<math::Exp2Op>([&](auto) { return c.exp2(x[0]); })

@@ -67,6 +67,13 @@ def ColumnsOp : Tile_Op<"columns", [Pure]> {
   let assemblyFormat = "$tile attr-dict `:` type($tile) `->` type($result)";
   let hasVerifier = 1;
 }
+def HadamardOp : Tile_Op<"hadamard", [Pure, AllTypesMatch<["tile", "result"]>]> {
+  let summary = "each row times the Hadamard matrix in natural order: y[r,j] = sum_i (-1)^popcount(i & j) x[r,i]";
+  let arguments = (ins AnyTile:$tile);
+  let results = (outs AnyTile:$result);
+  let assemblyFormat = "$tile attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
 def MaskOp : Tile_Op<"mask", [Pure, AttrSizedOperandSegments]> {
   let summary = "s where (t, s) lies in the union of integer sets, else -inf";
   let description = [{

@@ -232,6 +232,13 @@ LogicalResult ColumnsOp::verify() {
   return success();
 }
 
+LogicalResult HadamardOp::verify() {
+  TileType type = getTile().getType();
+  if (!isF32Matrix(type) || !llvm::isPowerOf2_64(static_cast<uint64_t>(type.getCols())))
+    return emitOpError("expected f32 rows of a power of 2 of columns, but got ") << type;
+  return success();
+}
+
 LogicalResult DotOp::verify() {
   TileType a = getA().getType(), b = getB().getType(), result = getResult().getType();
   if (getKind() != "nt" && getKind() != "nn")

@@ -25,6 +25,16 @@ void TileTask::run(ColumnsOp op) {
   values.set(op.getResult(), std::move(tile));
 }
 
+void TileTask::run(HadamardOp op) {
+  const Tile &x = values.get<Tile>(op.getTile());
+  Tile y = Tile::filled(x.rows, x.cols, 0.0);
+  for (int64_t r = 0; r < x.rows; ++r)
+    for (int64_t j = 0; j < x.cols; ++j)
+      for (int64_t i = 0; i < x.cols; ++i)
+        y.at(r, j) += llvm::popcount(static_cast<uint64_t>(i & j)) % 2 ? -x.at(r, i) : x.at(r, i);
+  values.set(op.getResult(), std::move(y));
+}
+
 void TileTask::run(DotOp op) {
   const Tile &a = values.get<Tile>(op.getA()), &b = values.get<Tile>(op.getB());
   TileType type = op.getResult().getType();

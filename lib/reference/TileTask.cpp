@@ -31,8 +31,8 @@ void TileTask::run(Operation *op) {
       .Case<CountOp, OfBatchOp, CoverOp, StreamOp, StreamInverseOp>([&](auto op) { run(op); })
       .Case<SliceOp, PrivateOp, LoadOp, StoreOp, tile::GatherOp, tile::ScatterOp, GatherAtOp, EntryOp, FillOp,
             LoadBlocksOp>([&](auto op) { run(op); })
-      .Case<SplatOp, IotaOp, ColumnsOp, DotOp, tile::MapOp, MaskOp, tile::ReduceOp, RowScanOp, SoftmaxStepOp,
-            SoftmaxFinishOp, tile::MergeOp>([&](auto op) { run(op); })
+      .Case<SplatOp, IotaOp, ColumnsOp, HadamardOp, DotOp, tile::MapOp, MaskOp, tile::ReduceOp, RowScanOp,
+            SoftmaxStepOp, SoftmaxFinishOp, tile::MergeOp>([&](auto op) { run(op); })
       .Case<PoolOp, TopInitOp, TopPushOp, TopListOp, TopRowOp, LengthOp, InvertOp>([&](auto op) { run(op); })
       .Case<mlir::scf::ForOp>([&](auto) { runLoop(op); })
       .Case<mlir::scf::IfOp>([&](auto) { runIf(op); })

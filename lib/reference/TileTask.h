@@ -44,6 +44,7 @@ private:
   void run(tile::SplatOp op);
   void run(tile::IotaOp op);
   void run(tile::ColumnsOp op);
+  void run(tile::HadamardOp op);
   void run(tile::DotOp op);
   void run(tile::MapOp op);
   void run(tile::MaskOp op);

@@ -37,9 +37,10 @@ PATTERNS = {
     "doc_causal": {}, "bucketed": {}, "streaming_llm": {"W": 30, "S": 3}, "mla": {"dv": 32},
     "bigbird": {"b": 32, "r": 2}, "quest": {"page": 16, "n": 3},
     "dsa": {"n": 24, "dv": 32}, "dsa_sink": {"n": 24, "dv": 32},
+    "adamas": {"n": 24, "lo": -1, "hi": 1},
 }
 # Patterns that GPU targets refuse by name.
-CPU_ONLY = {"dsa", "dsa_sink"}
+CPU_ONLY = {"dsa", "dsa_sink", "adamas"}
 COLUMNS = {
     "CPU": ["cpu-baseline", "cpu-avx2", "cpu-avx512"],
     "sm_80": ["ptx-sim:sm_80"],

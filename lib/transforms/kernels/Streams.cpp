@@ -24,7 +24,7 @@ FailureOr<ScoreChain> scoreChain(Context &context, Operation *user, Value z) {
   if (!chain.score)
     return context.refuse(user, "'" + user->getName().getStringRef() + "' of a score made by '" +
                                     op->getName().getStringRef() + "'");
-  bool ranks = chain.score.getHow() == ScoreKind::Bound && isa<SelectOp>(user);
+  bool ranks = chain.score.getHow() != ScoreKind::Dot && isa<SelectOp>(user);
   if (chain.score.getHow() != ScoreKind::Dot && !ranks)
     return context.refuse(chain.score, "'sattn.score " + stringifyScoreKind(chain.score.getHow()) + "'" +
                                            (isa<SelectOp>(user) ? "" : " in '" + user->getName().getStringRef() + "'"));

@@ -1,5 +1,6 @@
 // The kernels that score keys and list the best of each row.
 #include "lib/transforms/kernels/TokenSelection.h"
+#include "lib/transforms/kernels/Encode.h"
 #include "lib/transforms/kernels/Formulas.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -110,6 +111,8 @@ private:
     ScoreOp score = of.chain.score;
     if (!of.isSummed && failed(checkHeads(context, of.chain, of.reduce ? of.heads : 1)))
       return failure();
+    if (score.getHow() == ScoreKind::L1)
+      return codes();
     auto rows = preparer.rows(of.select, score.getQ());
     if (failed(rows))
       return failure();
@@ -124,6 +127,26 @@ private:
     if (of.isSummed && context.ratio(of.keys.head))
       return context.refuse(of.reduce, "'sattn.reduce' over heads of different keys");
     return of.isSummed ? checkSummed() : success();
+  }
+
+  // Codes are compared head by head.
+  LogicalResult codes() {
+    ScoreOp score = of.chain.score;
+    if (of.isSummed)
+      return context.refuse(score, "'sattn.score l1' before 'sattn.reduce' to one");
+    auto rows = encode(context, score, score.getQ());
+    auto keys = failed(rows) ? FailureOr<Codes>(failure()) : encode(context, score, score.getK());
+    if (failed(keys))
+      return failure();
+    of.queries = {rows->ref, /*isWorkspace=*/true, rows->axis, rows->head, rows->features};
+    of.keys.ref = keys->ref;
+    of.keys.axis = keys->axis;
+    of.keys.head = keys->head;
+    of.keys.features = keys->features;
+    of.keys.tile = llvm::alignTo(context.target.keyTile, kListStrip);
+    if (rows->features != keys->features)
+      return context.refuse(score, "'sattn.score l1' of codes of other levels");
+    return success();
   }
 
   // Numbers of a formula over all heads of a row: the score, params, tables of rows and heads.
@@ -445,7 +468,9 @@ private:
     stream(k, cover, {}, [&](Value j, ValueRange) {
       Value firstKey = k.mul(j, of.keys.tile);
       Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(of.keys.tile, of.keys.features), keyView, firstKey);
-      Value z = scoreTile(task, rows, queries, keys, firstKey, of.chain, ScoreUnit::Plain);
+      Value z = of.chain.score.getHow() == ScoreKind::L1
+                    ? distances(task, rows, queries, keys, firstKey)
+                    : scoreTile(task, rows, queries, keys, firstKey, of.chain, ScoreUnit::Plain);
       if (isOuter)
         z = tile::ReduceOp::create(k.b, k.loc, k.tile(tileRows, of.keys.tile),
                                    of.reduce.getHow() == ReduceKind::Max ? "max" : "sum", z, "heads",
@@ -457,6 +482,26 @@ private:
     launch.makes = {scoreOf()};
     context.finish(std::move(kernel), std::move(launch));
     return success();
+  }
+
+  // (n - a . b) / 2, see Encode.h.
+  Value distances(Task &task, const Rows &rows, const QueryTile &queries, Value keys, Value firstKey) {
+    KernelBuilder &k = task.k;
+    auto type = k.tile(rows.count(), of.keys.tile);
+    Value z = tile::DotOp::create(k.b, k.loc, type, "nt", queries.tile, keys, Value(), Value());
+    ExprAttr scale = of.chain.score.getScaleAttr();
+    z = k.map({z, scale ? emitNumber(task, scale) : k.float32(1.0)}, type,
+              [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+                auto constant = [&](double value) -> Value {
+                  return arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(static_cast<float>(value)));
+                };
+                Value left = arith::SubFOp::create(b, k.loc, constant(static_cast<double>(of.keys.features)), args[0]);
+                Value half = arith::MulFOp::create(b, k.loc, left, constant(0.5));
+                return arith::MulFOp::create(b, k.loc, half, args[1]);
+              });
+    for (MapOp map : of.chain.maps)
+      z = mapTile(task, rows, {of.keys.tile, firstKey, {}}, map, queries.values, z, 1.0);
+    return z;
   }
 
   //===-- Lists.

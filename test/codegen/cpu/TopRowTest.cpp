@@ -163,6 +163,39 @@ TEST_CASE("the length of a list ends at its first -1") {
   }
 }
 
+TEST_CASE("Hadamard transforms of rows") {
+  std::string text = oneKernel("%a: A<f32, 64>, %y: A<f32, 64>", R"(
+    %c0 = arith.constant 0 : index
+    %av = @slice %a[%c0, %c0] : A<f32, 64> -> V<f32, 64>
+    %yv = @slice %y[%c0, %c0] : A<f32, 64> -> V<f32, 64>
+    %x = @load %av[%c0] : V<f32, 64> -> T<48x64xf32>
+    %h = @hadamard %x : T<48x64xf32>
+    %s = @map (%e = %h, %f = %x) : T<48x64xf32>, T<48x64xf32> -> T<48x64xf32> {
+      %d = arith.subf %e, %f : f32
+      @yield %d : f32
+    }
+    @store %s, %yv[%c0] : T<48x64xf32>, V<f32, 64>)");
+  for (Isa isa : levels()) {
+    auto program = compiled(text, isa);
+    Tensor a(Tensor::F32, 1, 40, 1, 64), y(Tensor::F32, 1, 40, 1, 64);
+    std::mt19937 random(5);
+    a.fill([&] { return static_cast<double>(random() % 64) / 8 - 4; });
+    Frame frame;
+    a.in(frame);
+    y.in(frame);
+    program->run("k", frame, 1, 1, 1);
+    bool same = true;
+    for (int64_t r = 0; r < 40; ++r)
+      for (int64_t j = 0; j < 64; ++j) {
+        double sum = -a.get(0, r, 0, j);
+        for (int64_t i = 0; i < 64; ++i)
+          sum += __builtin_popcountll(static_cast<uint64_t>(i & j)) % 2 ? -a.get(0, r, 0, i) : a.get(0, r, 0, i);
+        same &= y.get(0, r, 0, j) == sum;
+      }
+    CHECK(same);
+  }
+}
+
 TEST_CASE("views across the heads of a position, and columns of a row vector") {
   std::string text = oneKernel("%a: A<f32, 1>, %b: A<f32, 8>, %y: A<f32, 32>, %z: A<f32, 8>, %p: index", R"(
     %c0 = arith.constant 0 : index

@@ -973,6 +973,18 @@ sattn_tile.program @p {
 
 sattn_tile.program @p {
   sattn_tile.kernel @k() grid(%x, %y, %z) {
+    %a = sattn_tile.splat 1.0 : !sattn_tile.tile<16x12xf32>
+    // expected-error@+1 {{expected f32 rows of a power of 2 of columns, but got}}
+    %b = sattn_tile.hadamard %a : !sattn_tile.tile<16x12xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k() grid(%x, %y, %z) {
     %a = sattn_tile.splat 1.0 : !sattn_tile.tile<16xf32>
     // expected-error@+1 {{expected a row vector and a tile of one row of its numbers, but got}}
     %b = sattn_tile.columns %a : !sattn_tile.tile<16xf32> -> !sattn_tile.tile<1x8xf32>

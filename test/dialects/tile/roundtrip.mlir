@@ -63,6 +63,9 @@ sattn_tile.program @ops {
     // CHECK: sattn_tile.length %{{.*}} : <i32, 1>
     %length = sattn_tile.length %mv : !sattn_tile.view<i32, 1>
     %row = sattn_tile.load %mv[%length] : !sattn_tile.view<i32, 1> -> !sattn_tile.tile<16xi32>
+    // CHECK: sattn_tile.hadamard %{{.*}} : <16x64xf32>
+    %rows = sattn_tile.load %qv[%x] : !sattn_tile.view<f32, 64> -> !sattn_tile.tile<16x64xf32>
+    %turned = sattn_tile.hadamard %rows : !sattn_tile.tile<16x64xf32>
     // CHECK: sattn_tile.columns %{{.*}} : <16xi32> -> <1x16xi32>
     %cols = sattn_tile.columns %row : !sattn_tile.tile<16xi32> -> !sattn_tile.tile<1x16xi32>
     sattn_tile.return

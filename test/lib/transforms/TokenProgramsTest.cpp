@@ -105,6 +105,25 @@ sattn.pattern @each<n: int = 7, first: int = 1>(%q: [t, h, D], %k: [s, g, D], %v
   agreeOnShapes(one);
 }
 
+TEST_CASE("a list for each query head, by the distance of codes") {
+  Case one("adamas");
+  one.params = {{"n", 6}, {"lo", -0.7}, {"hi", 0.7}};
+  agreeOnShapes(one);
+  Case plain(R"(
+sattn.pattern @plain<n: int = 5>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %past = sattn.set (t, s) : s <= t
+  %qb = sattn.encode buckets %q at(-0.5, 0.25)
+  %kb = sattn.encode buckets %k at(-0.5, 0.25)
+  %a = sattn.score l1 %qb, %kb scale(-2)
+  %y = sattn.map %a : z * 0.5 + 1
+  %keys = sattn.select top(n) %y where %past
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+})");
+  agreeOnShapes(plain);
+}
+
 TEST_CASE("a list for each kv head beside a window, under a residual and gates") {
   Case one(R"(
 sattn.pattern @group<n: int = 6, W: int = 9>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [t, h]) -> (o) {
