@@ -24,12 +24,16 @@ public:
 
 private:
   Status checkSupported() const;
+  Status checkPaging() const;
   Status reset();
   Status bindParams();
   Status bindParam(const sattn_param &given);
   Status bindTensors();
   Status bindSizes(const Operand &operand, const DLTensor &tensor, int owner);
   Status bindSize(const std::string &operand, const std::string &axis, int symbol, int64_t size, int owner);
+  Status bindPages();
+  int64_t longestSequence(int64_t capacity) const;
+  Status checkPages() const;
   Status bindView(const Operand &operand, const DLTensor &tensor, bool isResult, View &view, Extent &extent) const;
   Status innerStrides(const Operand &operand, const DLTensor &tensor) const;
   Status bindExtent(const Operand &operand, const DLTensor &tensor, const View &view, Extent &extent) const;
@@ -77,8 +81,6 @@ Status Binder::checkSupported() const {
   auto refuse = [](const char *field, const char *why) { return fail<Err::NotYet>(field, why); };
   if (call.cu_q.count != 0 || call.cu_kv.count != 0)
     return refuse(call.cu_q.count ? "cu_q" : "cu_kv", "call once for each sequence, or pad and give 'kv_len'");
-  if (call.page_table || call.page_size != 0)
-    return refuse(call.page_table ? "page_table" : "page_size", "copy the pages into one tensor");
   if (call.stream && place == Place::Cpu)
     return refuse("stream", "kernels for CPUs run on the calling thread");
   if (call.per_batch_on_device && place != Place::Cuda)
@@ -88,7 +90,16 @@ Status Binder::checkSupported() const {
       return fail<Err::BoundsWithoutDevice>();
   if (call.reserved != 0 || call.reserved2 != 0)
     return fail<Err::ReservedField>(call.reserved != 0 ? "reserved" : "reserved2", "0");
-  return success();
+  return checkPaging();
+}
+
+Status Binder::checkPaging() const {
+  if (m.page == 0)
+    return call.page_table || call.page_size != 0 ? fail<Err::NotPaged>(call.page_table ? "page_table" : "page_size")
+                                                  : success();
+  if (!call.page_table)
+    return fail<Err::NoPageTable>(m.page);
+  return call.page_size == m.page ? success() : fail<Err::PageSize>(call.page_size, m.page, call.page_size);
 }
 
 Status Binder::reset() {
@@ -98,6 +109,8 @@ Status Binder::reset() {
   state.roles.assign(m.roles.size(), View());
   state.results.assign(m.results.size(), View());
   state.extents.assign(m.roles.size() + m.results.size(), Extent());
+  state.pages = {};
+  state.pagesExtent = {};
   state.given.assign(m.results.size(), false);
   state.device = -1;
   state.perBatchCopied = {};
@@ -244,11 +257,16 @@ Status Binder::bindSize(const std::string &operand, const std::string &axis, int
 }
 
 Status Binder::bindSizes(const Operand &operand, const DLTensor &tensor, int owner) {
-  if (operand.batched)
+  if (operand.batched && operand.page == 0)
     SATTN_TRY(bindSize(operand.name, "B", Manifest::batchSymbol, tensor.shape[0], owner));
   for (size_t i = 0; i < operand.axes.size(); ++i) {
     const Axis &axis = operand.axes[i];
     int64_t size = tensor.shape[i + operand.batched];
+    if (operand.page != 0 && axis.kind == AxisKind::Position) {
+      if (size != operand.page)
+        return fail<Err::PageRows>(operand.name, axis.name, size, operand.page, operand.axisList());
+      continue;
+    }
     // Two operands that disagree are a likelier mistake than a kernel for another size: that message goes first.
     if (axis.symbol >= 0)
       SATTN_TRY(bindSize(operand.name, axis.name, axis.symbol, size, owner));
@@ -270,12 +288,70 @@ Status Binder::bindTensors() {
   }
   for (size_t i = 0; i < m.roles.size(); ++i)
     SATTN_TRY(bindSizes(m.roles[i], *find(call.inputs, call.input_count, m.roles[i].name), static_cast<int>(i)));
+  if (m.page != 0)
+    SATTN_TRY(bindPages());
   bool batched = std::any_of(m.roles.begin(), m.roles.end(), [](const Operand &role) { return role.batched; });
   state.batch = state.values[Manifest::batchSymbol] = batched ? state.values[Manifest::batchSymbol] : 1;
   for (const Operand &result : m.results)
     for (const Axis &axis : result.axes)
       if (axis.kind == AxisKind::Feature && axis.symbol >= 0)
         state.values[axis.symbol] = axis.size;
+  return success();
+}
+
+// ---- Pages
+
+/// The page table as an operand [B, entries].
+const Operand &pageTable() {
+  static const Operand table{"page_table", {{"entries", AxisKind::Position, -1, -1}}, Dtype::I32, true, 0, -1, 1, 0};
+  return table;
+}
+
+/// Keys of the longest sequence; those that no length bounds fill their pages.
+int64_t Binder::longestSequence(int64_t capacity) const {
+  if (call.per_batch_on_device && call.kv_len.count != 0)
+    return call.kv_len_max != 0 ? call.kv_len_max : capacity;
+  if (call.kv_len.count > 0 && call.kv_len.values)
+    return *std::max_element(call.kv_len.values, call.kv_len.values + call.kv_len.count);
+  return state.owners[m.keyAxis] < 0 ? capacity : value(m.keyAxis);
+}
+
+/// Paged roles do not tell how many keys there are: the longest sequence does, where no other role over s is given.
+Status Binder::bindPages() {
+  const DLTensor &table = *call.page_table;
+  SATTN_TRY(checkPlace(pageTable(), table));
+  SATTN_TRY(checkType(pageTable(), table));
+  SATTN_TRY(bindSize(pageTable().name, "B", Manifest::batchSymbol, table.shape[0], -1));
+  int64_t entries = table.shape[1], capacity;
+  if (entries < 0)
+    return fail<Err::NegativeSize>(pageTable().name, "entries", entries);
+  if (__builtin_mul_overflow(entries, m.page, &capacity))
+    return exprFault(Expr::Fault::Overflow, "the number of keys of 'page_table'");
+  int64_t longest = longestSequence(capacity);
+  if (longest > capacity)
+    return fail<Err::PageTableShort>(entries, m.page, longest);
+  if (state.owners[m.keyAxis] < 0)
+    state.values[m.keyAxis] = std::max<int64_t>(longest, 0);
+  return success();
+}
+
+/// Every page that holds a key exists. A table on a device is not looked at: kernels check each page that they read.
+Status Binder::checkPages() const {
+  if (m.page == 0 || sizesOnly || place == Place::Cuda)
+    return success();
+  const int64_t *lengths = state.perBatchData[static_cast<size_t>(PerBatch::KvLen)];
+  const View &table = state.pages;
+  for (size_t i = 0; i < m.roles.size(); ++i) {
+    if (m.roles[i].page == 0)
+      continue;
+    int64_t pages = state.roles[i].counts[0];
+    for (int64_t b = 0; b < state.batch; ++b)
+      for (int64_t entry = 0; entry * m.page < lengths[b]; ++entry) {
+        int64_t page = reinterpret_cast<const int32_t *>(table.data)[b * table.strides[0] + entry * table.strides[1]];
+        if (page < 0 || page >= pages)
+          return fail<Err::PageRange>(entry, b, page, m.roles[i].name, pages);
+      }
+  }
   return success();
 }
 
@@ -360,7 +436,10 @@ Status Binder::bindView(const Operand &operand, const DLTensor &tensor, bool isR
 Status Binder::checkOverlap() const {
   size_t roleCount = m.roles.size();
   auto nameOf = [&](size_t i) { return i < roleCount ? m.roles[i].name : m.results[i - roleCount].name; };
-  for (size_t r = roleCount; r < state.extents.size(); ++r)
+  for (size_t r = roleCount; r < state.extents.size(); ++r) {
+    const Extent &table = state.pagesExtent;
+    if (state.extents[r].low < table.high && table.low < state.extents[r].high && state.extents[r].dense)
+      return fail<Err::ResultOverlap>(nameOf(r), pageTable().name);
     for (size_t other = 0; other < r; ++other) {
       const Extent &a = state.extents[r], &b = state.extents[other];
       bool meet = a.low < b.high && b.low < a.high;
@@ -368,6 +447,7 @@ Status Binder::checkOverlap() const {
       if (meet && ((a.dense && b.dense) || a.low == b.low))
         return fail<Err::ResultOverlap>(nameOf(r), nameOf(other));
     }
+  }
   return success();
 }
 
@@ -408,6 +488,8 @@ Status Binder::checkResults() {
   for (size_t i = 0; i < m.roles.size(); ++i)
     SATTN_TRY(bindView(m.roles[i], *find(call.inputs, call.input_count, m.roles[i].name), false, state.roles[i],
                        state.extents[i]));
+  if (m.page != 0)
+    SATTN_TRY(bindView(pageTable(), *call.page_table, false, state.pages, state.pagesExtent));
   for (size_t i = 0; i < m.results.size(); ++i)
     if (state.given[i])
       SATTN_TRY(bindView(m.results[i], *find(call.outputs, call.output_count, m.results[i].name), true,
@@ -542,6 +624,7 @@ Status Binder::bind() {
   SATTN_TRY(bindDerived());
   SATTN_TRY(checkRequirements());
   SATTN_TRY(checkResults());
+  SATTN_TRY(checkPages());
   return layoutWorkspace(m, state);
 }
 

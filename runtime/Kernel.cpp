@@ -19,12 +19,13 @@ static std::vector<Kernel::OperandNames> namesOf(const std::vector<Operand> &ope
   for (const Operand &operand : operands) {
     Kernel::OperandNames names;
     if (operand.batched) {
-      names.axes.push_back("B");
+      names.axes.push_back(operand.page != 0 ? "pages" : "B");
       names.sizes.push_back(-1);
     }
     for (const Axis &axis : operand.axes) {
       names.axes.push_back(axis.name.c_str());
-      names.sizes.push_back(axis.size);
+      bool isPage = operand.page != 0 && axis.kind == AxisKind::Position;
+      names.sizes.push_back(isPage ? operand.page : axis.size);
     }
     all.push_back(std::move(names));
   }

@@ -132,6 +132,9 @@ Status Launcher::buildFrame(const Step &step) {
     case KernelArg::Kind::Result:
       pushView(state.results[arg.index]);
       continue;
+    case KernelArg::Kind::Pages:
+      pushView(state.pages);
+      continue;
     case KernelArg::Kind::Workspace:
       SATTN_TRY(buildWorkspaceView(step, arg));
       continue;
@@ -209,6 +212,8 @@ void Launcher::listMemory() {
       add((isRole ? m.roles[i] : m.results[i - m.roles.size()]).name.c_str(), reinterpret_cast<void *>(extent.low),
           extent.high - extent.low, !isRole);
   }
+  add("page_table", reinterpret_cast<void *>(state.pagesExtent.low), state.pagesExtent.high - state.pagesExtent.low,
+      false);
   add("workspace", workspace, state.workspaceTotal, true);
   for (int i = 0; i < perBatchCount; ++i)
     add(perBatchName(static_cast<PerBatch>(i)), state.perBatchData[i],

@@ -25,7 +25,7 @@ const char *perBatchName(PerBatch which) {
 }
 
 std::string Operand::axisList() const {
-  std::string list = batched ? "B" : "";
+  std::string list = page != 0 ? "pages" : batched ? "B" : "";
   for (const Axis &axis : axes)
     list += (list.empty() ? "" : ", ") + axis.name;
   return list;
@@ -154,6 +154,17 @@ Status ManifestReader::sizeFeatures(const std::string &where, Operand &operand) 
   return success();
 }
 
+/// All paged roles share the table of the call, so their pages are of one size.
+Status ManifestReader::readPage(JsonObject &object, Operand &operand) {
+  SATTN_TRY(object.integer("page", 1, int64_t(1) << 32, operand.page));
+  if (operand.position < 0 || operand.axes[static_cast<size_t>(operand.position)].name != "s")
+    return object.error("page", "only a role over 's' lies in pages");
+  if (out.page != 0 && out.page != operand.page)
+    return object.error("page", "pages of roles have two sizes");
+  out.page = operand.page;
+  return success();
+}
+
 Status ManifestReader::readOperand(const json &json, const std::string &where, bool isResult, Operand &operand) {
   JsonObject object(json, where);
   SATTN_TRY(object.isObject());
@@ -169,6 +180,8 @@ Status ManifestReader::readOperand(const json &json, const std::string &where, b
     SATTN_TRY(readAxis((*axes)[i], itemPlace(where + ".axes", i), isResult, operand.axes.emplace_back()));
   SATTN_TRY(placeAxes(where, operand));
   SATTN_TRY(sizeFeatures(where, operand));
+  if (!isResult && object.has("page"))
+    SATTN_TRY(readPage(object, operand));
   return object.finish();
 }
 

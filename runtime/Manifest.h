@@ -35,9 +35,10 @@ struct Operand {
   int position = -1; ///< index into `axes`; -1: none
   int head = -1;     ///< index into `axes`; -1: none
   int64_t inner = 1; ///< product of the feature sizes
+  int64_t page = 0;  ///< a pool of pages: positions of one. Its leading dimension counts pages, not batch entries
 
   int rank() const { return static_cast<int>(axes.size()) + batched; }
-  std::string axisList() const; ///< "B, t, h, D"
+  std::string axisList() const; ///< "B, t, h, D", or "pages, s, g, D"
 };
 
 struct Param {
@@ -72,7 +73,7 @@ const char *perBatchName(PerBatch which);
 
 /// One argument of a kernel; `slots()` 8-byte numbers of the frame.
 struct KernelArg {
-  enum class Kind : uint8_t { Role, Result, Workspace, Index, FloatParam, FloatConstant, PerBatch };
+  enum class Kind : uint8_t { Role, Result, Pages, Workspace, Index, FloatParam, FloatConstant, PerBatch };
   Kind kind;
   int index = 0;                       ///< of the role, result, workspace or param; the PerBatch
   float constant = 0;                  ///< FloatConstant
@@ -137,6 +138,7 @@ struct Manifest {
   int code = -1;                                  ///< section of the code; -1: the first code section
   int queryAxis = -1;                             ///< symbol of axis 't', or -1
   int keyAxis = -1;                               ///< symbol of axis 's', or -1
+  int64_t page = 0;                               ///< positions of a page of its paged roles, 0: it has none
   std::string text;                               ///< the JSON it was read from
 };
 

@@ -178,6 +178,12 @@ Status ManifestReader::readArg(const json &json, const std::string &where, Kerne
     arg.index = findOperand(out.results, name);
     if (arg.index < 0)
       return object.error("result", "unknown result '" + name + "'");
+  } else if (object.has("pages")) {
+    const nlohmann::json *value;
+    arg.kind = KernelArg::Kind::Pages;
+    SATTN_TRY(object.any("pages", value));
+    if (*value != true || out.page == 0)
+      return object.error("pages", "expected true, in a manifest with roles in pages");
   } else if (object.has("workspace")) {
     SATTN_TRY(readWorkspaceArg(object, arg));
   } else if (object.has("index")) {
@@ -196,7 +202,7 @@ Status ManifestReader::readArg(const json &json, const std::string &where, Kerne
       return object.error("per_batch", "expected q_offset, kv_offset or kv_len");
     out.usesPerBatch[static_cast<size_t>(arg.index)] = true;
   } else {
-    return fail<Err::ManifestField>(where, "expected a role, result, workspace, index, float or per_batch");
+    return fail<Err::ManifestField>(where, "expected a role, result, pages, workspace, index, float or per_batch");
   }
   return object.finish();
 }

@@ -16,6 +16,7 @@ public:
 private:
   Status readHead();
   Status readOperands(const char *field, std::vector<Operand> &operands, bool areResults);
+  Status readPage(JsonObject &object, Operand &operand);
   Status readOperand(const nlohmann::json &json, const std::string &where, bool isResult, Operand &operand);
   Status readAxis(const nlohmann::json &json, const std::string &where, bool isResult, Axis &axis);
   Status placeAxes(const std::string &where, Operand &operand);

@@ -29,7 +29,9 @@ struct RunState {
   std::vector<int> owners;     ///< by symbol: the role that gave the size, -1: none yet
   std::vector<float> floats;   ///< by param
   std::vector<View> roles, results;
-  std::vector<Extent> extents;                   ///< roles, then results
+  std::vector<Extent> extents; ///< roles, then results
+  View pages;                  ///< the page table, where the kernel has paged roles
+  Extent pagesExtent;
   std::vector<bool> given;                       ///< by result: the caller wants it
   std::array<std::vector<int64_t>, 3> perBatch;  ///< by PerBatch, where the caller gave no array
   std::array<const int64_t *, 3> perBatchData{}; ///< on the host: values, or bounds of values on a device

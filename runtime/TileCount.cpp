@@ -278,6 +278,9 @@ bool TileCounter::KernelStreams::fill(const Step &step, const RunState &state) {
     case KernelArg::Kind::PerBatch:
       perBatch[i] = state.perBatchData[arg.index];
       break;
+    case KernelArg::Kind::Pages:
+      std::copy(state.pages.counts.begin(), state.pages.counts.end(), slot + 1);
+      break;
     case KernelArg::Kind::FloatParam:
     case KernelArg::Kind::FloatConstant:
       break;

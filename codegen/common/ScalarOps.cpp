@@ -2,6 +2,8 @@
 #include "codegen/common/ScalarOps.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+#include <numeric>
 
 using namespace sattn;
 using namespace sattn::codegen;
@@ -19,6 +21,18 @@ static bool isScalarOp(Operation *op) {
              arith::ExtUIOp, arith::TruncIOp, arith::BitcastOp, arith::AddFOp, arith::SubFOp, arith::MulFOp,
              arith::DivFOp, arith::NegFOp, arith::CmpFOp, arith::MaxNumFOp, arith::MinNumFOp, arith::MaximumFOp,
              arith::MinimumFOp, arith::SIToFPOp, arith::FPToSIOp, arith::SelectOp>(op);
+}
+
+int64_t sattn::codegen::divisorOf(Value index) {
+  if (std::optional<int64_t> known = ScalarCode::known(index))
+    return *known;
+  Operation *op = index.getDefiningOp();
+  if (!isa_and_nonnull<arith::MulIOp, arith::AddIOp, arith::SubIOp>(op))
+    return 1;
+  int64_t a = divisorOf(op->getOperand(0)), c = divisorOf(op->getOperand(1)), product = 0;
+  if (!isa<arith::MulIOp>(op))
+    return std::gcd(a, c);
+  return llvm::MulOverflow(a, c, product) ? c : product;
 }
 
 bool sattn::codegen::isElementwise(Operation *op) {

@@ -14,6 +14,9 @@ struct ScalarResult {
 /// `operands` are those of `op`, with index made i64.
 ScalarResult emitScalarOp(ScalarCode &c, Operation *op, ArrayRef<Value> operands);
 
+/// A number that an index value is always a multiple of, by how it is computed; 0 for 0.
+int64_t divisorOf(Value index);
+
 /// Ops of a map that mean the same on elements, strips and registers. Short floats have none.
 bool isElementwise(Operation *op);
 

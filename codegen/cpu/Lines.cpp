@@ -1,6 +1,7 @@
 // Kernels whose tiles have few rows, as those of a decoded token. Rows as lanes would leave most lanes empty, and to
 // turn keys around costs more than to read them. So here the columns are lanes: keys and values are read where they
 // lie, once, and what is computed stands in scratch memory as lines (Residency.h). The products: LinesDot.cpp.
+#include "codegen/common/ScalarOps.h"
 #include "codegen/common/SetCode.h"
 #include "codegen/cpu/Lowering.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -282,7 +283,7 @@ std::optional<LogicalResult> Lowering::lowerLines(Operation *op) {
   return llvm::TypeSwitch<Operation *, std::optional<LogicalResult>>(op)
       .Case([&](tile::LoadOp load) {
         loadLines(load, {views[load.getView()], scalar(load.getPosition()), std::nullopt,
-                         load.getTile().getType().getRows()});
+                         load.getTile().getType().getRows(), codegen::divisorOf(load.getPosition())});
         return success();
       })
       .Case([&](tile::StoreOp store) {

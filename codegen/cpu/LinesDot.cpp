@@ -26,7 +26,9 @@ RightRows Lowering::rightOf(tile::DotOp op) {
   right.element = view.type.getElementType();
   right.rows = source.rows;
   right.cols = view.type.getInner();
-  right.base = c.at(view.base, c.mul(source.position, view.positionBytes));
+  right.paged = view.pages.has_value();
+  if (!right.paged)
+    right.base = c.at(view.base, c.mul(source.position, view.positionBytes));
   right.stride = view.positionBytes;
   auto stream = dyn_cast<tile::StreamOp>(op->getParentOp());
   right.allExist = stream && fullTile && hasMask(stream) && source.rows % kLanes == 0;
@@ -34,11 +36,18 @@ RightRows Lowering::rightOf(tile::DotOp op) {
   return right;
 }
 
+// Rows from `first` on, a multiple of `count`.
 SmallVector<Ptr> Lowering::rowsOf(const RightRows &right, Value first, int64_t count) {
   SmallVector<Ptr> rows;
   if (right.first)
     first = c.add(right.first, first);
-  if (right.allExist) {
+  if (right.paged && sharePage(*right.source, count)) {
+    Value zeros = c.address(c.zeros(right.cols * right.bytes()));
+    for (Value row : rowsOfPage(*right.source, first, count, zeros, right.allExist))
+      rows.push_back(Ptr{row});
+    return rows;
+  }
+  if (right.allExist && !right.paged) {
     Ptr row = c.at(right.base, c.mul(first, right.stride));
     for (int64_t i = 0; i < count; ++i, row = c.at(row, right.stride))
       rows.push_back(row);
@@ -63,12 +72,18 @@ void Lowering::prefetchNext(const RightRows &right, Value first, int64_t count, 
   if (!right.inStream || !right.allExist)
     return;
   bool once = uses <= kFewUses;
-  Value ahead = c.mul(right.stride, once ? right.rows : kLanes);
-  for (Ptr row : rowsOf(right, first, count)) {
-    Ptr next = c.at(row, ahead);
-    for (int64_t byte = 0; byte < right.cols * right.bytes(); byte += line)
-      c.prefetch(next.plus(byte), once ? Code::Cache::Next : Code::Cache::Near);
+  int64_t ahead = once ? right.rows : kLanes;
+  SmallVector<Ptr> rows;
+  if (right.paged) {
+    rows = pagedRowsAhead(right, right.first ? c.add(right.first, first) : first, count, ahead);
+  } else {
+    Value distance = c.mul(right.stride, ahead);
+    for (Ptr row : rowsOf(right, first, count))
+      rows.push_back(c.at(row, distance));
   }
+  for (Ptr row : rows)
+    for (int64_t byte = 0; byte < right.cols * right.bytes(); byte += line)
+      c.prefetch(row.plus(byte), once ? Code::Cache::Next : Code::Cache::Near);
 }
 
 // Where many rows of the left operand use them, 16 rows from `first` on are copied to scratch memory first, as float32:
@@ -85,6 +100,7 @@ RightRows Lowering::gathered(const RightRows &right, Value first, int64_t uses) 
   near.stride = c.int64(rowBytes);
   near.element = c.f32;
   near.allExist = true;
+  near.paged = false;
   constexpr int64_t atOnce = 4;
   c.loop(0, kLanes, atOnce, [&](Value at) {
     for (auto [i, row] : llvm::enumerate(rowsOf(right, c.add(first, at), atOnce)))

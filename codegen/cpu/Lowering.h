@@ -1,7 +1,7 @@
 // One tile kernel to one function of the kernel ABI (docs/artefact.md, section 2), emitted in program order with
-// Code.h. The ops are lowered by family: KernelFrame.cpp (arguments, scalars), Memory.cpp and Pack.cpp (loads, stores),
-// Dot.cpp, Mask.cpp, Visible.cpp, Map.cpp, Softmax.cpp, Stream.cpp, Reduce.cpp, Select.cpp, Inverse.cpp. Where each
-// value lives: Residency.h.
+// Code.h. The ops are lowered by family: KernelFrame.cpp (arguments, scalars), Memory.cpp, Pages.cpp and Pack.cpp
+// (loads, stores), Dot.cpp, Mask.cpp, Visible.cpp, Map.cpp, Softmax.cpp, Stream.cpp, Reduce.cpp, Select.cpp,
+// Inverse.cpp. Where each value lives: Residency.h.
 #pragma once
 #include "codegen/cpu/Residency.h"
 
@@ -114,6 +114,19 @@ private:
   void moveGroups(const RowSource &source, const Panels &panels, bool toPanels);
   Value loadElements(Ptr pointer, Type element, int64_t count);
   void storeElements(Value strip, Ptr pointer, Type element, int64_t count);
+
+  //===-- Pools of pages (Pages.cpp) --------------------------------------------------------------------===//
+  Pages pagesOf(tile::SliceOp op);
+  /// Where `position` of a paged view lies, and whether the table names a page there. Positions that may lie outside
+  /// the view come with `inside`.
+  std::pair<Value, Value> placeInPages(const View &view, Value position, Value inside = {});
+  Value pagedPointer(const View &view, Value position, Value inside, Value outside);
+  /// Whether `count` rows from any multiple of `count` on lie side by side in one page.
+  static bool sharePage(const RowSource &source, int64_t count);
+  /// Such rows; `outside` for those that do not exist. `allInside`: none lies outside the view.
+  Values rowsOfPage(const RowSource &source, Value first, int64_t count, Value outside, bool allInside);
+  /// Addresses to prefetch from: `count` rows, `ahead` rows behind row `first`.
+  SmallVector<Ptr> pagedRowsAhead(const RightRows &right, Value first, int64_t count, int64_t ahead);
 
   //===-- Arithmetic (Dot.cpp, Map.cpp, Mask.cpp, Softmax.cpp, Reduce.cpp) ------------------------------===//
   LogicalResult lower(tile::IotaOp op);

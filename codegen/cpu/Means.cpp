@@ -55,12 +55,15 @@ LogicalResult Lowering::lower(tile::LoadBlocksOp op) {
         all = c.maxNan(c.minNan(all, c.strip(tile::kFarthestExtreme)), c.strip(-tile::kFarthestExtreme));
       return how == "sum" ? all : factor ? c.mulf(all, factor) : c.select(empty, c.zero(), all);
     };
-    Ptr first = c.at(view.base, c.mul(start, view.positionBytes)), to = c.atScaled(means.view.base, row, rowBytes);
+    Ptr first = view.pages ? Ptr() : c.at(view.base, c.mul(start, view.positionBytes));
+    Ptr to = c.atScaled(means.view.base, row, rowBytes);
     for (int64_t col = 0; col < cols; col += kStripsAtOnce * kLanes) {
       int64_t strips = std::min<int64_t>(kStripsAtOnce, llvm::divideCeil(cols - col, kLanes));
       auto columnsOf = [&](int64_t i) { return std::min(kLanes, cols - col - i * kLanes); };
       Values all = c.loop(c.int64(0), count, 1, Values(strips, none), [&](Value n, ValueRange carried) {
-        Ptr position = c.at(first, c.mul(n, view.positionBytes));
+        Ptr position = view.pages
+                           ? Ptr{pagedPointer(view, c.add(start, n), c.boolean(true), c.address(c.zeros(cols * bytes)))}
+                           : c.at(first, c.mul(n, view.positionBytes));
         Values next;
         for (int64_t i = 0; i < strips; ++i)
           next.push_back(

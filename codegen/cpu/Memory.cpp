@@ -1,5 +1,6 @@
 // Slices, loads, gathers, stores and scatters: which forms a loaded tile takes follows from its uses. How rows become
 // panels and back: Pack.cpp.
+#include "codegen/common/ScalarOps.h"
 #include "codegen/cpu/Lowering.h"
 
 using namespace sattn;
@@ -10,23 +11,29 @@ LogicalResult Lowering::lower(tile::SliceOp op) {
   tile::ViewType type = op.getView().getType();
   View view;
   view.type = type;
+  if (op.getPages())
+    view.pages = pagesOf(op);
   // Across, the head is a position, and positions are heads.
   unsigned along = op.getAcross() ? 2 : 1, beside = op.getAcross() ? 1 : 2;
-  Value offset = c.add(c.mul(scalar(op.getBatch()), argument.strides[0]),
-                       c.mul(c.mul(scalar(op.getHead()), type.getGroup()), argument.strides[beside]));
+  Value batch = op.getPages() ? c.int64(0) : c.mul(scalar(op.getBatch()), argument.strides[0]);
+  Value offset = c.add(batch, c.mul(c.mul(scalar(op.getHead()), type.getGroup()), argument.strides[beside]));
   view.base = c.at(Ptr{argument.data}, offset);
   if (op.getColumn())
     view.base = view.base.plus(static_cast<int64_t>(*op.getColumn()) * view.elementBytes());
   view.positionBytes = op.getRepeat() ? c.int64(0) : argument.strides[along];
   view.headBytes = argument.strides[beside];
-  view.limit = op.getRepeat() ? c.int64(INT64_MAX) : argument.counts[along];
+  view.limit = op.getRepeat()  ? c.int64(INT64_MAX)
+               : op.getPages() ? c.mul(view.pages->entries, view.pages->size)
+                               : argument.counts[along];
   if (op.getLimit())
     view.limit = c.min(view.limit, scalar(op.getLimit()));
   if (op.getFrom()) {
     int64_t every = static_cast<int64_t>(*op.getEvery());
     Value from = scalar(op.getFrom());
-    view.base = c.at(view.base, c.mul(from, view.positionBytes));
-    view.positionBytes = c.mul(view.positionBytes, every);
+    if (!op.getPages()) {
+      view.base = c.at(view.base, c.mul(from, view.positionBytes));
+      view.positionBytes = c.mul(view.positionBytes, every);
+    }
     view.limit = c.floorDiv(c.add(c.sub(view.limit, from), every - 1), every);
   }
   // A negative limit is an empty view; the test for "inside" is unsigned.
@@ -136,7 +143,8 @@ LogicalResult Lowering::lower(tile::LoadOp op) {
     return loadColumns(op, {view, position, std::nullopt, type.getCols()});
   auto layout = view.type.getLayout();
   if (!layout)
-    return defineFromRows(op, op.getTile(), {view, position, std::nullopt, type.getRows()});
+    return defineFromRows(op, op.getTile(),
+                          {view, position, std::nullopt, type.getRows(), codegen::divisorOf(op.getPosition())});
 
   // A prepared operand stays where it is. Its position is one of whole blocks.
   if (!view.type.getElementType().isF32())
@@ -167,6 +175,12 @@ LogicalResult Lowering::loadColumns(tile::LoadOp op, const RowSource &source) {
   int64_t bytes = view.elementBytes();
   Value last = c.add(source.position, source.rows);
   Value inside = c.andi(c.lessUnsigned(source.position, view.limit), c.lessUnsigned(last, c.add(view.limit, 1)));
+  tile(op.getTile()) = {};
+  tile(op.getTile()).columns = columns;
+  if (view.pages) {
+    moveColumn(source, columns, /*toPanels=*/true);
+    return success();
+  }
   auto sideBySide = [&] {
     Ptr from = c.at(view.base, c.mul(source.position, bytes));
     for (int64_t i = 0; i < source.rows; i += kLanes)
@@ -175,8 +189,6 @@ LogicalResult Lowering::loadColumns(tile::LoadOp op, const RowSource &source) {
   };
   c.when(c.andi(inside, c.equal(view.positionBytes, c.int64(bytes))), sideBySide,
          [&] { moveColumn(source, columns, /*toPanels=*/true); });
-  tile(op.getTile()) = {};
-  tile(op.getTile()).columns = columns;
   return success();
 }
 

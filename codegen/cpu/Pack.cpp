@@ -83,15 +83,20 @@ Value Lowering::rowPointer(const RowSource &source, Value row, Value outside) {
     inside = c.andi(inside, c.less(row, c.int64(source.rows)));
   else if (known && *known >= source.rows)
     return outside;
+  if (view.pages)
+    return pagedPointer(view, position, inside, outside);
   Value offset = c.add(c.mul(position, view.positionBytes), c.mul(head, view.headBytes));
   return c.select(inside, c.at(c.address(view.base), offset), outside);
 }
 
-// Rows first, first + step, .. Where the heads of a position do not divide a strip, rows have nothing in common: a loop
-// finds them with one copy of the divisions and bounds, which 16 times over would be most of a kernel's instructions.
+// Rows first, first + step, .. with `first` a multiple of `count` where `step` is 1. Where the heads of a position do
+// not divide a strip, rows have nothing in common: a loop finds them with one copy of the divisions and bounds, which
+// 16 times over would be most of a kernel's instructions.
 Values Lowering::rowPointers(const RowSource &source, Value first, int64_t step, int64_t count, Value outside) {
   constexpr int64_t few = 4, bytes = 8;
   Values pointers;
+  if (step == 1 && sharePage(source, count))
+    return rowsOfPage(source, first, count, outside, /*allInside=*/false);
   if (count <= few || llvm::isPowerOf2_64(source.view.type.getGroup())) {
     for (int64_t r = 0; r < count; ++r)
       pointers.push_back(rowPointer(source, c.add(first, r * step), outside));

@@ -85,6 +85,16 @@ struct RightOperand {
 };
 
 /// Memory in rows that a tile is read from, one pointer for each row.
+/// Where the positions of a view lie in a pool of pages (Pages.cpp).
+struct Pages {
+  int64_t size;              ///< positions of a page
+  Ptr table;                 ///< of the batch entry
+  Value entries, entryBytes; ///< of the table, and from one to the next
+  Value count, pageBytes;    ///< pages of the pool, and from one to the next
+  Value from = {};           ///< position i of the view is position from + every * i
+  int64_t every = 1;
+};
+
 struct View {
   Ptr base;
   Value positionBytes, headBytes; ///< strides
@@ -94,6 +104,7 @@ struct View {
   bool panels = false;  ///< private memory whose tiles are panels, as computed values are
   bool grouped = false; ///< private memory in the order [position][inner][head], a chunk of a panel's strips
   Owner owner;
+  std::optional<Pages> pages; ///< `base` is that of the pool then
   int64_t elementBytes() const { return llvm::divideCeil(type.getElementType().getIntOrFloatBitWidth(), 8); }
 };
 struct RowSource {
@@ -101,6 +112,7 @@ struct RowSource {
   Value position;            ///< of the first row, or the base that is added to `ids`
   std::optional<Panels> ids; ///< row block i lies at position + ids[i]
   int64_t rows = 0;
+  int64_t divisor = 1; ///< that `position` is a multiple of
 };
 
 /// A right operand of few rows of the left one, read where it lies (LinesDot.cpp).
@@ -113,6 +125,7 @@ struct RightRows {
   int64_t rows = 0, cols = 0;
   bool allExist = false; ///< no row lies outside the view
   bool inStream = false; ///< the next tile follows
+  bool paged = false;    ///< rows are found through a page table, not by `base` and `stride`
   Owner owner = {};
   int64_t bytes() const { return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8); }
 };

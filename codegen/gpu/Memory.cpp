@@ -14,6 +14,8 @@ LogicalResult Lowering::lower(tile::SliceOp op) {
   tile::ViewType type = op.getView().getType();
   if (type.getLayout())
     return unsupported(op, "operands in a blocked layout");
+  if (op.getPages())
+    return unsupported(op, "operands in pages", "copy the pages into one tensor");
   View view;
   view.type = type;
   view.operand = cast<BlockArgument>(op.getArg()).getArgNumber();

@@ -25,6 +25,14 @@ inline constexpr float kFarthestExtreme = 0x1p126f;
 #include "dialects/tile/TileAttrs.h.inc"
 #define GET_TYPEDEF_CLASSES
 #include "dialects/tile/TileTypes.h.inc"
+
+namespace sattn::tile {
+/// Of page tables: positions are the entries of a batch entry.
+inline ArgType pageTableType(mlir::MLIRContext *context) {
+  return ArgType::get(context, mlir::IntegerType::get(context, 32), 1, PanelsAttr());
+}
+} // namespace sattn::tile
+
 #define GET_OP_CLASSES
 #include "dialects/tile/TileOps.h.inc"
 

@@ -13,11 +13,20 @@ def SliceOp : Tile_Op<"slice", [Pure, AttrSizedOperandSegments]> {
     `repeat` every position of the view is position 0 of the operand: one number a head, for all rows.
     With `across` positions and heads change places: the operand `head` is a position, and the positions of the view are
     the heads there.
+    With `paged T by P` the operand is a pool of pages: its batch entries are pages of P positions, and T holds for each
+    batch entry of the call the numbers of its pages. Position p is then position p mod P of page T[batch][p floordiv P].
+    It is outside where T has no such entry or the entry names no page of the pool. Such a view is only read.
+
+    ```
+    %k = sattn_tile.slice %pool[%b, %h] limit %n paged %pages by 64
+        : !sattn_tile.arg<f32, 128> -> !sattn_tile.view<f32, 128>
+    ```
   }];
   let arguments = (ins AnyArg:$arg, Index:$batch, Index:$head, Optional<Index>:$limit, Optional<Index>:$from,
-                       OptionalAttr<I64Attr>:$every, OptionalAttr<I64Attr>:$column, UnitAttr:$repeat, UnitAttr:$across);
+                       Optional<PageTable>:$pages, OptionalAttr<I64Attr>:$every, OptionalAttr<I64Attr>:$column,
+                       UnitAttr:$repeat, UnitAttr:$across, OptionalAttr<I64Attr>:$page);
   let results = (outs AnyView:$view);
-  let assemblyFormat = "$arg `[` $batch `,` $head `]` (`across` $across^)? (`limit` $limit^)? (`every` $every^ `from` $from)? (`column` $column^)? (`repeat` $repeat^)? attr-dict `:` type($arg) `->` type($view)";
+  let assemblyFormat = "$arg `[` $batch `,` $head `]` (`across` $across^)? (`limit` $limit^)? (`every` $every^ `from` $from)? (`column` $column^)? (`repeat` $repeat^)? (`paged` $pages^ `by` $page)? attr-dict `:` type($arg) `->` type($view)";
   let hasVerifier = 1;
 }
 def PrivateOp : Tile_Op<"private"> {

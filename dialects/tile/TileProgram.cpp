@@ -20,8 +20,8 @@ static bool mayStandInKernel(Operation *op) {
   if (dialect != SattnTileDialect::getDialectNamespace())
     return llvm::is_contained({"affine.apply", "affine.min", "affine.max", "scf.if", "scf.for", "scf.yield"},
                               op->getName().getStringRef());
-  return !isa<ProgramOp, KernelOp, PlanOp, DimOp, ParamOp, RoleOp, ResultOp, OffsetsOp, WorkspaceOp, LaunchOp, LoopOp>(
-      op);
+  return !isa<ProgramOp, KernelOp, PlanOp, DimOp, ParamOp, RoleOp, ResultOp, OffsetsOp, PagesOp, WorkspaceOp, LaunchOp,
+              LoopOp>(op);
 }
 
 static LogicalResult verifyBoundary(KernelOp kernel) {
@@ -134,9 +134,11 @@ static KernelAccess accessOf(KernelOp kernel) {
   KernelAccess access{SmallVector<bool>(count, false), SmallVector<bool>(count, false)};
   auto mark = [&](Value view, SmallVector<bool> &marks) {
     auto slice = view.getDefiningOp<SliceOp>();
-    auto arg = slice ? dyn_cast<BlockArgument>(slice.getArg()) : BlockArgument();
-    if (arg && arg.getOwner() == &kernel.getBody().front() && arg.getArgNumber() < count)
-      marks[arg.getArgNumber()] = true;
+    for (Value operand : {slice ? Value(slice.getArg()) : Value(), slice ? Value(slice.getPages()) : Value()}) {
+      auto arg = dyn_cast_or_null<BlockArgument>(operand);
+      if (arg && arg.getOwner() == &kernel.getBody().front() && arg.getArgNumber() < count)
+        marks[arg.getArgNumber()] = true;
+    }
   };
   kernel.getBody().walk([&](Operation *op) {
     auto top = dyn_cast<TopRowOp>(op);
@@ -236,7 +238,7 @@ LogicalResult PlanOp::verifyRegions() {
   llvm::StringSet<> names;
   auto walk = getBody().walk([&](Operation *op) {
     if (op->getName().getDialectNamespace() != "arith" &&
-        !isa<DimOp, ParamOp, RoleOp, ResultOp, OffsetsOp, WorkspaceOp, LaunchOp, LoopOp>(op)) {
+        !isa<DimOp, ParamOp, RoleOp, ResultOp, OffsetsOp, PagesOp, WorkspaceOp, LaunchOp, LoopOp>(op)) {
       op->emitOpError("cannot stand in a plan: a plan holds names of the call, workspaces, arith, launches and loops");
       return WalkResult::interrupt();
     }

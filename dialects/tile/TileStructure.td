@@ -63,6 +63,16 @@ def OffsetsOp : Tile_PlanName<"offsets", PerBatch, "`q_offset`, `kv_offset` or `
   let assemblyFormat = "$name attr-dict";
   let hasVerifier = 1;
 }
+def PagesOp : Tile_PlanOp<"pages", [Pure]> {
+  let summary = "the page table of the call: for each batch entry the numbers of the pages that hold its keys";
+  let description = [{
+    Its positions are the entries of a batch entry. Roles with a field `page` in the attribute `roles` are pools of such
+    pages (see `slice`).
+  }];
+  let arguments = (ins);
+  let results = (outs PageTable:$value);
+  let assemblyFormat = "attr-dict";
+}
 def WorkspaceOp : Tile_Op<"workspace", [HasParent<"PlanOp">]> {
   let summary = "memory between kernels, shaped as an operand";
   let description = [{

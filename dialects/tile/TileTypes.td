@@ -95,6 +95,8 @@ def Tile_InverseType : Tile_Type<"Inverse", "inverse"> {
 
 def AnyTile : Type<CPred<"::llvm::isa<::sattn::tile::TileType>($_self)">, "tile", "::sattn::tile::TileType">;
 def AnyArg : Type<CPred<"::llvm::isa<::sattn::tile::ArgType>($_self)">, "kernel operand", "::sattn::tile::ArgType">;
+def PageTable : Type<CPred<"$_self == ::sattn::tile::pageTableType($_self.getContext())">, "page table, an operand of one i32", "::sattn::tile::ArgType">,
+    BuildableType<"::sattn::tile::pageTableType($_builder.getContext())">;
 def AnyView : Type<CPred<"::llvm::isa<::sattn::tile::ViewType>($_self)">, "view", "::sattn::tile::ViewType">;
 def PerBatch : Type<CPred<"::llvm::isa<::sattn::tile::PerBatchType>($_self)">, "per-batch integers", "::sattn::tile::PerBatchType">,
     BuildableType<"$_builder.getType<::sattn::tile::PerBatchType>()">;

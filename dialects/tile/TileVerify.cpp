@@ -66,6 +66,23 @@ LogicalResult StreamInverseOp::verifyRegions() {
 
 //===-- Memory ------------------------------------------------------------------------------------------===//
 
+static LogicalResult verifyPages(SliceOp op) {
+  if (static_cast<bool>(op.getPage()) != static_cast<bool>(op.getPages()))
+    return op.emitOpError("requires both a page table and the size of its pages, or none");
+  if (!op.getPage())
+    return success();
+  if (static_cast<int64_t>(*op.getPage()) < 1)
+    return op.emitOpError("expected pages of at least one position, but got ") << *op.getPage();
+  ViewType view = op.getView().getType();
+  if (view.getLayout() || view.getGroup() != 1 || op.getRepeat() || op.getAcross())
+    return op.emitOpError("a pool of pages is sliced one head at a time, in plain rows, and repeats no position");
+  for (Operation *user : op.getView().getUsers())
+    if (!isa<LoadOp, GatherOp, LoadBlocksOp>(user))
+      return op.emitOpError("a pool of pages is read by load, gather and load_blocks alone, not by '")
+             << user->getName() << "'";
+  return success();
+}
+
 LogicalResult SliceOp::verify() {
   ArgType arg = getArg().getType();
   ViewType view = getView().getType();
@@ -89,7 +106,7 @@ LogicalResult SliceOp::verify() {
     return emitOpError("a view that repeats one position has no limit, classes or layout");
   if (getAcross() && (getEvery() || getRepeat() || view.getLayout() || view.getGroup() != 1))
     return emitOpError("a view across the heads of a position has no classes, repetition, layout or group");
-  return success();
+  return verifyPages(*this);
 }
 
 LogicalResult PrivateOp::verify() {

@@ -292,7 +292,14 @@ typedef struct sattn_per_batch {
  * - Positions are absolute: query row i stands at q_offset + i, key j at kv_offset + j; keys j >= kv_len do not
  *   exist. Defaults: offsets 0, kv_len = S. Nothing is derived from lengths: a kernel that has both t and s roles
  *   refuses t != s, both not 0, unless q_offset or kv_len is given.
- * - A row without a key gives o = 0 and lse = -inf. */
+ * - A row without a key gives o = 0 and lse = -inf.
+ * - Pages. With 'paged=P' in its bind a kernel takes its roles of floats over s that have features (k, v) as pools of
+ *   pages: [pages, P, g, D] for a role [s, g, D], with any strides of pages, positions and heads. Key j of batch entry
+ * b is position j mod P of page page_table[b][j / P], in all paged roles alike. S is the largest kv_len (on a device:
+ *   kv_len_max), or without lengths entries * P, or what another role over s says. Entries behind the last key are
+ * never read and may hold anything. Of the others a call for CPUs, or for a device of sattn_set_device(), refuses those
+ * that name no page of the pool; a table in the memory of a CUDA device is not looked at, and keys of such a page count
+ * as zeros. No memory outside the pools is read either way. */
 typedef struct sattn_call {
   size_t struct_size;
   const sattn_tensor *inputs;
@@ -306,13 +313,13 @@ typedef struct sattn_call {
   sattn_per_batch kv_len;    /* 0 <= kv_len <= S */
   sattn_per_batch cu_q;      /* cumulative lengths of packed sequences: SATTN_UNSUPPORTED in this version */
   sattn_per_batch cu_kv;
-  const DLTensor *page_table; /* pages of a paged key cache: SATTN_UNSUPPORTED in this version */
-  int64_t page_size;
-  void *workspace;       /* 64-byte aligned memory for the call, on its device; NULL: the library's own, kept */
-  size_t workspace_size; /* at least sattn_workspace_size() */
-  void *stream;          /* CUstream of the call, or NULL for the default stream; NULL on CPUs */
-  int32_t threads;       /* overrides the context's number for this call */
-  int32_t reserved;      /* 0 */
+  const DLTensor *page_table; /* of paged roles, int32 [B, entries]; see below */
+  int64_t page_size;          /* positions of a page: what the kernel's bind says with 'paged', else 0 */
+  void *workspace;            /* 64-byte aligned memory for the call, on its device; NULL: the library's own, kept */
+  size_t workspace_size;      /* at least sattn_workspace_size() */
+  void *stream;               /* CUstream of the call, or NULL for the default stream; NULL on CPUs */
+  int32_t threads;            /* overrides the context's number for this call */
+  int32_t reserved;           /* 0 */
   /* On CUDA: 1 if `values` of q_offset, kv_offset and kv_len, where given, are memory of the device with one number for
    * each batch entry. They are read when the kernels run, so that a captured graph sees new ones. Nobody checks them:
    * values outside the bounds below are undefined behaviour. */

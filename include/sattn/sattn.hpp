@@ -144,6 +144,14 @@ public:
   Call &kvOffset(int64_t value) { return set(kvOffsets, {value}); }
   Call &kvLen(int64_t value) { return set(kvLens, {value}); }
 
+  /// Keys and values lie in pools of pages of `size` positions: for kernels with 'paged=size' in their bind. The table is
+  /// int32 [B, entries].
+  Call &pages(Tensor table, int64_t size) {
+    pageTable.assign(1, {"page_table", std::move(table)});
+    pageSize = size;
+    return *this;
+  }
+
   /// Memory for the call, 64-byte aligned.
   Call &workspace(void *memory, size_t size) {
     workspaceMemory = memory;
@@ -219,6 +227,7 @@ private:
   template <typename Body> void with(Body body) const {
     std::deque<DLTensor> tensors;
     std::vector<sattn_tensor> in = flatten(inputs, device, tensors), out = flatten(outputs, device, tensors);
+    std::vector<sattn_tensor> table = flatten(pageTable, device, tensors);
     std::vector<sattn_param> values;
     for (const auto &[name, value] : params) {
       values.push_back(value);
@@ -235,6 +244,8 @@ private:
     call.q_offset = perBatch(qOffsets);
     call.kv_offset = perBatch(kvOffsets);
     call.kv_len = perBatch(kvLens);
+    call.page_table = table.empty() ? nullptr : table[0].tensor;
+    call.page_size = pageSize;
     call.workspace = workspaceMemory;
     call.workspace_size = workspaceBytes;
     call.stream = cudaStream;
@@ -242,7 +253,8 @@ private:
     body(call);
   }
 
-  std::vector<Named> inputs, outputs;
+  std::vector<Named> inputs, outputs, pageTable;
+  int64_t pageSize = 0;
   std::vector<std::pair<std::string, sattn_param>> params;
   std::vector<int64_t> qOffsets, kvOffsets, kvLens;
   void *workspaceMemory = nullptr;

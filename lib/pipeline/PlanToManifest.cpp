@@ -55,6 +55,7 @@ private:
     SmallVector<std::string> axes;
     int64_t inner;
     bool ragged; ///< a block axis counts the last, partial block too
+    std::optional<int64_t> page;
   };
   struct Requirement {
     Json check;
@@ -98,6 +99,8 @@ LogicalResult ManifestWriter::readOperands(StringRef field, std::vector<Operand>
     operand.dtype = dtype.str();
     operand.inner = inner.getInt();
     operand.ragged = fields.contains("ragged");
+    if (auto page = fields.getAs<mlir::IntegerAttr>("page"))
+      operand.page = page.getInt();
     for (StringAttr axis : axes.getAsRange<StringAttr>())
       operand.axes.push_back(axis.str());
   }
@@ -219,6 +222,8 @@ void ManifestWriter::writeOperands(StringRef field) {
         });
         json.attribute("inner", operand.inner);
         json.attribute("dtype", operand.dtype);
+        if (operand.page)
+          json.attribute("page", *operand.page);
       });
   });
 }
@@ -341,6 +346,8 @@ void ManifestWriter::writeArg(Value value) {
       writeWorkspaceArg(workspace);
     else if (auto offsets = dyn_cast_or_null<OffsetsOp>(made))
       json.attribute("per_batch", offsets.getName());
+    else if (isa_and_nonnull<PagesOp>(made))
+      json.attribute("pages", true);
     else if (auto param = dyn_cast_or_null<ParamOp>(made); param && value.getType().isF32())
       json.attribute("float", ("$" + param.getName()).str());
     else if (auto number = dyn_cast_or_null<mlir::arith::ConstantOp>(made); number && value.getType().isF32())

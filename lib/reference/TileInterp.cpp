@@ -16,6 +16,7 @@ struct Interface {
   std::string name;
   SmallVector<std::string> axes;
   bool ragged = false; ///< a block axis of a result counts the last, incomplete block too
+  int64_t page = 0;    ///< of a role in pages: positions of one
 };
 
 /// `c(32, 16)`: blocks of 32 positions every 16.
@@ -73,7 +74,8 @@ private:
       auto axes = fields ? fields.getAs<ArrayAttr>("axes") : ArrayAttr();
       if (!name || !axes)
         return errors.fail() << "attribute '" << attribute << "' holds an item without name and axes", false;
-      list.push_back({name.str(), {}, fields.contains("ragged")});
+      auto page = fields.getAs<mlir::IntegerAttr>("page");
+      list.push_back({name.str(), {}, fields.contains("ragged"), page ? page.getInt() : 0});
       for (auto axis : axes.getAsRange<StringAttr>())
         list.back().axes.push_back(axis.str());
     }
@@ -102,6 +104,12 @@ private:
           scale *= array.shape[axis];
         }
       }
+      if (of.page) {
+        b = pageOf(b, position / of.page);
+        position %= of.page;
+      }
+      if (b < 0)
+        continue; // no key of the call
       double &stored = memory.data[memory.row(b, head, position) * memory.inner + inner];
       if (intoMemory)
         stored = array.data[i];
@@ -134,6 +142,28 @@ private:
     return operand;
   }
 
+  //===-- Pages: those of the batch entries lie in reverse order behind one that holds NaN, and pages behind the last
+  // key have no place.
+  int64_t pageOf(int64_t b, int64_t entry) { return static_cast<int64_t>(table->data[table->row(b, 0, entry)]); }
+
+  Operand poolFor(const Interface &of, ArrayRef<int64_t> shape) {
+    Operand operand = memoryFor(of, shape);
+    Memory &memory = *operand.memory;
+    int64_t batch = memory.batch, entries = (memory.positions + of.page - 1) / of.page;
+    if (!table) {
+      operands["pages"] = blank("pages", batch, 1, entries, 1);
+      table = operands["pages"].memory;
+      for (int64_t b = 0; b < batch; ++b) {
+        int64_t keys = call.kvLen.empty() ? memory.positions : call.kvLen[b];
+        for (int64_t entry = 0; entry < entries; ++entry)
+          table->data[table->row(b, 0, entry)] =
+              entry * of.page < keys ? static_cast<double>(batch * entries - (b * entries + entry)) : -1.0;
+      }
+    }
+    operand.memory = blank(of.name, batch * entries + 1, memory.heads, of.page, memory.inner).memory;
+    return operand;
+  }
+
   bool takeRoles() {
     for (const Interface &role : roles) {
       auto given = call.roles.find(role.name);
@@ -153,7 +183,7 @@ private:
         sizes["B"] = array.shape[0];
       for (auto [i, axis] : llvm::enumerate(role.axes))
         sizes[axis] = array.shape[i + hasBatchAxis(role)];
-      Operand operand = memoryFor(role, array.shape);
+      Operand operand = role.page ? poolFor(role, array.shape) : memoryFor(role, array.shape);
       transfer(role, array, *operand.memory, true);
       operands["role " + role.name] = std::move(operand);
     }
@@ -261,6 +291,8 @@ private:
       setOperand(role.getValue(), "role " + role.getName().str());
     } else if (auto result = dyn_cast<ResultOp>(op)) {
       setOperand(result.getValue(), "result " + result.getName().str());
+    } else if (auto pages = dyn_cast<PagesOp>(op)) {
+      setOperand(pages.getValue(), "pages");
     } else if (auto list = dyn_cast<OffsetsOp>(op)) {
       values.set(list.getValue(), &offsets[list.getName()]);
     } else {
@@ -335,6 +367,7 @@ private:
   llvm::StringMap<std::vector<int64_t>> offsets;
   llvm::StringMap<SmallVector<int64_t>> shapes;
   llvm::StringMap<Operand> operands;
+  std::shared_ptr<Memory> table; ///< of "pages"
   Values values;
 };
 

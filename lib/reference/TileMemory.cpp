@@ -17,8 +17,17 @@ int64_t View::place(int64_t position, int64_t g) const {
   }
   int64_t b = of.hasBatch ? batch : 0, head = of.hasHeads ? firstHead + g : 0,
           p = of.hasPositions ? from + every * position : 0;
-  if ((of.hasPositions && position < 0) || b < 0 || b >= memory.batch || head < 0 || head >= memory.heads || p < 0 ||
-      p >= std::min(limit, memory.positions))
+  if ((of.hasPositions && position < 0) || p < 0 || p >= limit)
+    return -1;
+  if (pages) {
+    const Memory &table = *pages->table.memory;
+    int64_t entry = p / pages->size;
+    if (b < 0 || b >= table.batch || entry >= table.positions)
+      return -1;
+    b = static_cast<int64_t>(table.data[table.row(b, 0, entry)]);
+    p %= pages->size;
+  }
+  if (b < 0 || b >= memory.batch || head < 0 || head >= memory.heads || p >= memory.positions)
     return -1;
   return memory.row(b, head, p) * memory.inner + column;
 }
@@ -57,9 +66,13 @@ void TileTask::run(SliceOp op) {
   view.column = op.getColumn().value_or(0);
   view.inner = op.getView().getType().getInner();
   view.across = op.getAcross();
-  view.limit = op.getLimit() ? values.index(op.getLimit())
-               : view.across ? view.of.memory->heads
-                             : view.of.memory->positions;
+  view.limit = view.across ? view.of.memory->heads : view.of.memory->positions;
+  if (op.getPages()) {
+    view.pages = Pages{values.get<Operand>(op.getPages()), static_cast<int64_t>(*op.getPage())};
+    view.limit = view.pages->table.memory->positions * view.pages->size;
+  }
+  if (op.getLimit())
+    view.limit = values.index(op.getLimit());
   view.every = op.getRepeat() ? 0 : op.getEvery().value_or(1);
   view.from = view.across ? values.index(op.getHead()) : op.getFrom() ? values.index(op.getFrom()) : 0;
   values.set(op.getView(), std::move(view));

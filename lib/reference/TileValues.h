@@ -6,6 +6,7 @@
 #include "llvm/ADT/DenseMap.h"
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -57,6 +58,12 @@ struct Operand {
   bool hasBatch = true, hasHeads = true, hasPositions = true;
 };
 
+/// Where the positions of a view lie in a pool of pages: those of page `page` positions that `table` names.
+struct Pages {
+  Operand table;
+  int64_t size;
+};
+
 /// Rows of one batch entry and `group` heads of an operand, `inner` elements of each from `column` on. Positions
 /// outside [0, limit) do not exist.
 struct View {
@@ -65,6 +72,7 @@ struct View {
   int64_t every = 1, from = 0; ///< position i is position from + every * i of the operand
   bool outer = false;
   bool across = false; ///< positions are the heads of position `from`
+  std::optional<Pages> pages;
 
   /// Row of a tile that holds `positions` positions: the i-th position, the g-th head of the group.
   int64_t tileRow(int64_t positions, int64_t i, int64_t g) const { return outer ? g * positions + i : i * group + g; }

@@ -81,6 +81,16 @@ RoleAttr BoundPattern::role(Value tensor) const {
   return argument ? cast<RoleAttr>(pattern.getRoles()[argument.getArgNumber()]) : RoleAttr();
 }
 
+bool BoundPattern::mayBePaged(RoleAttr role) {
+  ArrayRef<AxisAttr> axes = role.getAxes();
+  return !role.getIsInt() && !axes.empty() && axes.back().isFeature() &&
+         llvm::any_of(axes, [](AxisAttr axis) { return axis.kind() == AxisKind::Keys; });
+}
+
+std::optional<int64_t> BoundPattern::page(RoleAttr role) const {
+  return mayBePaged(role) ? integer("paged") : std::nullopt;
+}
+
 int64_t BoundPattern::size(AxisAttr axis) const {
   if (!axis)
     return 1;

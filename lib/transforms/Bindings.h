@@ -31,6 +31,8 @@ StringRef dtypeName(Type type);
 /// The largest feature extent, group and static param that is accepted; larger ones are mistakes.
 inline constexpr int64_t maxFeatures = 4096;
 inline constexpr int64_t maxGroup = 4096;
+/// The largest page of a paged role, in positions.
+inline constexpr int64_t maxPage = int64_t(1) << 20;
 
 /// Reads the `bind` dictionary of a specialised pattern.
 class BoundPattern {
@@ -43,6 +45,9 @@ public:
   /// Element type of a role: i32 for int roles.
   Type dtype(RoleAttr role) const;
   RoleAttr role(Value tensor) const;
+  /// Positions of a page where the role is a pool of pages: a role of floats over s that has features, in a pattern
+  /// bound with `paged`.
+  std::optional<int64_t> page(RoleAttr role) const;
   /// Bytes of an element of a role, or of what is computed from one.
   int64_t elementBytes(Value tensor) const;
   /// Size of a feature axis or fixed count; 1 for a null axis.
@@ -50,6 +55,9 @@ public:
   /// Query heads for each head of `axis`: 1 for h, `group` for g, `group.X` for others, nullopt where the axis is null
   /// or the fixed count 1 (one head serves all).
   std::optional<int64_t> headRatio(AxisAttr axis) const;
+
+  /// Whether pages may hold a role.
+  static bool mayBePaged(RoleAttr role);
 
 private:
   std::optional<int64_t> integer(StringRef name) const;

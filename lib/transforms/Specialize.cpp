@@ -27,7 +27,8 @@ public:
   llvm::StringMap<ExprAttr> numbers;
 
   FailureOr<mlir::DictionaryAttr> run() {
-    if (failed(dtypes()) || failed(features()) || failed(groups()) || failed(staticParams()) || failed(nothingLeft()))
+    if (failed(dtypes()) || failed(features()) || failed(groups()) || failed(pages()) || failed(staticParams()) ||
+        failed(nothingLeft()))
       return failure();
     return entries.getDictionary(pattern.getContext());
   }
@@ -131,6 +132,21 @@ private:
     return success();
   }
 
+  // Keys and values lie in pages of so many positions.
+  LogicalResult pages() {
+    auto text = take("paged");
+    if (!text)
+      return success();
+    if (llvm::none_of(pattern.getRoles().getAsRange<RoleAttr>(), BoundPattern::mayBePaged))
+      return pattern.emitError() << "[SA0205] 'paged' is bound, but @" << pattern.getSymName()
+                                 << " has no role of floats over 's' with features that pages could hold: leave it out";
+    int64_t value = 0;
+    if (failed(integer("paged", *text, 1, maxPage, value)))
+      return failure();
+    entries.set("paged", builder.getI64IntegerAttr(value));
+    return success();
+  }
+
   LogicalResult staticParams() {
     for (auto param : pattern.getParams().getAsRange<ParamAttr>()) {
       StringRef name = param.getName();
@@ -140,7 +156,7 @@ private:
                                      << "' is dynamic: give it at the call, or declare it static";
         continue;
       }
-      if (name == "group" || name == "dtype")
+      if (name == "group" || name == "dtype" || name == "paged")
         return pattern.emitError() << "[SA0205] static param '" << name << "' has the name of a binding: rename it";
       if (failed(param.getIsFloat() ? floatParam(param) : intParam(param)))
         return failure();

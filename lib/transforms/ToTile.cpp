@@ -43,17 +43,23 @@ private:
     }
     return b.getArrayAttr(names);
   }
-  Attribute tensor(StringRef name, ArrayRef<AxisAttr> axes, int64_t inner, Type element) {
-    return b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(name)), b.getNamedAttr("axes", axesText(axes)),
-                                b.getNamedAttr("inner", b.getI64IntegerAttr(inner)),
-                                b.getNamedAttr("dtype", b.getStringAttr(dtypeName(element)))});
+  Attribute tensor(StringRef name, ArrayRef<AxisAttr> axes, int64_t inner, Type element,
+                   std::optional<int64_t> page = std::nullopt) {
+    mlir::NamedAttrList fields;
+    fields.set("name", b.getStringAttr(name));
+    fields.set("axes", axesText(axes));
+    fields.set("inner", b.getI64IntegerAttr(inner));
+    fields.set("dtype", b.getStringAttr(dtypeName(element)));
+    if (page)
+      fields.set("page", b.getI64IntegerAttr(*page));
+    return fields.getDictionary(b.getContext());
   }
 
   ArrayAttr roles() {
     SmallVector<Attribute> list;
     for (auto role : context.pattern.getRoles().getAsRange<RoleAttr>())
-      list.push_back(
-          tensor(role.getName(), role.getAxes(), context.innerSize(role.getAxes()), context.bound.dtype(role)));
+      list.push_back(tensor(role.getName(), role.getAxes(), context.innerSize(role.getAxes()),
+                            context.bound.dtype(role), context.bound.page(role)));
     return b.getArrayAttr(list);
   }
 

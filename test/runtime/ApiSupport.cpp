@@ -9,7 +9,7 @@
 namespace sattn::rt::testing {
 
 TestCompiler::TestCompiler() {
-  for (const json &manifest : {axpyManifest(), totalManifest(), identifyManifest()})
+  for (const json &manifest : {axpyManifest(), totalManifest(), identifyManifest(), pagedManifest()})
     add(manifest);
 }
 

@@ -247,12 +247,6 @@ TEST_CASE("what this version does not support is named") {
   g.call.call.cu_kv = {lengths, 3};
   g.expect("[SA0320] 'cu_kv' is not supported", SATTN_UNSUPPORTED);
   g.call.call.cu_kv = {};
-  g.call.call.page_table = &g.q.dl;
-  g.expect("[SA0320] 'page_table' is not supported", SATTN_UNSUPPORTED);
-  g.call.call.page_table = nullptr;
-  g.call.call.page_size = 16;
-  g.expect("[SA0320] 'page_size' is not supported", SATTN_UNSUPPORTED);
-  g.call.call.page_size = 0;
   g.call.call.stream = &g;
   g.expect("[SA0320] 'stream' is not supported", SATTN_UNSUPPORTED);
   g.call.call.stream = nullptr;

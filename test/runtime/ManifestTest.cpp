@@ -6,6 +6,7 @@
 using namespace sattn::rt;
 using sattn::rt::testing::axpyManifest;
 using sattn::rt::testing::json;
+using sattn::rt::testing::pagedManifest;
 using sattn::rt::testing::totalManifest;
 
 namespace {
@@ -70,6 +71,24 @@ TEST_CASE("a manifest becomes structs") {
   CHECK(m.explain.empty());
   CHECK(good(axpyManifest()).explain.find("one task for each row") != std::string::npos);
   CHECK(good(axpyManifest()).params[1].floatDefault == 2.0);
+}
+
+TEST_CASE("roles in pages") {
+  Manifest m = good(pagedManifest());
+  CHECK(m.page == 2);
+  CHECK(m.roles[0].page == 0);
+  CHECK(m.roles[1].page == 2);
+  CHECK(m.roles[1].axisList() == "pages, s, g, D");
+  CHECK(m.steps[0].args[1].kind == KernelArg::Kind::Pages);
+  CHECK(m.steps[0].frameSlots == 3 * 7 + 1);
+  checkMutations(pagedManifest(), {{"/roles/1/page", "0", "roles[1].page"},
+                                   {"/roles/0/page", "2", "roles[0].page: only a role over 's' lies in pages"},
+                                   {"/steps/0/args/1/pages", "false", "steps[0].args[1].pages: expected true"},
+                                   {"/roles/1/page", "", "steps[0].args[1].pages: expected true, in a manifest with"}});
+  json two = pagedManifest();
+  two["roles"].push_back(testing::operand("v", R"(["s", "g", "D"])", 4));
+  two["roles"][2]["page"] = 4;
+  CHECK_STATUS(parse(two), Err::ManifestField, "roles[2].page: pages of roles have two sizes");
 }
 
 TEST_CASE("axes of every kind") {
@@ -239,54 +258,54 @@ TEST_CASE("mutations of params, derived values and requirements") {
 }
 
 TEST_CASE("mutations of the plan") {
-  checkMutations(
-      totalManifest(),
-      {
-          {"/workspaces/0/life", "[0]", "workspaces[0].life: expected two step numbers"},
-          {"/workspaces/0/life", "[0, 2]", "expected 0 <= first <= last < number of steps"},
-          {"/workspaces/0/life", "[1, 0]", "expected 0 <= first <= last < number of steps"},
-          {"/workspaces/0/life", "[-1, 0]", "expected 0 <= first <= last < number of steps"},
-          {"/workspaces/0/life", R"(["0", 1])", "expected two step numbers"},
-          {"/workspaces/0/life", "[0, 0]", "workspace 'sums' is used outside its life"},
-          {"/workspaces/0/bytes", R"("bytes")", "workspaces[0].bytes: unknown name 'bytes'"},
-          {"/workspaces/0/align", "64", "workspaces[0].align: unknown field"},
-          {"/workspaces/1", R"({"name": "sums", "bytes": 1, "life": [0, 0]})", "name 'sums' is taken"},
-          {"/kernels/total/symbol", R"("")", "kernels.total.symbol: expected a name"},
-          {"/kernels/total/scratch", "-1", "kernels.total.scratch: expected an integer from 0"},
-          {"/kernels/total/scratch", "99999999999", "kernels.total.scratch: expected an integer from 0"},
-          {"/kernels/total/smem", "0", "kernels.total.smem: unknown field"},
-          {"/steps/0", "{}", "steps[0]: expected a kernel, a loop or an if"},
-          {"/steps/0", "[]", "steps[0]: expected an object"},
-          {"/steps/0/body", "3", "steps[0].body: expected an array of steps"},
-          {"/steps/0/body/0/kernel", R"("pack")", "steps[0].body[0].kernel: unknown kernel 'pack'"},
-          {"/steps/0/body/0/grid", R"(["s", "g"])", "steps[0].body[0].grid: expected three expressions"},
-          {"/steps/0/body/0/grid", R"(["s", "g", "wave"])", "unknown name 'wave'"},
-          {"/steps/0/else", "[]", "steps[0].else: unknown field"},
-          {"/steps/1/loop/var", R"("s")", "steps[1].loop.var: name 's' is taken"},
-          {"/steps/1/loop/count", R"("wave")", "steps[1].loop.count: unknown name 'wave'"},
-          {"/steps/1/loop/step", "1", "steps[1].loop.step: unknown field"},
-          {"/steps/1/body/0/order", R"(["x", "y"])", "order: expected the axes x, y, z"},
-          {"/steps/1/body/0/order", "[]", "order: expected three axes"},
-          {"/steps/1/body/0/order", R"(["x", "y", "y"])", "order: expected the axes x, y, z"},
-          {"/steps/1/body/0/order", R"(["x", "y", "w"])", "order: expected the axes x, y, z"},
-          {"/steps/1/body/0/order", R"(["x", "y", "--z"])", "order: expected the axes x, y, z"},
-          {"/steps/1/body/0/order", R"(["x", "y", 3])", "order: expected the axes x, y, z"},
-          {"/steps/1/body/0/args/0", "[]", "args[0]: expected an object"},
-          {"/steps/1/body/0/args/0", "{}", "args[0]: expected a role, result, workspace, index, float or per_batch"},
-          {"/steps/1/body/0/args/0/workspace", R"("w")", "args[0].workspace: unknown workspace 'w'"},
-          {"/steps/1/body/0/args/0/counts", R"(["B"])", "args[0].counts: expected three expressions"},
-          {"/steps/1/body/0/args/0/strides", "", "args[0].strides: missing field"},
-          {"/steps/1/body/0/args/1/role", R"("v")", "args[1].role: unknown role 'v'"},
-          {"/steps/1/body/0/args/1/result", R"("o")", "args[1].result: unknown field"},
-          {"/steps/1/body/0/args/2/result", R"("q")", "args[2].result: unknown result 'q'"},
-          {"/steps/1/body/0/args/4/per_batch", R"("cu_q")",
-           "args[4].per_batch: expected q_offset, kv_offset or kv_len"},
-          {"/steps/1/body/0/args/5/index", "1.5", "args[5].index: expected an integer"},
-          {"/steps/1/body/0/args/5", R"({"float": "$W"})",
-           "args[5].float: expected a number or $param of a float param"},
-          {"/steps/1/body/0/args/5", R"({"float": 1e60})", "args[5].float: expected a float32 number"},
-          {"/steps/1/body/0/args/5", R"({"float": []})", "args[5].float: expected a number or $param"},
-      });
+  checkMutations(totalManifest(),
+                 {
+                     {"/workspaces/0/life", "[0]", "workspaces[0].life: expected two step numbers"},
+                     {"/workspaces/0/life", "[0, 2]", "expected 0 <= first <= last < number of steps"},
+                     {"/workspaces/0/life", "[1, 0]", "expected 0 <= first <= last < number of steps"},
+                     {"/workspaces/0/life", "[-1, 0]", "expected 0 <= first <= last < number of steps"},
+                     {"/workspaces/0/life", R"(["0", 1])", "expected two step numbers"},
+                     {"/workspaces/0/life", "[0, 0]", "workspace 'sums' is used outside its life"},
+                     {"/workspaces/0/bytes", R"("bytes")", "workspaces[0].bytes: unknown name 'bytes'"},
+                     {"/workspaces/0/align", "64", "workspaces[0].align: unknown field"},
+                     {"/workspaces/1", R"({"name": "sums", "bytes": 1, "life": [0, 0]})", "name 'sums' is taken"},
+                     {"/kernels/total/symbol", R"("")", "kernels.total.symbol: expected a name"},
+                     {"/kernels/total/scratch", "-1", "kernels.total.scratch: expected an integer from 0"},
+                     {"/kernels/total/scratch", "99999999999", "kernels.total.scratch: expected an integer from 0"},
+                     {"/kernels/total/smem", "0", "kernels.total.smem: unknown field"},
+                     {"/steps/0", "{}", "steps[0]: expected a kernel, a loop or an if"},
+                     {"/steps/0", "[]", "steps[0]: expected an object"},
+                     {"/steps/0/body", "3", "steps[0].body: expected an array of steps"},
+                     {"/steps/0/body/0/kernel", R"("pack")", "steps[0].body[0].kernel: unknown kernel 'pack'"},
+                     {"/steps/0/body/0/grid", R"(["s", "g"])", "steps[0].body[0].grid: expected three expressions"},
+                     {"/steps/0/body/0/grid", R"(["s", "g", "wave"])", "unknown name 'wave'"},
+                     {"/steps/0/else", "[]", "steps[0].else: unknown field"},
+                     {"/steps/1/loop/var", R"("s")", "steps[1].loop.var: name 's' is taken"},
+                     {"/steps/1/loop/count", R"("wave")", "steps[1].loop.count: unknown name 'wave'"},
+                     {"/steps/1/loop/step", "1", "steps[1].loop.step: unknown field"},
+                     {"/steps/1/body/0/order", R"(["x", "y"])", "order: expected the axes x, y, z"},
+                     {"/steps/1/body/0/order", "[]", "order: expected three axes"},
+                     {"/steps/1/body/0/order", R"(["x", "y", "y"])", "order: expected the axes x, y, z"},
+                     {"/steps/1/body/0/order", R"(["x", "y", "w"])", "order: expected the axes x, y, z"},
+                     {"/steps/1/body/0/order", R"(["x", "y", "--z"])", "order: expected the axes x, y, z"},
+                     {"/steps/1/body/0/order", R"(["x", "y", 3])", "order: expected the axes x, y, z"},
+                     {"/steps/1/body/0/args/0", "[]", "args[0]: expected an object"},
+                     {"/steps/1/body/0/args/0", "{}",
+                      "args[0]: expected a role, result, pages, workspace, index, float or per_batch"},
+                     {"/steps/1/body/0/args/0/workspace", R"("w")", "args[0].workspace: unknown workspace 'w'"},
+                     {"/steps/1/body/0/args/0/counts", R"(["B"])", "args[0].counts: expected three expressions"},
+                     {"/steps/1/body/0/args/0/strides", "", "args[0].strides: missing field"},
+                     {"/steps/1/body/0/args/1/role", R"("v")", "args[1].role: unknown role 'v'"},
+                     {"/steps/1/body/0/args/1/result", R"("o")", "args[1].result: unknown field"},
+                     {"/steps/1/body/0/args/2/result", R"("q")", "args[2].result: unknown result 'q'"},
+                     {"/steps/1/body/0/args/4/per_batch", R"("cu_q")",
+                      "args[4].per_batch: expected q_offset, kv_offset or kv_len"},
+                     {"/steps/1/body/0/args/5/index", "1.5", "args[5].index: expected an integer"},
+                     {"/steps/1/body/0/args/5", R"({"float": "$W"})",
+                      "args[5].float: expected a number or $param of a float param"},
+                     {"/steps/1/body/0/args/5", R"({"float": 1e60})", "args[5].float: expected a float32 number"},
+                     {"/steps/1/body/0/args/5", R"({"float": []})", "args[5].float: expected a number or $param"},
+                 });
 }
 
 TEST_CASE("a loop variable is known inside its loop only, and nesting is bounded") {

@@ -103,6 +103,18 @@ json totalManifest() {
   return m;
 }
 
+json pagedManifest() {
+  json m = base("paged");
+  m["bind"] = "D=4,dtype=f32,paged=2";
+  m["roles"].push_back(operand("k", R"(["s", "g", "D"])", 4));
+  m["roles"][1]["page"] = 2;
+  m["results"] = {operand("o", R"(["t", "h"])", 1)};
+  m["steps"] = json::parse(R"([{"kernel": "pagesum", "grid": ["t", "h", "B"],
+      "args": [{"role": "k"}, {"pages": true}, {"result": "o"}, {"per_batch": "kv_len"}]}])");
+  m["kernels"] = json::parse(R"({"pagesum": {"symbol": "pagesum", "scratch": 0}})");
+  return m;
+}
+
 json identifyManifest() {
   json m = base("identify");
   m["results"] = {operand("o", R"(["t", "h"])", 1)};

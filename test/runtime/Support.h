@@ -29,6 +29,9 @@ json axpyManifest();
 /// @total over q [B,t,h,D], k [B,s,g,D]; results o, lse; a workspace, a loop over two waves and an if.
 json totalManifest();
 
+/// @paged over q [B,t,h,D] and k [pages,s=2,g,D] in pages; result o [B,t,h].
+json pagedManifest();
+
 /// @identify: one result o [B,t,h] of role q [B,t,h,D].
 json identifyManifest();
 

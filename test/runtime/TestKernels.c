@@ -62,6 +62,19 @@ KERNEL rowsum(const int64_t *frame, char *scratch, int64_t x, int64_t y, int64_t
   *element(w, z, x, y) = sum[0];
 }
 
+/* (role k [pages,P,g,4] in pages, pages, result o [B,t,h], per_batch kv_len): o = sum over j < kv_len[b] of (j + 1)
+ * times the first feature of key j of head h mod g. */
+KERNEL pagesum(const int64_t *frame, char *scratch, int64_t x, int64_t y, int64_t z) {
+  view k = viewAt(frame), pages = viewAt(frame + 7), o = viewAt(frame + 14);
+  const int64_t *length = (const int64_t *)frame[21];
+  float sum = 0;
+  for (int64_t j = 0; j < length[z]; ++j) {
+    int64_t page = ((int32_t *)pages.data)[z * pages.stride[0] + j / k.count[1] * pages.stride[1]];
+    sum += (float)(j + 1) * *element(k, page, j % k.count[1], y % k.count[2]);
+  }
+  *element(o, z, x, y) = sum;
+}
+
 /* (workspace w [B,s,g], role q [B,t,h,4], result o [B,t,h,4], result lse [B,t,h], per_batch kv_len, index wave):
  * o = q + sum over j < kv_len[b] of w[b,j,h mod g], for the heads with h mod 2 = wave; lse = -inf when kv_len is 0. */
 KERNEL total(const int64_t *frame, char *scratch, int64_t x, int64_t y, int64_t z) {

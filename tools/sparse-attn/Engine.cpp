@@ -148,7 +148,7 @@ void BoundCall::bind(const Invocation &call, const std::vector<std::string> &nam
       made.tensors.push_back(Tensor::allocate(call.resultDtype(result), call.resultShape(result), result.name));
     }
   for (const Operand &operand : call.operands)
-    inputs.push_back({operand.name.c_str(), &view(operand.tensor, true)});
+    inputs.push_back({operand.name.c_str(), &view(operand.pool.data ? operand.pool : operand.tensor, true)});
   for (size_t i = 0; i < made.names.size(); ++i)
     outputs.push_back({made.names[i].c_str(), &view(made.tensors[i], false)});
   for (const ParamValue &param : call.params)

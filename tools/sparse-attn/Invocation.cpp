@@ -1,6 +1,7 @@
 // From the words of the command line to checked operands, params and offsets.
 #include "tools/sparse-attn/Invocation.h"
 #include "tools/sparse-attn/Npy.h"
+#include "tools/sparse-attn/Pages.h"
 #include "tools/sparse-attn/Random.h"
 #include "tools/sparse-attn/ToolError.h"
 
@@ -132,6 +133,8 @@ std::string Invocation::bind() const {
       items[axis == "g" ? "group" : "group." + axis] =
           std::to_string(size == 0 ? 1 : std::max<int64_t>(1, sizes.at("h") / size));
   }
+  if (pageSize != 0)
+    items["paged"] = std::to_string(pageSize);
   for (const auto &[name, value] : statics)
     items[name] = std::to_string(value);
   std::string text;
@@ -172,7 +175,8 @@ namespace {
 /// Gives each axis its size and refuses a second one.
 class SizeTable {
 public:
-  explicit SizeTable(Invocation &call) : call(call) {}
+  /// `inPages`: operands that may be are pools of pages.
+  explicit SizeTable(Invocation &call, bool inPages = false) : call(call), inPages(inPages) {}
 
   void add(const RoleInfo &role, const Operand &operand) {
     const Shape &shape = operand.tensor.shape;
@@ -182,10 +186,17 @@ public:
            fmt::format("{}{}", role.batched() ? "B, " : "", fmt::join(role.axes, ", ")), operand.source,
            shapeText(shape));
     size_t at = 0;
-    if (role.batched())
-      set("B", shape[at++], role, operand);
+    bool isPool = inPages && isPaged(role);
+    if (role.batched() && !isPool)
+      set("B", shape[0], role, operand);
+    at += role.batched();
     for (const std::string &axis : role.axes) {
       int64_t extent = shape[at++];
+      if (isPool && axis == "s") {
+        if (extent != call.pageSize)
+          fail(Err::PageRows, role.name, extent, call.pageSize, operand.source, shapeText(shape));
+        continue;
+      }
       if (!isFixedAxis(axis))
         set(axis, extent, role, operand);
       else if (extent != std::stoll(axis))
@@ -204,6 +215,7 @@ private:
   }
 
   Invocation &call;
+  bool inPages;
   std::map<std::string, std::string> first;
 };
 } // namespace
@@ -260,9 +272,6 @@ static void readOffsets(Invocation &call, const CallOptions &options) {
   call.kvLen = readNumbers(options.kvLen, "--kv-len");
   call.cuQ = readNumbers(options.cuQ, "--cu-q");
   call.cuKv = readNumbers(options.cuKv, "--cu-kv");
-  call.pageSize = options.pageSize;
-  if (!options.pageTable.empty())
-    call.pageTable = readNpy(options.pageTable, "--page-table");
 }
 
 static void sampleRows(Invocation &call, const std::string &word) {
@@ -304,11 +313,26 @@ static void checkPositions(const Invocation &call) {
 static void takePositions(Invocation &call, const CallOptions &options) {
   checkHeads(call);
   readOffsets(call, options);
+  if (call.pageTable.data)
+    joinPages(call);
   checkPositions(call);
+  if (call.pageSize != 0 && !call.pageTable.data)
+    layOutPages(call);
   sampleRows(call, options.rows);
 }
 
+/// The size of pages, and a table for operands that are pools of them.
+static void readPages(Invocation &call, const CallOptions &options) {
+  call.pageSize = options.pageSize;
+  if (options.pageTable.empty())
+    return;
+  if (call.pageSize == 0)
+    fail(Err::NoPageSize);
+  call.pageTable = readNpy(options.pageTable, "--page-table");
+}
+
 void readOperands(Invocation &call, const CallOptions &options) {
+  readPages(call, options);
   for (const std::string &word : options.args) {
     Operand operand = readOperand(call, word);
     if (call.operand(operand.name))
@@ -316,7 +340,7 @@ void readOperands(Invocation &call, const CallOptions &options) {
     call.operands.push_back(std::move(operand));
   }
   std::vector<Operand> ordered;
-  SizeTable table(call);
+  SizeTable table(call, call.pageTable.data != nullptr);
   for (const RoleInfo &role : call.info.roles) {
     const Operand *given = call.operand(role.name);
     if (!given)
@@ -473,6 +497,7 @@ void generateOperands(Invocation &call, const ShapeOptions &options, const CallO
     table.add(role, operand);
     call.operands.push_back(std::move(operand));
   }
+  call.pageSize = callOptions.pageSize;
   CallOptions positions = callOptions;
   int64_t t = call.size("t", 0), s = call.size("s", 0);
   if (t != s && positions.qOffset.empty() && positions.kvLen.empty())

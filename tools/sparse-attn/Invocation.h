@@ -29,6 +29,7 @@ struct Operand {
   std::string name;
   Tensor tensor;
   std::string source; ///< file, or "generated"
+  Tensor pool = {};   ///< what a kernel gets where the call has pages (Pages.h)
 };
 
 struct ParamValue {
@@ -47,8 +48,8 @@ struct Invocation {
   std::map<std::string, int64_t> sizes;                     ///< of every axis that a role has, and of B
   std::vector<int64_t> qOffset, kvOffset, kvLen, cuQ, cuKv; ///< one number, or one for each batch entry
   std::vector<int64_t> rows;                                ///< sampled query rows, ascending; empty for all
-  Tensor pageTable;
-  int64_t pageSize = 0;
+  Tensor pageTable;                                         ///< of calls with pages
+  int64_t pageSize = 0;                                     ///< 0: keys in one piece
 
   const Operand *operand(const std::string &name) const;
   int64_t size(const std::string &axis, int64_t otherwise = 1) const;

@@ -40,8 +40,11 @@ void addCall(CLI::App *verb, CallOptions &options) {
   verb->add_option("--kv-len", options.kvLen, "keys that exist, likewise");
   verb->add_option("--cu-q", options.cuQ, "cumulative lengths of packed query sequences, FILE.npy");
   verb->add_option("--cu-kv", options.cuKv, "cumulative lengths of packed key sequences, FILE.npy");
-  verb->add_option("--page-table", options.pageTable, "pages of a paged key cache, FILE.npy");
-  verb->add_option("--page-size", options.pageSize, "keys in a page");
+  verb->add_option("--page-table", options.pageTable,
+                   "operands over s are pools of pages, of which this is the table [B, entries], FILE.npy");
+  verb->add_option("--page-size", options.pageSize,
+                   "keys in a page; without --page-table operands in one piece are laid out in such pages")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
   verb->add_option(
       "--target", options.target,
       "cpu (default), cpu-avx2, cpu-baseline, cpu-avx512, cpu-avx512-bf16, cpu-amx, cuda[:N], ptx-sim[:sm_80]");

@@ -16,8 +16,7 @@ static std::vector<std::pair<std::string, double>> paramValues(const Invocation 
 }
 
 std::vector<OracleResult> runOracle(const Invocation &call) {
-  for (const auto &[name, isGiven] : {std::pair("--cu-q", !call.cuQ.empty()), std::pair("--cu-kv", !call.cuKv.empty()),
-                                      std::pair("--page-table", call.pageTable.data != nullptr)})
+  for (const auto &[name, isGiven] : {std::pair("--cu-q", !call.cuQ.empty()), std::pair("--cu-kv", !call.cuKv.empty())})
     if (isGiven)
       fail(Err::OracleOption, name);
   OracleRequest request{call.file.path, call.file.text, {}, paramValues(call), {}, {}, {}, call.rows};

@@ -7,6 +7,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstring>
+#include <optional>
+
 namespace sattn::tool {
 
 // What is compared where the command line says nothing: long enough for selections to leave blocks out.
@@ -22,21 +25,33 @@ struct Comparison {
 };
 } // namespace
 
-static std::vector<Comparison> compareResults(Engine &engine, const Invocation &call, const CompareOptions &options,
-                                              sattn_kernel *kernel) {
-  BoundCall bound(engine, call, {}, options.threads);
-  bound.run(kernel);
+static std::vector<Comparison> compareResults(const Invocation &call, const Results &results) {
   std::vector<Comparison> comparisons;
   const std::vector<OracleResult> oracle = runOracle(call);
   for (const OracleResult &expected : oracle) {
     const ResultInfo &result = *call.info.result(expected.name);
-    const Tensor &full = bound.results().of(expected.name);
+    const Tensor &full = results.of(expected.name);
     Tensor got = call.rows.empty() ? full : takeRows(full, call.rowDimension(result), call.rows, result.name);
     Comparison comparison{expected.name, compare(got, expected.values), 0};
     comparison.bound = errorBound(call, got.dtype, comparison.difference.largest, largestLse(oracle));
     comparisons.push_back(comparison);
   }
   return comparisons;
+}
+
+/// Whether a kernel for keys in one piece makes the same bits of the call as the one for pages.
+static bool sameInOnePiece(Engine &engine, Invocation call, const CompareOptions &options, const Results &paged) {
+  call.pageSize = 0;
+  call.pageTable = {};
+  for (Operand &operand : call.operands)
+    operand.pool = {};
+  BoundCall bound(engine, call, {}, options.threads);
+  bound.run(engine.get(call.file.text, call.bind()));
+  const Results &whole = bound.results();
+  for (size_t i = 0; i < whole.tensors.size(); ++i)
+    if (std::memcmp(whole.tensors[i].data.get(), paged.tensors[i].data.get(), whole.tensors[i].bytes()) != 0)
+      return false;
+  return true;
 }
 
 int verify(const CompareOptions &options) {
@@ -52,10 +67,15 @@ int verify(const CompareOptions &options) {
   }
   Engine engine({options.threads, false, options.target, options.warpOrder}, call.file.path);
   sattn_kernel *kernel = engine.get(call.file.text, call.bind());
-  std::vector<Comparison> comparisons = compareResults(engine, call, options, kernel);
+  BoundCall bound(engine, call, {}, options.threads);
+  bound.run(kernel);
+  std::vector<Comparison> comparisons = compareResults(call, bound.results());
+  std::optional<bool> same;
+  if (call.pageSize != 0)
+    same = sameInOnePiece(engine, call, options, bound.results());
 
   const Comparison *worst = &comparisons.front();
-  bool holds = true;
+  bool holds = same.value_or(true);
   for (const Comparison &comparison : comparisons) {
     holds &= comparison.holds();
     if (comparison.difference.error * worst->bound > worst->difference.error * comparison.bound)
@@ -71,6 +91,8 @@ int verify(const CompareOptions &options) {
                                      {"bound", worst->bound},
                                      {"agrees", holds},
                                      {"causal", call.info.causal}};
+    if (same)
+      report["same_in_one_piece"] = *same;
     for (const Comparison &comparison : comparisons)
       report["results"][comparison.name] = {{"max_error", comparison.difference.error}, {"bound", comparison.bound}};
     fmt::print("{}\n", report.dump());
@@ -81,6 +103,8 @@ int verify(const CompareOptions &options) {
   for (const Comparison &comparison : comparisons)
     fmt::print("  {:8} max error {:.2e}, bound {:.2e}: {}\n", comparison.name, comparison.difference.error,
                comparison.bound, comparison.holds() ? "agrees" : "DIFFERS");
+  if (same)
+    fmt::print("  pages of {}: {} bits as of keys in one piece\n", call.pageSize, *same ? "the same" : "OTHER");
   fmt::print("  causal: {}\n", call.info.causal);
   return holds ? 0 : 1;
 }

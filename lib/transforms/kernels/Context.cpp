@@ -75,6 +75,14 @@ tile::ArgType Context::roleType(Value tensor) const {
                             tile::PanelsAttr());
 }
 
+std::optional<int64_t> Context::pageOf(const PlanRef &ref) const {
+  if (ref.kind == PlanRef::Role)
+    for (auto role : bound.op().getRoles().getAsRange<RoleAttr>())
+      if (role.getName() == ref.name)
+        return bound.page(role);
+  return std::nullopt;
+}
+
 int64_t Context::keyTile(Value keys, ArrayRef<Value> values, bool packed) const {
   auto rowBytes = [&](Value tensor) {
     return (packed ? 4 : bound.elementBytes(tensor)) * innerSize(factsOf(tensor).axes);
@@ -213,8 +221,12 @@ Value Task::slice(const PlanRef &ref, Value batch, Value head, int64_t group, bo
                                   type.getLayout());
   auto first = column ? k.b.getI64IntegerAttr(*column) : IntegerAttr();
   auto every = lattice.from ? k.b.getI64IntegerAttr(lattice.every) : IntegerAttr();
-  return tile::SliceOp::create(k.b, k.loc, view, k.operand(ref), batch, head, limit, lattice.from, every, first, repeat,
-                               /*across=*/false);
+  std::optional<int64_t> page = context.pageOf(ref);
+  Value pages;
+  if (page)
+    pages = k.operand({PlanRef::Pages, "pages", tile::pageTableType(k.b.getContext())});
+  return tile::SliceOp::create(k.b, k.loc, view, k.operand(ref), batch, head, limit, lattice.from, pages, every, first,
+                               repeat, /*across=*/false, page ? k.b.getI64IntegerAttr(*page) : IntegerAttr());
 }
 
 Value Task::sliceAcross(const PlanRef &ref, Value batch, Value position, std::optional<int64_t> column) {
@@ -222,9 +234,8 @@ Value Task::sliceAcross(const PlanRef &ref, Value batch, Value position, std::op
   auto view = tile::ViewType::get(k.b.getContext(), type.getElementType(), column ? 1 : type.getInner(), 1, false,
                                   tile::PanelsAttr());
   auto first = column ? k.b.getI64IntegerAttr(*column) : IntegerAttr();
-  return tile::SliceOp::create(k.b, k.loc, view, k.operand(ref), batch, position, Value(), Value(), IntegerAttr(),
-                               first,
-                               /*repeat=*/false, /*across=*/true);
+  return tile::SliceOp::create(k.b, k.loc, view, k.operand(ref), batch, position, Value(), Value(), Value(),
+                               IntegerAttr(), first, /*repeat=*/false, /*across=*/true, IntegerAttr());
 }
 
 } // namespace sattn::lower

@@ -83,6 +83,8 @@ public:
   /// A role as a kernel operand.
   PlanRef role(Value tensor) const;
   tile::ArgType roleType(Value tensor) const;
+  /// Positions of a page of the role that `ref` names, where pages hold it.
+  std::optional<int64_t> pageOf(const PlanRef &ref) const;
   Type f32() const;
   /// Keys of a tile of keys, and of values where there are any; `packed`: as float32, whatever the role.
   int64_t keyTile(Value keys, ArrayRef<Value> values, bool packed = false) const;
@@ -140,7 +142,8 @@ public:
   Value symbol(StringRef name);
 
   /// The rows of one head of an operand; `limit` may be null. With `group` the head index counts groups of heads. With
-  /// `column` one element of each row; with `repeat` every position is the operand's only one.
+  /// `column` one element of each row; with `repeat` every position is the operand's only one. Of a paged role they are
+  /// found through the page table of the call.
   Value slice(const PlanRef &ref, Value batch, Value head, int64_t group = 1, bool outer = false, Value limit = {},
               std::optional<int64_t> column = std::nullopt, Lattice lattice = {}, bool repeat = false);
 

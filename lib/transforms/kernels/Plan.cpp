@@ -79,6 +79,8 @@ Value PlanWriter::operand(const PlanRef &ref) {
   case PlanRef::Offsets:
     return named("offsets " + ref.name,
                  [&](OpBuilder &b) { return tile::OffsetsOp::create(b, loc, ref.type, ref.name); });
+  case PlanRef::Pages:
+    return named("pages", [&](OpBuilder &b) { return tile::PagesOp::create(b, loc, ref.type); });
   case PlanRef::Workspace:
     return sizes.lookup(("workspace " + ref.name));
   }

@@ -17,7 +17,7 @@ namespace sattn::lower {
 
 /// What an operand of a kernel is in the plan.
 struct PlanRef {
-  enum Kind { Role, Result, Param, Offsets, Workspace, Size } kind;
+  enum Kind { Role, Result, Param, Offsets, Pages, Workspace, Size } kind;
   std::string name;
   Type type;
   bool operator==(const PlanRef &other) const = default;

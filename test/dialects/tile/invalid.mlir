@@ -108,6 +108,52 @@ sattn_tile.program @p {
 // -----
 
 sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>, %p: !sattn_tile.arg<i32, 1>) grid(%x, %y, %z) {
+    // expected-error@+1 {{expected pages of at least one position, but got 0}}
+    %v = sattn_tile.slice %a[%z, %y] paged %p by 0 : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>, %p: !sattn_tile.arg<i32, 1>) grid(%x, %y, %z) {
+    // expected-error@+1 {{a pool of pages is sliced one head at a time, in plain rows, and repeats no position}}
+    %v = sattn_tile.slice %a[%z, %y] paged %p by 2 : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4, group = 2>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>, %p: !sattn_tile.arg<i32, 1>) grid(%x, %y, %z) {
+    // expected-error@+1 {{a pool of pages is read by load, gather and load_blocks alone, not by 'sattn_tile.store'}}
+    %v = sattn_tile.slice %a[%z, %y] paged %p by 2 : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>
+    %t = sattn_tile.splat 0.0 : !sattn_tile.tile<2x4xf32>
+    sattn_tile.store %t, %v[%x] : !sattn_tile.tile<2x4xf32>, !sattn_tile.view<f32, 4>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>, %p: !sattn_tile.arg<i32, 1>) grid(%x, %y, %z) {
+    // expected-error@+1 {{requires both a page table and the size of its pages, or none}}
+    %v = "sattn_tile.slice"(%a, %z, %y) <{operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0>, page = 2 : i64}> : (!sattn_tile.arg<f32, 4>, index, index) -> !sattn_tile.view<f32, 4>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
   sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4, <block = 4, rows by 2>>) grid(%x, %y, %z) {
     // expected-error@+1 {{a prepared operand is sliced with all its positions}}
     %v = sattn_tile.slice %a[%z, %y] every 2 from %x : !sattn_tile.arg<f32, 4, <block = 4, rows by 2>> -> !sattn_tile.view<f32, 4, <block = 4, rows by 2>>

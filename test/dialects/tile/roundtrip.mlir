@@ -4,8 +4,8 @@
 // The text form of every op and type that attend.mlir leaves out.
 // CHECK-LABEL: sattn_tile.program @ops
 sattn_tile.program @ops {
-  // CHECK: sattn_tile.kernel @select(%k: !sattn_tile.arg<bf16, 64>, %lists: !sattn_tile.arg<i32, 8>, %n: index) grid(%x, %y, %z)
-  sattn_tile.kernel @select(%k: !sattn_tile.arg<bf16, 64>, %lists: !sattn_tile.arg<i32, 8>, %n: index) grid(%x, %y, %z) {
+  // CHECK: sattn_tile.kernel @select(%k: !sattn_tile.arg<bf16, 64>, %pages: !sattn_tile.arg<i32, 1>, %lists: !sattn_tile.arg<i32, 8>, %n: index) grid(%x, %y, %z)
+  sattn_tile.kernel @select(%k: !sattn_tile.arg<bf16, 64>, %pages: !sattn_tile.arg<i32, 1>, %lists: !sattn_tile.arg<i32, 8>, %n: index) grid(%x, %y, %z) {
     %c0 = arith.constant 0 : index
     // CHECK: sattn_tile.slice %k[%z, %y] limit %n : <bf16, 64> -> <bf16, 64>
     %kv = sattn_tile.slice %k[%z, %y] limit %n : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 64>
@@ -13,6 +13,10 @@ sattn_tile.program @ops {
     %class = sattn_tile.slice %k[%z, %y] limit %n every 8 from %x : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 64>
     // CHECK: sattn_tile.slice %k[%z, %y] : <bf16, 64> -> <bf16, 64, group = 4, outer>
     %qv = sattn_tile.slice %k[%z, %y] : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 64, group = 4, outer>
+    // CHECK: sattn_tile.slice %k[%z, %y] limit %n paged %pages by 48 : <bf16, 64> -> <bf16, 64>
+    %pv = sattn_tile.slice %k[%z, %y] limit %n paged %pages by 48 : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 64>
+    // CHECK: sattn_tile.slice %k[%z, %y] every 8 from %x paged %pages by 1 : <bf16, 64> -> <bf16, 64>
+    %pc = sattn_tile.slice %k[%z, %y] every 8 from %x paged %pages by 1 : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 64>
     %lv = sattn_tile.slice %lists[%z, %y] : !sattn_tile.arg<i32, 8> -> !sattn_tile.view<i32, 8>
     // CHECK: sattn_tile.slice %k[%z, %y] column 2 repeat : <bf16, 64> -> <bf16, 1>
     %one = sattn_tile.slice %k[%z, %y] column 2 repeat : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 1>
@@ -128,12 +132,14 @@ sattn_tile.program @ops {
     %c4 = arith.constant 4 : index
     %k = sattn_tile.role "k" : !sattn_tile.arg<bf16, 64>
     %n = sattn_tile.param "n" : index
+    // CHECK: %[[PAGES:.*]] = sattn_tile.pages
+    %pages = sattn_tile.pages
     // CHECK: sattn_tile.workspace "lists"[%{{.*}}, %{{.*}}, %{{.*}}] : <i32, 8>
     %lists = sattn_tile.workspace "lists"[%b, %t, %h] : !sattn_tile.arg<i32, 8>
     // CHECK: sattn_tile.loop %[[WAVE:.*]] to %{{.*}} {
     sattn_tile.loop %wave to %c4 {
-      // CHECK: sattn_tile.launch @select grid(%{{.*}}, %[[WAVE]], %{{.*}}) args(%{{.*}}, %{{.*}}, %{{.*}} : !sattn_tile.arg<bf16, 64>, !sattn_tile.arg<i32, 8>, index)
-      sattn_tile.launch @select grid(%t, %wave, %b) args(%k, %lists, %n : !sattn_tile.arg<bf16, 64>, !sattn_tile.arg<i32, 8>, index)
+      // CHECK: sattn_tile.launch @select grid(%{{.*}}, %[[WAVE]], %{{.*}}) args(%{{.*}}, %[[PAGES]], %{{.*}}, %{{.*}} : !sattn_tile.arg<bf16, 64>, !sattn_tile.arg<i32, 1>, !sattn_tile.arg<i32, 8>, index)
+      sattn_tile.launch @select grid(%t, %wave, %b) args(%k, %pages, %lists, %n : !sattn_tile.arg<bf16, 64>, !sattn_tile.arg<i32, 1>, !sattn_tile.arg<i32, 8>, index)
     }
   }
 }

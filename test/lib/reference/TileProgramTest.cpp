@@ -156,6 +156,40 @@ TEST_CASE("a windowed attention in waves over packed keys equals its pattern") {
   }
 }
 
+/// The program with k and v in pages of `page` keys.
+static std::string windowInPages(const std::string &page) {
+  std::string text = windowProgram, paged = " paged %pages by " + page, table = "%pages: $arg<i32, 1>, ";
+  replace(text, R"(axes = ["s", "g", "D"]})", R"(axes = ["s", "g", "D"], page = )" + page + "}");
+  replace(text, R"(axes = ["s", "g", "Dv"]})", R"(axes = ["s", "g", "Dv"], page = )" + page + "}");
+  replace(text, "@pack(%k", "@pack(" + table + "%k");
+  replace(text, "@attend(%q", "@attend(" + table + "%q");
+  replace(text, "%src = sattn_tile.slice %k[%b, %h] limit %n", "%src = sattn_tile.slice %k[%b, %h] limit %n" + paged);
+  replace(text, "%vv = sattn_tile.slice %v[%b, %hk] limit %n", "%vv = sattn_tile.slice %v[%b, %hk] limit %n" + paged);
+  replace(text, "args(%k, %kp, %klen, %b : ", "args(%pages, %k, %kp, %klen, %b : $arg<i32, 1>, ");
+  replace(text, "args(%q, %kp, %v, %o, %lse, %qoff, %klen, %w, %c, %b : ",
+          "args(%pages, %q, %kp, %v, %o, %lse, %qoff, %klen, %w, %c, %b : $arg<i32, 1>, ");
+  replace(text, "    %qoff = sattn_tile.offsets", "    %pages = sattn_tile.pages\n    %qoff = sattn_tile.offsets");
+  return text;
+}
+
+TEST_CASE("keys and values in pages are those in one piece") {
+  Result whole = runProgram(windowProgram, window());
+  for (const char *page : {"1", "3", "4", "8", "21", "64"}) {
+    CAPTURE(page);
+    Result paged = runProgram(windowInPages(page), window());
+    REQUIRE(paged.error == "");
+    CHECK(paged["o"].data == whole["o"].data);
+    CHECK(paged["lse"].data == whole["lse"].data);
+  }
+  // The pool is in another order: a slice that takes the page of a batch entry for the entry itself reads other keys.
+  std::string wrong = windowInPages("4");
+  replace(wrong, "%vv = sattn_tile.slice %v[%b, %hk] limit %n paged %pages by 4",
+          "%vv = sattn_tile.slice %v[%b, %hk] limit %n");
+  Result other = runProgram(wrong, window());
+  REQUIRE(other.error == "");
+  CHECK(other["o"].data != whole["o"].data);
+}
+
 TEST_CASE("params that are not given take the defaults of the program") {
   Call call = window(), given = window();
   call.params.erase("W");

@@ -31,6 +31,12 @@
 // GAPS: [SA0207] blocks(2, 3) leave gaps: the stride must not exceed the length
 // RUN: not sparse-attn-opt reserved.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8,group=2 2>&1 | FileCheck %s --check-prefix=RESERVED
 // RESERVED: [SA0205] static param 'group' has the name of a binding: rename it
+// RUN: not sparse-attn-opt p.mlir --sattn-specialize=bind=dtype=f32,D=64,Dv=64,group=1,paged=0 2>&1 | FileCheck %s --check-prefix=PAGE
+// PAGE: [SA0206] 'paged' is bound to '0': expected an integer from 1 to 1048576
+// RUN: not sparse-attn-opt paged.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8,group=1 2>&1 | FileCheck %s --check-prefix=PAGED
+// PAGED: [SA0205] static param 'paged' has the name of a binding: rename it
+// RUN: not sparse-attn-opt pieces.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8,group=1,paged=8 2>&1 | FileCheck %s --check-prefix=PIECES
+// PIECES: [SA0205] 'paged' is bound, but @pieces has no role of floats over 's' with features that pages could hold: leave it out
 // RUN: not sparse-attn-opt groups.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8,group=4,group.g2=6 2>&1 | FileCheck %s --check-prefix=NEST
 // NEST: [SA0205] 'group=4' does not divide 'group.g2=6': groups of heads are contiguous and nest
 // RUN: not sparse-attn-opt defaults.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8 2>&1 | FileCheck %s --check-prefix=DEFAULT
@@ -81,6 +87,20 @@ sattn.pattern @needs<static b: int, static l: int = 1, static x: float = 2.0>(%q
 //--- reserved.mlir
 sattn.pattern @reserved<static group: int = 2>(%q: [t, h, D], %k: [s, h, D], %v: [s, h, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t and t mod group == 0
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+//--- paged.mlir
+sattn.pattern @paged<static paged: int = 2>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t and t mod paged == 0
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+//--- pieces.mlir
+sattn.pattern @pieces(%q: [t, h, D], %k: [c(8), g, D], %v: [c(8), g, Dv]) -> (o) {
+  %keys = sattn.set (t, c(8)) : last(c) <= t
   %z = sattn.score dot %q, %k
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
