@@ -73,17 +73,13 @@ void Lowering::prefetchNext(const RightRows &right, Value first, int64_t count, 
     return;
   bool once = uses <= kFewUses;
   int64_t ahead = once ? right.rows : kLanes;
-  SmallVector<Ptr> rows;
-  if (right.paged) {
-    rows = pagedRowsAhead(right, right.first ? c.add(right.first, first) : first, count, ahead);
-  } else {
-    Value distance = c.mul(right.stride, ahead);
-    for (Ptr row : rowsOf(right, first, count))
-      rows.push_back(c.at(row, distance));
-  }
-  for (Ptr row : rows)
+  Value distance = right.paged ? Value() : c.mul(right.stride, ahead);
+  for (Ptr row : right.paged ? pagedRowsAhead(right, right.first ? c.add(right.first, first) : first, count, ahead)
+                             : rowsOf(right, first, count)) {
+    Ptr next = right.paged ? row : c.at(row, distance);
     for (int64_t byte = 0; byte < right.cols * right.bytes(); byte += line)
-      c.prefetch(row.plus(byte), once ? Code::Cache::Next : Code::Cache::Near);
+      c.prefetch(next.plus(byte), once ? Code::Cache::Next : Code::Cache::Near);
+  }
 }
 
 // Where many rows of the left operand use them, 16 rows from `first` on are copied to scratch memory first, as float32:
