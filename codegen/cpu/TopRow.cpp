@@ -1,7 +1,7 @@
 // The best of one row of numbers in memory, exactly, however long the row: positions are lanes. Numbers become integer
-// keys of the same order, and the n-th key is found by bisection, each step of which counts the keys that are not less
-// than a pivot. A long row is thinned out first: a pivot that a few more than n numbers should reach is taken from a
-// sample, and one pass keeps those that do. Where that misjudges the row, the bisection runs over the row itself.
+// keys of the same order, and the n-th key is found by steps each of which counts the keys that are not less than a
+// pivot. A long row is thinned out first: a pivot that a few more than n numbers should reach is taken from a
+// sample, and one pass keeps those that do. Where that misjudges the row, the steps run over the row itself.
 #include "codegen/common/SetCode.h"
 #include "codegen/cpu/Lowering.h"
 #include <functional>
@@ -15,7 +15,7 @@ using arith::CmpFPredicate;
 using arith::CmpIPredicate;
 
 // Numbers that are kept of a row, and strips of a sample.
-static constexpr int64_t kMostKept = 8192, kLeastSample = 128, kMostSample = kMostKept / kLanes;
+static constexpr int64_t kMostKept = 8192, kLeastSample = 256, kMostSample = kMostKept / kLanes;
 // Strips of a row for each of its sample.
 static constexpr int64_t kSampleEvery = 64;
 // Keys: what is never selected, forced numbers without an order of their own, the least finite number.
@@ -110,7 +110,7 @@ private:
     return c.select(onlyForced, alone, c.select(forced, c.stripI(kForcedKey), key));
   }
 
-  //===-- Counting and bisection.
+  //===-- Counting.
 
   Value countWhere(const KeySource &source, CmpIPredicate predicate, Value pivot) {
     Value bound = spread(pivot), one = c.stripI(1), none = c.stripI(int64_t(0));
@@ -120,18 +120,48 @@ private:
     return arith::ExtUIOp::create(c.b, c.i64, Value(LLVM::vector_reduce_add::create(c.b, c.i32, sums)));
   }
 
-  // The greatest key that at least `wanted` keys reach, or one that at most `spare` more do; kNever + 1 where fewer do.
+  /// The least and the greatest key that may be selected, and how many there are.
+  struct Extent {
+    Value least, most, count;
+  };
+  Extent extentOf(const KeySource &source) {
+    Value never = c.stripI(kNever), one = c.stripI(1), none = c.stripI(int64_t(0));
+    Values ends = c.loop(c.int64(0), source.strips, 1, {c.stripI(kForcedKey), never, none},
+                         [&](Value strip, ValueRange now) -> Values {
+                           Value keys = source.keys(strip), live = c.compareI(CmpIPredicate::ne, keys, never);
+                           Value low = c.select(live, keys, c.stripI(kForcedKey));
+                           return {arith::MinSIOp::create(c.b, low, now[0]), arith::MaxSIOp::create(c.b, keys, now[1]),
+                                   c.addi(now[2], c.select(live, one, none))};
+                         });
+    auto wide = [&](Value number) -> Value { return arith::ExtSIOp::create(c.b, c.i64, number); };
+    return {wide(LLVM::vector_reduce_smin::create(c.b, c.i32, ends[0])),
+            wide(LLVM::vector_reduce_smax::create(c.b, c.i32, ends[1])),
+            wide(LLVM::vector_reduce_add::create(c.b, c.i32, ends[2]))};
+  }
+
+  // The greatest key that at least `wanted` keys reach, or one that at most `spare` more do; the least one where fewer
+  // are there. A pivot lies where the counts at both ends of the range let expect it, and in the middle every other
+  // time, so that no row takes more than two steps for each bit.
   Value keyOfRank(const KeySource &source, Value wanted, Value spare) {
+    Extent extent = extentOf(source);
     Value most = c.add(wanted, spare);
+    auto real = [&](Value number) -> Value { return arith::SIToFPOp::create(c.b, c.f32, number); };
+    Value fits = c.less(extent.count, c.add(most, 1));
+    Value high = c.select(fits, extent.least, c.add(extent.most, 1));
     return c.whileLoop(
-        {c.int64(kNever + 1), c.int64(kForcedKey + 1)},
-        [&](ValueRange range) { return std::pair(c.less(c.add(range[0], 1), range[1]), Values(range)); },
-        [&](ValueRange range) -> Values {
-          Value middle = c.add(range[0], c.floorDiv(c.sub(range[1], range[0]), 2));
-          Value reached = countWhere(source, CmpIPredicate::sge, middle);
-          Value enough = c.less(wanted, c.add(reached, 1)), fits = c.less(reached, c.add(most, 1));
-          Value below = c.select(c.andi(enough, fits), c.add(middle, 1), c.select(enough, range[1], middle));
-          return {c.select(enough, middle, range[0]), below};
+        {extent.least, high, extent.count, c.int64(0), c.int64(0)},
+        [&](ValueRange now) { return std::pair(c.less(c.add(now[0], 1), now[1]), Values(now)); },
+        [&](ValueRange now) -> Values {
+          Value span = c.sub(now[1], now[0]), counted = c.sub(now[2], now[3]);
+          Value share = c.divf(real(c.sub(now[2], most)), real(c.max(counted, c.int64(1))));
+          Value expected = arith::FPToSIOp::create(c.b, c.i64, c.mulf(share, real(span)));
+          Value step = c.select(c.equal(now[4], c.int64(0)), expected, c.floorDiv(span, 2));
+          Value pivot = c.add(now[0], c.min(c.max(step, c.int64(1)), c.sub(span, c.int64(1))));
+          Value reached = countWhere(source, CmpIPredicate::sge, pivot);
+          Value enough = c.less(wanted, c.add(reached, 1)), ends = c.andi(enough, c.less(reached, c.add(most, 1)));
+          Value above = c.select(ends, c.add(pivot, 1), c.select(enough, now[1], pivot));
+          return {c.select(enough, pivot, now[0]), above, c.select(enough, reached, now[2]),
+                  c.select(enough, now[3], reached), c.sub(c.int64(1), now[4])};
         })[0];
   }
 
@@ -181,11 +211,11 @@ private:
     auto real = [&](Value number) -> Value { return arith::SIToFPOp::create(c.b, c.f32, number); };
     // How many of a sample lie above varies by the root of their number.
     Value expected = c.divf(c.mulf(real(count), real(taken)), real(strips));
-    Value margin = c.mulf(c.float32(4.0f), LLVM::SqrtOp::create(c.b, expected));
+    Value margin = c.mulf(c.float32(3.5f), LLVM::SqrtOp::create(c.b, expected));
     Value wanted = arith::FPToSIOp::create(c.b, c.i64, c.addf(expected, margin));
-    wanted = c.add(wanted, 8);
+    wanted = c.add(wanted, 6);
     KeySource sample{taken, [&](Value strip) { return c.load(c.vi, c.atScaled(keptKeys, strip, kLanes * 4), 64); }, {}};
-    return keyOfRank(sample, wanted, c.floorDiv(wanted, 4));
+    return keyOfRank(sample, wanted, c.floorDiv(wanted, 8));
   }
 
   // Keeps what reaches `pivot`; gives how many do, of which kMostKept are written.
@@ -226,19 +256,29 @@ private:
 
   Value select() {
     Value isShort = c.less(strips, c.int64(kMostKept / kLanes + 1));
-    Value pivot = c.when(
-        isShort, {c.i64}, [&] { return Values{c.int64(kNever + 1)}; }, [&] { return Values{pivotOfSample()}; })[0];
-    Value kept = keep(pivot);
-    Value holdsAll = c.andi(c.ori(isShort, c.less(count, c.add(kept, 1))), c.less(kept, c.int64(kMostKept + 1)));
+    return c.when(isShort, {c.i64}, [&] { return Values{selectShort()}; }, [&] { return Values{selectLong()}; })[0];
+  }
+
+  std::function<Value(Value)> stripsAt(Ptr from) {
+    return [this, from](Value strip) { return c.load(c.vi, c.atScaled(from, strip, kLanes * 4), 64); };
+  }
+
+  // All keys are kept.
+  Value selectShort() {
+    c.loop(c.int64(0), strips, 1,
+           [&](Value strip) { c.store(keysOf(strip), c.atScaled(keptKeys, strip, kLanes * 4), 64); });
+    return writeList({strips, stripsAt(keptKeys), [this](Value strip) { return idsOf(strip); }});
+  }
+
+  Value selectLong() {
+    Value kept = keep(pivotOfSample());
+    Value suffices = c.andi(c.less(count, c.add(kept, 1)), c.less(kept, c.int64(kMostKept + 1)));
     return c.when(
-        holdsAll, {c.i64},
+        suffices, {c.i64},
         [&] {
           finishKept(kept);
-          auto load = [this](Ptr from) {
-            return [this, from](Value strip) { return c.load(c.vi, c.atScaled(from, strip, kLanes * 4), 64); };
-          };
           Value keptStrips = c.floorDiv(c.add(kept, kLanes - 1), kLanes);
-          return Values{writeList({keptStrips, load(keptKeys), load(keptIds)})};
+          return Values{writeList({keptStrips, stripsAt(keptKeys), stripsAt(keptIds)})};
         },
         [&] {
           auto keys = [this](Value strip) { return keysOf(strip); };
