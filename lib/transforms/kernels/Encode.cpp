@@ -81,10 +81,10 @@ FailureOr<Codes> encode(Context &context, Operation *user, Value tensor) {
   double scale = transforms ? 1.0 / std::sqrt(static_cast<double>(features)) : 1.0;
   auto part = tile::ViewType::get(mlir, workspace.type.getElementType(), features, 1, false, tile::PanelsAttr());
   for (auto [i, level] : llvm::enumerate(levels)) {
-    Value into =
-        tile::SliceOp::create(k.b, k.loc, part, k.operand(codes.ref), task.pair, task.headInUnit(codes.head), Value(),
-                              Value(), IntegerAttr(), k.b.getI64IntegerAttr(static_cast<int64_t>(i) * features),
-                              /*repeat=*/false, /*across=*/false);
+    Value into = tile::SliceOp::create(
+        k.b, k.loc, part, k.operand(codes.ref), task.pair, task.headInUnit(codes.head), Value(), Value(), Value(),
+        IntegerAttr(), k.b.getI64IntegerAttr(static_cast<int64_t>(i) * features), /*repeat=*/false, /*across=*/false,
+        /*page=*/IntegerAttr());
     tile::StoreOp::create(k.b, k.loc, above(task, rows, emitNumber(task, level), scale), into, first);
   }
   Launch launch;
