@@ -13,13 +13,26 @@ using arith::CmpIPredicate;
 // Ends every list; greater than any unit.
 static constexpr int64_t kNoUnit = std::numeric_limits<int32_t>::max();
 
+// From which element of position 0 to which the list of `position` lies.
+static std::pair<Value, Value> boundsOf(Code &c, const View &starts, Value position, int64_t inner) {
+  auto start = [&](Value p) {
+    Value inside = c.lessUnsigned(p, starts.limit);
+    Value place = c.mul(c.select(inside, p, c.int64(0)), starts.positionBytes);
+    Value given = arith::ExtSIOp::create(c.b, c.i64, c.load(c.i32, Ptr{c.at(starts.base, place)}, 4));
+    return c.select(inside, c.min(c.max(given, c.int64(0)), c.int64(inner)), c.int64(inner));
+  };
+  return {start(position), start(c.add(position, c.int64(1)))};
+}
+
 LogicalResult Lowering::lower(tile::InvertOp op) {
   const View &view = views[op.getLists()];
+  const View *starts = op.getStarts() ? &views[op.getStarts()] : nullptr;
   int64_t count = static_cast<int64_t>(op.getCount()), width = view.type.getInner() + 1;
   int64_t padded = llvm::alignTo(count, kLanes);
   Inverse inverse;
   inverse.positions = count;
   inverse.width = width;
+  inverse.repeats = op.getUnordered();
   int64_t listBytes = llvm::alignTo(count * width * 4, 64);
   inverse.owner = scratch.take(2 * listBytes + 2 * padded * 4);
   inverse.ids = {scratchBase, inverse.owner->offset};
@@ -28,7 +41,7 @@ LogicalResult Lowering::lower(tile::InvertOp op) {
   inverse.cursors = inverse.heads.plus(padded * 4);
   // Positions behind the end of the view have no list: what they would cost depends on the call, not on `count`.
   Value position = scalar(op.getPosition());
-  Value live = c.min(c.max(c.sub(view.limit, position), c.int64(0)), c.int64(count));
+  Value live = c.min(c.max(c.sub(starts ? starts->limit : view.limit, position), c.int64(0)), c.int64(count));
   inverse.strips = c.floorDiv(c.add(live, kLanes - 1), kLanes);
   c.loop(c.int64(0), inverse.strips, 1, [&](Value strip) {
     c.store(c.stripI(kNoUnit), c.atScaled(inverse.heads, strip, kLanes * 4), 64);
@@ -36,15 +49,29 @@ LogicalResult Lowering::lower(tile::InvertOp op) {
   });
   Value units = c.min(c.max(scalar(op.getUnits()), c.int64(0)), c.int64(kNoUnit));
   Value nothing = c.address(c.zeros(view.type.getInner() * 4));
-  RowSource lists{view, position, std::nullopt, count};
+  RowSource lists{view, starts ? c.int64(0) : position, std::nullopt, count};
   c.loop(c.int64(0), live, 1, [&](Value n) {
-    Value row = rowPointer(lists, n, nothing);
-    Value exists = c.differs(row, nothing);
+    Value row = rowPointer(lists, starts ? c.int64(0) : n, nothing);
+    Value exists = c.differs(row, nothing), size = c.int64(width - 1);
+    Ptr list{row};
+    if (starts) {
+      auto [from, to] = boundsOf(c, *starts, c.add(position, n), view.type.getInner());
+      list = c.atScaled(list, from, 4);
+      size = c.sub(to, from);
+    }
     Ptr ids = c.atScaled(inverse.ids, n, width * 4), slots = c.atScaled(inverse.slots, n, width * 4);
-    c.store(c.int32(kNoUnit), ids.plus((width - 1) * 4), 4);
-    c.loop(0, width - 1, 1, [&](Value e) {
-      Value id = c.load(c.i32, c.atScaled(Ptr{row}, e, 4), 4);
+    c.store(c.int32(kNoUnit), c.atScaled(ids, c.max(size, c.int64(0)), 4), 4);
+    c.loop(c.int64(0), size, 1, [&](Value e) {
+      Value id = c.load(c.i32, c.atScaled(list, e, 4), 4);
+      if (op.getFlags()) {
+        Value given = arith::CmpIOp::create(c.b, CmpIPredicate::ne, id, c.int32(0));
+        id = c.select(given, arith::TruncIOp::create(c.b, c.i32, e), c.int32(-1));
+      }
       Value wide = arith::ExtSIOp::create(c.b, c.i64, id);
+      if (op.getBase()) {
+        wide = c.sub(wide, scalar(op.getBase()));
+        id = arith::TruncIOp::create(c.b, c.i32, wide);
+      }
       Value valid = c.andi(exists, c.lessUnsigned(wide, units));
       Ptr here = c.atScaled(ids, e, 4), slotHere = c.atScaled(slots, e, 4);
       c.store(c.select(valid, id, c.int32(kNoUnit)), here, 4);
@@ -107,8 +134,22 @@ static void advanceMembers(Code &c, const Inverse &inverse, Ptr members, Ptr slo
     Value cursor = c.load(c.i32, cursorAt, 4);
     Value entry = c.add(c.mul(member, inverse.width), arith::ExtUIOp::create(c.b, c.i64, cursor));
     c.store(c.load(c.i32, c.atScaled(inverse.slots, entry, 4), 4), c.atScaled(slots, i, 4), 4);
-    c.store(c.addi(cursor, c.int32(1)), cursorAt, 4);
-    c.store(c.load(c.i32, c.atScaled(inverse.ids, entry, 4).plus(4), 4), c.atScaled(inverse.heads, member, 4), 4);
+    auto idBehind = [&](Value steps) {
+      Value at = c.add(entry, arith::ExtUIOp::create(c.b, c.i64, steps).getResult());
+      return c.load(c.i32, c.atScaled(inverse.ids, at, 4), 4);
+    };
+    Value steps = c.int32(1);
+    if (inverse.repeats) {
+      Value unit = idBehind(c.int32(0));
+      steps = c.whileLoop(
+          {steps},
+          [&](ValueRange now) {
+            return std::pair(c.compareI(CmpIPredicate::eq, idBehind(now[0]), unit), Values{now[0]});
+          },
+          [&](ValueRange now) -> Values { return {c.addi(now[0], c.int32(1))}; })[0];
+    }
+    c.store(c.addi(cursor, steps), cursorAt, 4);
+    c.store(idBehind(steps), c.atScaled(inverse.heads, member, 4), 4);
   });
 }
 

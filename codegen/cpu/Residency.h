@@ -177,6 +177,7 @@ struct Inverse {
   Ptr ids, slots, heads, cursors;
   int64_t positions = 0, width = 0; ///< most positions; entries of a list with its end
   Value strips;                     ///< strips of positions that the call has
+  bool repeats = false;             ///< ids may follow themselves in a list
   Owner owner;
 };
 

@@ -1,5 +1,6 @@
 // Lists turned around: a thread holds the list of one position. The threads agree on the least id that any of them is
-// at, those at it are its members, and all of them step past it.
+// at, those at it are its members, and all of them step past it. In lists without order a step is a search for the
+// least id behind the last one; a list that stands alone is searched by all threads.
 #include "codegen/gpu/Lowering.h"
 #include <limits>
 
@@ -15,7 +16,14 @@ static constexpr int64_t kNoUnit = std::numeric_limits<int32_t>::max();
 
 LogicalResult Lowering::lower(tile::InvertOp op) {
   Inverse inverse{views[op.getLists()], scalar(op.getPosition()), scalar(op.getUnits()),
-                  static_cast<int64_t>(op.getCount())};
+                  static_cast<int64_t>(op.getCount()), op.getUnordered()};
+  inverse.flags = op.getFlags();
+  if (op.getBase())
+    inverse.base = scalar(op.getBase());
+  if (op.getStarts())
+    inverse.starts = views[op.getStarts()];
+  if (inverse.starts && !inverse.isShared())
+    return unsupported(op, "compressed lists of more than one position");
   if (!inverse.lists.type.getElementType().isInteger(32) || inverse.lists.type.getGroup() != 1)
     return unsupported(op, "lists of this form");
   if (inverse.count > kMostLists * threads())
@@ -47,7 +55,50 @@ public:
     return c.select(valid, id, c.int32(kNoUnit));
   }
 
+  /// Of a list in any order: the least id above `last`, or kNoUnit.
+  Value idAbove(Value last, int64_t threads) const {
+    bool shared = inverse.isShared();
+    Value place = shared ? c.int32(0) : c.addi(c.thread, c.int32(first));
+    Value own = arith::ExtUIOp::create(c.b, c.i64, place), position = c.add(inverse.position, own);
+    Value exists = c.andi(c.lessUnsigned(position, inverse.starts ? inverse.starts->limit : inverse.lists.limit),
+                          c.lessUnsigned(own, c.int64(inverse.count)));
+    Value row = inverse.starts ? c.int64(0) : position;
+    Value list = c.at(inverse.lists.base, c.mul(c.select(exists, row, c.int64(0)), inverse.lists.positionBytes));
+    Value from = c.int32(0), to = c.int32(inverse.lists.type.getInner());
+    if (inverse.starts) {
+      from = start(position);
+      to = start(c.add(position, c.int64(1)));
+    }
+    to = c.select(exists, to, c.int32(0));
+    from = shared ? c.addi(from, c.thread) : from;
+    Values least = c.loop(from, to, shared ? threads : 1, {c.int32(kNoUnit)}, [&](Value i, ValueRange now) -> Values {
+      Value id = c.load(c.i32, c.at(list, c.muli(i, c.int32(4))), 4);
+      if (inverse.flags)
+        id = c.select(c.compareI(CmpIPredicate::ne, id, c.int32(0)), i, c.int32(-1));
+      Value unit = arith::ExtSIOp::create(c.b, c.i64, id);
+      if (inverse.base)
+        unit = c.sub(unit, inverse.base);
+      id = arith::TruncIOp::create(c.b, c.i32, unit);
+      Value counts = c.andi(c.compareI(CmpIPredicate::sgt, id, last), c.lessUnsigned(unit, inverse.units));
+      return {arith::MinUIOp::create(c.b, now[0], c.select(counts, id, c.int32(kNoUnit)))};
+    });
+    return least[0];
+  }
+
 private:
+  // Where a compressed list begins among all elements; behind the last position at their end.
+  Value start(Value position) const {
+    const View &starts = *inverse.starts;
+    Value all = c.int32(inverse.lists.type.getInner());
+    return c.when(
+        c.lessUnsigned(position, starts.limit), {Type(c.i32)},
+        [&]() -> Values {
+          Value given = c.load(c.i32, c.at(starts.base, c.mul(position, starts.positionBytes)), 4);
+          return {arith::MinSIOp::create(c.b, arith::MaxSIOp::create(c.b, given, c.int32(0)).getResult(), all)};
+        },
+        [&] { return Values{all}; })[0];
+  }
+
   Code &c;
   const Inverse &inverse;
   int64_t first;
@@ -105,6 +156,16 @@ Value Lowering::listMembers(const Members &members, ValueRange slots, ValueRange
   return count;
 }
 
+// One position, with no place in its list.
+Value Lowering::onlyMember(const Members &members) {
+  forElements(members.ids.count(), [&](Value i) {
+    Value first = c.compareI(CmpIPredicate::eq, i, c.int32(0));
+    storeShared(members.ids, i, c.select(first, c.int32(0), c.int32(-1)));
+    storeShared(members.slots, i, c.int32(-1));
+  });
+  return c.int32(1);
+}
+
 LogicalResult Lowering::lower(tile::StreamInverseOp op) {
   Inverse inverse = inverses[op.getInverse()];
   Block &body = op.getBody().front();
@@ -131,7 +192,8 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
   for (int64_t i = 0; i < lists; ++i) {
     walks.emplace_back(c, inverse, i, threads());
     storeShared(slotsHeld, placeOf(i), c.int32(0));
-    storeShared(idsHeld, placeOf(i), walks[i].idAt(c.int32(0)));
+    storeShared(idsHeld, placeOf(i),
+                inverse.unordered ? walks[i].idAbove(c.int32(-1), threads()) : walks[i].idAt(c.int32(0)));
   }
   // The body's masks depend on their conditions alone.
   Value outer = std::exchange(partialTile, Value());
@@ -152,13 +214,13 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
         ok = ok && succeeded(prefetch(body, *staged, index, {}));
         c.commitCopies();
         Values slots = held(slotsHeld), ids = held(idsHeld), following;
-        Value count = listMembers(members, slots, ids, unit);
+        Value count = inverse.isShared() ? onlyMember(members) : listMembers(members, slots, ids, unit);
         // The ids after this one are on their way while its members are computed with.
         for (int64_t i = 0; i < lists; ++i) {
           Value isMember = c.compareI(CmpIPredicate::eq, ids[i], unit);
           Value slot = c.addi(slots[i], arith::ExtUIOp::create(c.b, c.i32, isMember));
           storeShared(slotsHeld, placeOf(i), slot);
-          following.push_back(walks[i].idAt(slot));
+          following.push_back(inverse.unordered ? walks[i].idAbove(unit, threads()) : walks[i].idAt(slot));
         }
         awaitCopies();
         c.barrier();

@@ -195,6 +195,7 @@ private:
     SharedTile ids, slots, votes; ///< votes: one word for each warp and list of a thread
   };
   Value leastOfBlock(const SharedTile &words, Value word);
+  Value onlyMember(const Members &members);
   Value listMembers(const Members &members, ValueRange slots, ValueRange ids, Value unit);
   void insert(Values &scores, Values &ids, Value score, Value id);
 

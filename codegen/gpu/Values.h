@@ -118,8 +118,13 @@ struct RowSource {
 /// Index lists turned around: a thread holds the lists of some positions and its place in each.
 struct Inverse {
   View lists;
-  Value position, units; ///< first position; ids at or beyond `units` are ignored
-  int64_t count = 0;     ///< most positions
+  Value position, units;                 ///< first position; ids at or beyond `units` are ignored
+  int64_t count = 0;                     ///< most positions
+  bool unordered = false, flags = false; ///< flags: ids are the numbers of the elements that are not 0
+  Value base = {};                       ///< of ids in any order: unit 0; null: id 0
+  std::optional<View> starts = {};       ///< of lists that lie one after the other in position 0
+  /// The threads of a block share one list in any order, else each has lists of its own.
+  bool isShared() const { return unordered && count == 1; }
 };
 
 /// A tile value in every form that its uses need.

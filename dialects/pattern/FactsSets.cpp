@@ -64,6 +64,9 @@ FailureOr<Facts> FactsPass::visit(ListedOp op) {
   if (!owner.isInt)
     return error(op, op.getPtr()) << "[SA0135] list of blocks is not an int role: declare it as int"
                                   << axesText(owner.axes);
+  if (op.getFlags() && op.getPtr())
+    return error(op, op.getPtr())
+           << "[SA0135] flags are one for each block, so that nothing is compressed: drop 'rows'";
   AxisAttr row = owner.position();
   if (!row || !row.isRow())
     return error(op, op.getPtr() ? op.getPtr() : op.getIdx())

@@ -74,9 +74,10 @@ def ListedOp : Sattn_BodyOp<"listed", "list"> {
   let description = [{
     `%idx: int[t, g, n]` lists the blocks of `b` keys that each row (or row block `u(l)`) and head sees. Entries that
     are -1 or beyond the last block are ignored, repeated ones count once. With `rows(%ptr)` the lists are compressed:
-    those of row block `u` are `idx[ptr[u]]` up to `idx[ptr[u + 1] - 1]`.
+    those of row block `u` are `idx[ptr[u]]` up to `idx[ptr[u + 1] - 1]`, of the last one all that follow; bounds outside
+    the entries are cut. With `flags` entry `i` is not a number but says whether block `i` is seen (not 0).
 
-    Constraints: a static block length (C11); lists are int roles with a row axis.
+    Constraints: a static block length (C11); lists are int roles with a row axis; flags are not compressed (C35).
 
     ```mlir
     sattn.pattern @listed_blocks<static b: int = 64, scale: float = rsqrt(D)>
@@ -90,9 +91,9 @@ def ListedOp : Sattn_BodyOp<"listed", "list"> {
     }
     ```
   }];
-  let arguments = (ins Tensor:$idx, Optional<Tensor>:$ptr, ExprAttr:$block);
+  let arguments = (ins Tensor:$idx, Optional<Tensor>:$ptr, ExprAttr:$block, UnitAttr:$flags);
   let results = (outs KeySet:$set);
-  let assemblyFormat = "$idx (`rows` `(` $ptr^ `)`)? `blocks` `(` custom<Number>($block) `)` attr-dict";
+  let assemblyFormat = "$idx (`flags` $flags^)? (`rows` `(` $ptr^ `)`)? `blocks` `(` custom<Number>($block) `)` attr-dict";
 }
 
 class Sattn_SetAlgebra<string mnemonic> : Sattn_BodyOp<mnemonic, "keys"> {

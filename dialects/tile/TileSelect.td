@@ -42,15 +42,22 @@ def TopListOp : Tile_Op<"top_list", [Pure]> {
   let assemblyFormat = "$top attr-dict `:` type($top) `->` type($ids) `,` type($scores)";
   let hasVerifier = 1;
 }
-def InvertOp : Tile_Op<"invert", [MemoryEffects<[MemRead]>]> {
+def InvertOp : Tile_Op<"invert", [MemoryEffects<[MemRead]>, AttrSizedOperandSegments]> {
   let summary = "turns around the lists of positions `position` .. `position` + count - 1 of a view of ids";
   let description = [{
     For each unit id that occurs, ascending, its members: the positions whose list holds it, ascending, with the slot. Ids
-    below 0 or at or beyond `units` are ignored, and so are positions outside the view.
+    below 0 or at or beyond `units` are ignored, and so are positions outside the view. Lists are ascending, ids that are
+    ignored last; `unordered` ones are not, and repeat ids, of which one counts. With `flags` the ids are the numbers of
+    the elements that are not 0. With `base` the unit of an id is id - base.
+
+    With `starts` lists lie one after the other in position 0 of the view: that of position p from element starts[p] up to
+    element starts[p + 1], or the last one. Bounds outside are cut, a list that ends before it begins is empty.
   }];
-  let arguments = (ins AnyView:$lists, Index:$position, Index:$units, I64Attr:$count);
+  let arguments = (ins AnyView:$lists, Index:$position, Optional<AnyView>:$starts, Index:$units,
+                       Optional<Index>:$base, I64Attr:$count,
+                       UnitAttr:$unordered, UnitAttr:$flags);
   let results = (outs Inverse:$inverse);
-  let assemblyFormat = "$lists `[` $position `]` `count` $count `units` `(` $units `)` attr-dict `:` type($lists)";
+  let assemblyFormat = "$lists `[` $position `]` (`starts` $starts^)? `count` $count `units` `(` $units `)` (`base` $base^)? (`unordered` $unordered^)? (`flags` $flags^)? attr-dict `:` type($lists) (`,` type($starts)^)?";
   let hasVerifier = 1;
 }
 def TopRowOp : Tile_Op<"top_row", [MemoryEffects<[MemRead, MemWrite]>]> {

@@ -461,6 +461,11 @@ LogicalResult InvertOp::verify() {
   ViewType lists = getLists().getType();
   if (!lists.getElementType().isInteger(32) || lists.getGroup() != 1 || lists.getLayout())
     return emitOpError("expected lists of i32 ids of one head in plain rows, but got ") << lists;
+  if (getStarts() && (getStarts().getType().getInner() != 1 || !getStarts().getType().getElementType().isInteger(32) ||
+                      getStarts().getType().getGroup() != 1 || getStarts().getType().getLayout()))
+    return emitOpError("expected starts of one i32 for each position of one head, but got ") << getStarts().getType();
+  if ((getFlags() || getStarts() || getBase()) && !getUnordered())
+    return emitOpError("expected 'unordered' lists beside flags, starts or a base");
   if (static_cast<int64_t>(getCount()) <= 0)
     return emitOpError("expected a positive number of positions, but got ") << getCount();
   return success();

@@ -140,8 +140,9 @@ Keys Row::evaluate(RandomOp op, Head head) {
                       env.integer(op.getCount()));
 }
 
-/// Entries are numbers of blocks; -1 and blocks beyond the end are left out. Without `rows` each row has its own
-/// list; with `rows` row i of a head has entries ptr[i] to ptr[i + 1], the last row those up to the end.
+/// Entries are numbers of blocks, or flags of all of them; -1 and blocks beyond the end are left out. Without `rows`
+/// each row has its own list; with `rows` row i of a head has entries ptr[i] to ptr[i + 1], the last row those up to
+/// the end; bounds outside are cut, and a list that ends before it begins is empty.
 Keys Row::evaluate(ListedOp op, Head head) {
   Blocks blocks = env.unit(op.getSet());
   ArrayRef<double> list;
@@ -152,20 +153,19 @@ Keys Row::evaluate(ListedOp op, Head head) {
     if (!env.checkHeads(op.getIdx(), ids.heads(), head.count) || !env.checkHeads(op.getPtr(), ptr.heads(), head.count))
       return {};
     list = ids.features(b, 0, head.in(ids.heads()));
-    double from = features(op.getPtr(), head)[0], to = static_cast<double>(list.size());
-    if (index + 1 < ptr.positions())
-      to = ptr.features(b, index + 1, head.in(ptr.heads()))[0];
-    if (from < 0 || from > to || to > static_cast<double>(list.size())) {
-      env.error() << "list of row " << index << " runs from " << from << " to " << to << " of " << list.size()
-                  << " entries";
-      return {};
-    }
+    auto start = [&](int64_t row) {
+      double given = row < ptr.positions() ? ptr.features(b, row, head.in(ptr.heads()))[0] : INFINITY;
+      return static_cast<size_t>(std::clamp(given, 0.0, static_cast<double>(list.size())));
+    };
+    size_t from = start(index), to = std::max(start(index + 1), from);
     list = list.slice(from, to - from);
   }
   Keys inside, all = existing({blocks, true}, head);
-  for (double id : list)
-    if (llvm::binary_search(all, static_cast<int64_t>(id)))
-      inside.push_back(static_cast<int64_t>(id));
+  for (auto [place, entry] : llvm::enumerate(list)) {
+    int64_t id = static_cast<int64_t>(op.getFlags() ? place : entry);
+    if ((!op.getFlags() || entry != 0) && llvm::binary_search(all, id))
+      inside.push_back(id);
+  }
   llvm::sort(inside);
   inside.erase(llvm::unique(inside), inside.end());
   return inside;

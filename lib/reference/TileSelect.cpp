@@ -1,6 +1,7 @@
 // Selections of a task: overlap pooling, running top-k, inverted lists.
 #include "lib/reference/Partials.h"
 #include "lib/reference/TileTask.h"
+#include <algorithm>
 #include <cmath>
 
 namespace sattn::ref {
@@ -105,20 +106,37 @@ void TileTask::run(LengthOp op) {
   values.setIndex(op.getLength(), length);
 }
 
+/// Elements of list `position` among `count`.
+static std::pair<int64_t, int64_t> bounds(const View &starts, int64_t position, int64_t count) {
+  auto start = [&](int64_t p) {
+    int64_t place = starts.place(p, 0);
+    return place < 0 ? count : std::clamp<int64_t>(static_cast<int64_t>(starts.of.memory->data[place]), 0, count);
+  };
+  return starts.place(position, 0) < 0 ? std::pair<int64_t, int64_t>(0, 0)
+                                       : std::pair(start(position), start(position + 1));
+}
+
 void TileTask::run(InvertOp op) {
   const View &lists = values.get<View>(op.getLists());
+  const View *starts = op.getStarts() ? &values.get<View>(op.getStarts()) : nullptr;
   const Memory &memory = *lists.of.memory;
   Inverse inverse;
   for (int64_t member = 0; member < static_cast<int64_t>(op.getCount()); ++member) {
-    int64_t place = lists.place(values.index(op.getPosition()) + member, 0);
-    for (int64_t slot = 0; place >= 0 && slot < lists.inner; ++slot) {
+    int64_t position = values.index(op.getPosition()) + member;
+    auto [from, to] = starts ? bounds(*starts, position, lists.inner) : std::pair<int64_t, int64_t>(0, lists.inner);
+    int64_t place = lists.place(starts ? 0 : position, 0);
+    for (int64_t slot = from; place >= 0 && slot < to; ++slot) {
       double unit = memory.data[place + slot];
       if (std::isnan(unit)) {
         errors.fail() << "list " << member << " of '" << memory.name << "' was not written";
         return;
       }
+      if (op.getFlags())
+        unit = unit != 0 ? static_cast<double>(slot) : -1;
+      unit -= op.getBase() ? static_cast<double>(values.index(op.getBase())) : 0.0;
       if (unit >= 0 && unit < static_cast<double>(values.index(op.getUnits())))
-        inverse[static_cast<int64_t>(unit)].push_back({member, slot});
+        if (auto &members = inverse[static_cast<int64_t>(unit)]; members.empty() || members.back().first != member)
+          members.push_back({member, slot});
     }
   }
   values.set(op.getInverse(), std::move(inverse));

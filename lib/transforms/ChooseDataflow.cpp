@@ -151,29 +151,37 @@ private:
     return z.getDefiningOp<ScoreOp>();
   }
 
-  SelectOp selectionOf(Value set) {
-    if (auto both = set.getDefiningOp<IntersectOp>())
+  /// The selection, or the lists of the caller, that a set is made of; null without them.
+  static Operation *selectionOf(Value set) {
+    Operation *op = set.getDefiningOp();
+    if (auto both = dyn_cast<IntersectOp>(op))
       for (Value part : both.getSets())
-        if (auto select = part.getDefiningOp<SelectOp>())
-          return select;
-    return set.getDefiningOp<SelectOp>();
+        if (isa<SelectOp, ListedOp>(part.getDefiningOp()))
+          return part.getDefiningOp();
+    return isa<SelectOp, ListedOp>(op) ? op : nullptr;
+  }
+
+  int64_t slotsOf(Operation *selection) {
+    if (auto select = dyn_cast<SelectOp>(selection))
+      return literalInt(select.getTop().value_or(ExprAttr())).value_or(1);
+    return featuresOf(cast<ListedOp>(selection).getIdx());
   }
 
   void choose(AccumulateOp op) {
     ScoreOp score = scoreOf(op.getZ());
     int64_t features = featuresOf(score.getQ()), valueFeatures = featuresOf(op.getV());
-    SelectOp select = selectionOf(op.getSet());
+    Operation *select = selectionOf(op.getSet());
     cost::SelectedShape shape;
     shape.features = features;
     shape.valueFeatures = valueFeatures;
     shape.keys = keys;
     if (!select)
       return chooseRange(op, shape);
-    const Facts &selected = facts.of(select.getResult());
+    const Facts &selected = facts.of(select->getResult(0));
     if (selected.key.kind() == AxisKind::Keys)
-      return chooseGathered(op, select, shape);
+      return chooseGathered(op, cast<SelectOp>(select), shape);
     shape.block = literalInt(selected.key.getLen()).value_or(1);
-    shape.slots = literalInt(select.getTop().value_or(ExprAttr())).value_or(1);
+    shape.slots = slotsOf(select);
     shape.heads = heads.shared({selected.head, facts.of(score.getK()).headAxis(), facts.of(op.getV()).headAxis()});
     if (selected.row.isBlocks())
       chooseListed(op, select, shape);
@@ -259,9 +267,9 @@ private:
     annotate(op, choice);
   }
 
-  void chooseListed(AccumulateOp op, SelectOp select, const cost::SelectedShape &shape) {
+  void chooseListed(AccumulateOp op, Operation *select, const cost::SelectedShape &shape) {
     ++listed;
-    int64_t rows = literalInt(facts.of(select.getResult()).row.getLen()).value_or(1);
+    int64_t rows = literalInt(facts.of(select->getResult(0)).row.getLen()).value_or(1);
     Choice choice{"listed", rows, "blocks of " + std::to_string(rows) + " rows share a list of " + listText(shape),
                   static_cast<double>(shape.slots * shape.block) *
                       cost::cyclesPerKey(target, shape.features, shape.valueFeatures)};

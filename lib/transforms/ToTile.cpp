@@ -251,7 +251,8 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
       if (!isa<AccumulateOp>(op))
         continue;
       auto dataflow = op.getAttrOfType<mlir::DictionaryAttr>("dataflow");
-      if (!dataflow || dataflow.contains("every"))
+      auto kind = dataflow ? dataflow.getAs<mlir::StringAttr>("kind") : mlir::StringAttr();
+      if (!kind || kind != "range" || dataflow.contains("every"))
         return false;
       any = true;
     }
@@ -259,13 +260,13 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
   }
 
   // Whether calls of few rows walk the lists of a pattern with selections: where the usual form would pack all keys
-  // first, and no number of a place or table stands beside scores.
+  // first, lists are in order, and no number of a place or table stands beside scores.
   static bool walksLists(Context &context) {
     bool anySelected = false;
     for (Operation &op : context.pattern.getBody().front()) {
       auto set = dyn_cast<SetOp>(op);
       auto map = dyn_cast<MapOp>(op);
-      if (isa<RandomOp>(op) || (set && !set.getTables().empty()) || (map && readsPlaces(context, map)))
+      if (isa<RandomOp, ListedOp>(op) || (set && !set.getTables().empty()) || (map && readsPlaces(context, map)))
         return false;
       auto dataflow = op.getAttrOfType<mlir::DictionaryAttr>("dataflow");
       if (!dataflow || !isa<AccumulateOp>(op))

@@ -52,7 +52,11 @@ def topk_blocks(r):
     return dict(b=blocks(r), n=r.randint(1, 9), qblock=r.choice([1, 1, 16, 64, 128]))
 
 
-# Static params, dynamic params, and the params whose multiples key offsets and row offsets are.
+def listed(r):
+    return dict(b=r.choice([16, 32, 64, 128]))
+
+
+# Static params, dynamic params, entries of lists, and the params whose multiples key offsets and row offsets are.
 PATTERNS = {
     "causal": {},
     "dense": {},
@@ -77,6 +81,11 @@ PATTERNS = {
     "compressed": {"static": compressed, "keys": ("d",)},
     "moba": {"static": lambda r: dict(l=blocks(r), n=r.randint(1, 6)), "keys": ("l",)},
     "quest": {"static": lambda r: dict(page=blocks(r, 16, 32, 64), n=r.randint(1, 6)), "keys": ("page",)},
+    "seer": {"static": lambda r: dict(b=r.choice([16, 32, 64]), n=r.randint(1, 6)), "entries": (1, 40),
+             "dynamic": lambda r: dict(theta=r.choice([-1, 0.05, 0.2, 0.5])), "keys": ("b",), "rows": ("b",)},
+    "block_lists": {"static": listed, "entries": (1, 9), "keys": ("b",), "rows": ("b",)},
+    "block_sparse": {"static": listed, "entries": (64, 90), "keys": ("b",), "rows": ("b",)},
+    "block_bitmap": {"static": listed, "entries": (1, 40), "keys": ("b",), "rows": ("b",)},
     "topk_blocks": {"static": topk_blocks, "keys": ("b",), "rows": ("qblock",)},
     "nsa": {"static": nsa, "dynamic": lambda r: dict(W=windows(r)), "keys": ("b", "d")},
     "nsa_ext": {"static": nsa, "dynamic": lambda r: dict(W=windows(r)), "keys": ("b", "d")},
@@ -103,6 +112,7 @@ class Kernel:
         if self.dv % 2 and any(self.params.get(name, 16) < 16 for name in "lb"):
             self.dv = 16
         self.dtype = r.choice(["f32", "f32", "f16", "bf16"])
+        self.entries = r.randint(*self.spec["entries"]) if "entries" in self.spec else None
 
     def sizes(self, r):
         kv_heads = r.choice([1, 2, 3])
@@ -110,7 +120,7 @@ class Kernel:
         mode = r.choice(["self", "self", "decode", "chunk", "ahead"])
         rows = keys if mode == "self" else 1 if mode == "decode" else r.choice([0, 1, 3, 16, 63, 65, 130])
         return dict(B=r.choice([1, 1, 2, 3]), Tq=rows, S=keys, Hq=kv_heads * self.group, Hkv=kv_heads, D=self.d,
-                    Dv=self.dv), mode
+                    Dv=self.dv) | ({"D2": self.entries} if self.entries else {}), mode
 
     def call(self, r, keep):
         """The words of one call. An offset or length for each batch entry is a file in `keep`."""

@@ -109,24 +109,66 @@ def quest(z, p):
                      dict(o=batched(z["o"])), decided(margin[None, None], p["H"]), q_offset=p["kv_len"] - 1)
 
 
+def seer_gate(z, p):
+    """The reference gives the probabilities of its gate; attention to the blocks above a threshold, and the own one, is
+    computed here. Pooled queries and keys pass the projections of the gate, which are part of the model."""
+    block, rows, group = p["block"], p["T"], p["HQ"] // p["H"]
+    starts = np.arange(0, rows, block)
+    counts = np.minimum(starts + block, rows) - starts
+
+    def gated(x, weights):
+        means = np.add.reduceat(x.astype(np.float64), starts, axis=1) / counts[:, None, None]
+        return np.einsum("bchi,hio->bcho", means, weights.astype(np.float64)).astype(np.float32)
+
+    theta = 0.205
+    gate = z["gate"].astype(np.float64)
+    blocks = (gate > theta) | np.eye(len(starts), dtype=bool)
+    place = np.arange(rows)
+    seen = blocks[:, :, place // block][..., place // block] & (place <= place[:, None])
+    q, k = z["q"].astype(np.float64), np.repeat(z["k"].astype(np.float64), group, axis=2)
+    scores = np.where(seen, np.einsum("bthd,bshd->bhts", q, k) * p["scale"], -np.inf)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    expected = np.einsum("bhts,bshd->bthd", weights / weights.sum(axis=-1, keepdims=True), k)
+    near = np.abs(gate - theta).min(axis=-1) < NEAR_TIE
+    args = dict(q=z["q"], k=z["k"], v=z["k"], gq=gated(z["q"], z["W_q"]),
+                gk=np.repeat(gated(z["k"], z["W_k"]), group, axis=2))
+    yield Comparison("", "seer", args, dict(b=block, n=len(starts), theta=theta, scale=p["scale"]), dict(o=expected),
+                     ~np.moveaxis(near[:, :, place // block], 1, 2), wide=("gq", "gk"))
+
+
 def block_sparse(z, p):
     """Heads of three kinds in one call of the reference; each kind is a pattern here."""
     group = p["HQ"] // p["H"]
-    kinds = z["head_mask_type"]
+    kinds, mask = z["head_mask_type"], z["base_blockmask"].astype(np.int32)
 
     def comparison(label, pattern, heads, params, **more):
         served = heads // group
         args = dict(q=z["q"][:, :, heads], k=z["k"][:, :, served], v=z["v"][:, :, served]) | more
         return Comparison(label, pattern, args, params | dict(scale=p["scale"]), dict(o=z["o"][:, :, heads]),
-                          oracle_only=bool(more))
+                          oracle_only=pattern == INPUTS / "block_bitmap.mlir")
 
     yield comparison("dense heads", "causal", np.flatnonzero(kinds == 0), {})
     for head in np.flatnonzero(kinds == -1):
         sinks, window = (int(x) for x in z["streaming_info"][2 * head:2 * head + 2])
         yield comparison(f"streaming head {head}", INPUTS / "block_streaming.mlir", np.array([head]),
                          dict(b=p["block"], S=sinks, W=window))
-    yield comparison("block-sparse heads", INPUTS / "block_bitmap.mlir", np.flatnonzero(kinds == 1),
-                     dict(b=p["block"]), map=z["base_blockmask"].astype(np.int32))
+    yield comparison("by a set", INPUTS / "block_bitmap.mlir", np.flatnonzero(kinds == 1),
+                     dict(b=p["block"]), map=mask)
+    heads = np.flatnonzero(kinds == 1)
+    flags = np.moveaxis(mask, 1, 2)
+    yield comparison("by flags", "block_bitmap", heads, dict(b=p["block"]), mask=flags)
+    # The same blocks as numbers, newest first and one twice, and as compressed lists that end in padding.
+    numbers = np.where(flags != 0, np.arange(flags.shape[-1]), -1)[..., ::-1]
+    yield comparison("by lists", "block_lists", heads, dict(b=p["block"]),
+                     idx=np.concatenate([numbers, numbers.max(axis=-1, keepdims=True)], axis=-1).astype(np.int32))
+    counts = (mask != 0).sum(axis=-1)
+    starts = np.cumsum(counts, axis=-1) - counts
+    entries = np.full((*mask.shape[:2], counts.sum(axis=-1).max() + 3), -1, np.int32)
+    for head in np.ndindex(mask.shape[:2]):
+        blocks = np.nonzero(mask[head])[1]
+        entries[head][:len(blocks)] = blocks
+    yield comparison("by compressed lists", "block_sparse", heads, dict(b=p["block"]),
+                     ptr=np.moveaxis(starts, 1, 2).astype(np.int32), idx=entries[0])
 
 
 def longformer(z, p):
@@ -233,8 +275,8 @@ def dsa_token(z, p):
 
 
 ADAPTERS = {adapter.__name__: adapter for adapter in (
-    nsa, nsa_paper, hsa, moba, quest, block_sparse, longformer, seed_compress, sparse_transformer, streaming_llm, lse_merge,
-    forgetting_attention, differential_attention, star_attention, mla, dsa_token)}
+    nsa, nsa_paper, hsa, moba, quest, seer_gate, block_sparse, longformer, seed_compress, sparse_transformer,
+    streaming_llm, lse_merge, forgetting_attention, differential_attention, star_attention, mla, dsa_token)}
 
 
 def load(mechanism):

@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 TOOL = ROOT / "build" / "bin" / "sparse-attn"
 
-# Small blocks, so that short sequences have several of them.
+# Small blocks, so that short sequences have several of them. D2 is no param but a size: entries of lists.
 PATTERNS = {
     "causal": {}, "dense": {}, "window": {"W": 50}, "window_sinks": {"W": 40, "S": 3}, "longformer": {"W": 33},
     "strided": {"stride": 64}, "compressed": {}, "topk_blocks": {"b": 32, "n": 2}, "moba": {"l": 32, "n": 2},
@@ -38,6 +38,8 @@ PATTERNS = {
     "bigbird": {"b": 32, "r": 2}, "quest": {"page": 16, "n": 3},
     "dsa": {"n": 24, "dv": 32}, "dsa_sink": {"n": 24, "dv": 32},
     "adamas": {"n": 24, "lo": -1, "hi": 1},
+    "seer": {"b": 32, "n": 5, "theta": 0.1, "D2": 32},
+    "block_lists": {"b": 32, "D2": 3}, "block_sparse": {"b": 32, "D2": 64}, "block_bitmap": {"b": 32, "D2": 41},
 }
 # Patterns that GPU targets refuse by name.
 CPU_ONLY = {"dsa", "dsa_sink", "adamas"}
@@ -56,6 +58,8 @@ CALLS = {
     "B=2,T=100,Tq=1": "decode",
     "T=1300,Tq=3": "a few rows on a longer cache, whose keys are split",
 }
+# Blocks of so many rows choose: a chunk begins where one does, with as many keys fewer before it as that takes.
+ROW_BLOCKS = {"seer": 32, "block_lists": 32, "block_sparse": 32, "block_bitmap": 32}
 # What a code generator does not take: target, words, message.
 REFUSED = [
     ("ptx-sim:sm_80", "causal --shape T=77,Hq=2,D=100 --dtype bf16",
@@ -76,10 +80,22 @@ def calls(pattern):
     """The words of every call of a pattern, those of one kernel side by side."""
     for dtype, heads, features, shape in itertools.product(DTYPES, HEADS, FEATURES, CALLS):
         q, kv = heads.split(":")
-        words = [pattern, "--dtype", dtype, "--shape", f"{shape},Hq={q},Hkv={kv},D={features}"]
+        sizes = f"{at_block(pattern, shape)},Hq={q},Hkv={kv},D={features}"
+        params = []
         for name, value in PATTERNS[pattern].items():
-            words += ["--param", f"{name}={value}"]
-        yield words
+            if name.startswith("D"):
+                sizes += f",{name}={value}"
+            else:
+                params += ["--param", f"{name}={value}"]
+        yield [pattern, "--dtype", dtype, "--shape", sizes, *params]
+
+
+def at_block(pattern, shape):
+    """The call whose first row begins a block of rows, where such blocks choose."""
+    sizes = dict(part.split("=") for part in shape.split(","))
+    offset = int(sizes["T"]) - int(sizes.get("Tq", sizes["T"]))
+    sizes["T"] = int(sizes["T"]) - offset % ROW_BLOCKS.get(pattern, 1)
+    return ",".join(f"{name}={size}" for name, size in sizes.items())
 
 
 def serves(pattern, target):
@@ -150,6 +166,7 @@ def page():
                  "query heads to key heads " + ", ".join(f"{key} ({text})" for key, text in HEADS.items()),
                  f"{' and '.join(map(str, FEATURES))} features",
                  ", ".join(f"{text} (`{key}`)" for key, text in CALLS.items())]), "",
+        "Where blocks of rows choose, a chunk or decode begins at a multiple of 32, with fewer keys before it.", "",
         "| pattern | " + " | ".join(COLUMNS) + " |", "|---|" + "---|" * len(COLUMNS),
     ]
     for pattern, params in PATTERNS.items():

@@ -181,18 +181,22 @@ private:
     k.loc = branch.op.getLoc();
     int64_t block = *literalInt(branch.lists.block.getLen());
     Value end = keyCountOf(task, branch.keys);
-    Value inverse = tile::InvertOp::create(k.b, k.loc, tile::InverseType::get(k.b.getContext()),
-                                           listView(task, branch.lists.lists, branch.lists.head), firstList(task),
-                                           k.ceilDiv(end, block), k.b.getI64IntegerAttr(shares() ? 1 : chunk));
+    const SelectionLists &lists = branch.lists;
+    Value starts = lists.starts ? task.slice(*lists.starts, task.batch, task.head(lists.head)) : Value();
+    Value base = lists.isRole ? k.floorDiv(task.kvOffset(), block) : Value(); // a caller's blocks are absolute
+    Value inverse = tile::InvertOp::create(k.b, k.loc, tile::InverseType::get(k.b.getContext()), listView(task, lists),
+                                           firstList(task, lists.perChunk), starts, k.ceilDiv(end, block), base,
+                                           static_cast<uint64_t>(shares() ? 1 : chunk),
+                                           /*unordered=*/lists.isRole, lists.flags);
     Value keyView = viewOf(task, branch.keys), valueView = viewOf(task, branch.values);
     Predicate predicate = branch.residual->predicate(task, end);
     if (shares())
       branch.loaded =
           loadQueries(task, rowsAt(task, k.constant(0)), branch.queries, branch.chain, ScoreUnit::Base2).tile;
-    int64_t lists = shares() ? 1 : members;
-    auto op = tile::StreamInverseOp::create(k.b, k.loc, inverse, k.b.getI64IntegerAttr(lists));
+    int64_t atOnce = shares() ? 1 : members;
+    auto op = tile::StreamInverseOp::create(k.b, k.loc, inverse, k.b.getI64IntegerAttr(atOnce));
     Block &body = op.getBody().emplaceBlock();
-    auto ids = k.rowVector(lists, k.b.getI32Type());
+    auto ids = k.rowVector(atOnce, k.b.getI32Type());
     body.addArgument(k.b.getIndexType(), k.loc);
     body.addArgument(ids, k.loc);
     body.addArgument(ids, k.loc);
@@ -217,9 +221,21 @@ private:
 
   /// Blocks of rows share a list, so that a task has one list for all its rows.
   bool shares() const { return rowsPerList != 1; }
-  Value firstList(Task &task) { return shares() ? task.k.floorDiv(local, rowsPerList) : local; }
-  Value listView(Task &task, const PlanRef &ref, AxisAttr head) {
-    return task.slice(ref, task.pair, task.headInUnit(head), 1, false, shares() ? Value() : task.k.add(local, count));
+  /// Of lists that are counted within a chunk, or within the call.
+  Value firstList(Task &task, bool perChunk) {
+    Value row = perChunk ? local : first;
+    return shares() ? task.k.floorDiv(row, rowsPerList) : row;
+  }
+  Value listView(Task &task, const SelectionLists &lists) {
+    if (!lists.isRole)
+      return listView(task, lists.lists, lists.head, lists.perChunk);
+    Value limit = shares() ? Value() : task.k.add(first, count);
+    return task.slice(lists.lists, task.batch, task.head(lists.head), 1, false, limit, std::nullopt, {},
+                      /*repeat=*/lists.starts.has_value());
+  }
+  Value listView(Task &task, const PlanRef &ref, AxisAttr head, bool perChunk) {
+    Value limit = shares() ? Value() : task.k.add(perChunk ? local : first, count);
+    return task.slice(ref, task.pair, task.headInUnit(head), 1, false, limit);
   }
 
   struct Unit {
@@ -310,9 +326,10 @@ private:
   void visitWeighted(Task &task, InvertedBranch &branch, const Unit &unit) {
     KernelBuilder &k = task.k;
     SoftmaxState state = steps(task, branch, unit, emptyState(task, members * heads, branch.values.features));
-    Value view = listView(task, branch.weights->ref, branch.weights->head);
-    Value weights =
-        tile::GatherAtOp::create(k.b, k.loc, k.rowVector(members * heads), view, firstList(task), unit.ids, unit.slots);
+    bool perChunk = branch.lists.perChunk;
+    Value view = listView(task, branch.weights->ref, branch.weights->head, perChunk);
+    Value weights = tile::GatherAtOp::create(k.b, k.loc, k.rowVector(members * heads), view, firstList(task, perChunk),
+                                             unit.ids, unit.slots);
     Value factor = k.map({weights, state.l}, k.rowVector(members * heads),
                          [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
                            Value zero = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(0.0f));

@@ -318,6 +318,9 @@ private:
     if (halo > 0)
       inits.push_back(k.splat(0.0, k.tile(positions, halo)));
     Keys from = keysOf(task);
+    Value threshold;
+    if (chain.select.getAboveAttr())
+      threshold = emitNumber(task, chain.select.getAboveAttr());
     return stream(k, cover, inits, [&](Value j, ValueRange carried) {
       SmallVector<Value> next(carried);
       Value z = candidateScores(task, rows, from, j, inside);
@@ -326,7 +329,9 @@ private:
         z = pool(task, z, before, next);
       }
       Value first = k.mul(j, columns);
-      if (!force.sets.empty() && !chain.normalize)
+      if (threshold)
+        z = dropBelow(k, z, threshold);
+      else if (!force.sets.empty() && !chain.normalize)
         z = keepForced(k, z);
       z = maskTile(task, z, range.first, rowMap, first, open);
       next[0] = tile::TopPushOp::create(k.b, k.loc, topType, carried[0], z, first, range.first, force.symbols,
@@ -346,6 +351,16 @@ private:
                                            constant(static_cast<float>(kMinusInfinity)));
       return arith::SelectOp::create(b, k.loc, lowest, constant(std::numeric_limits<float>::quiet_NaN()), args[0]);
     });
+  }
+
+  // z where it is above the threshold, else NaN, which is selected by force only.
+  static Value dropBelow(KernelBuilder &k, Value z, Value threshold) {
+    return k.map(
+        {z, threshold}, cast<tile::TileType>(z.getType()), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+          Value above = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OGT, args[0], args[1]);
+          Value none = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(std::numeric_limits<float>::quiet_NaN()));
+          return arith::SelectOp::create(b, k.loc, above, args[0], none);
+        });
   }
 
   static AxisAttr raggedBlocks(AxisAttr axis) {

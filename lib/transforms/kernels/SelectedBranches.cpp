@@ -44,7 +44,7 @@ private:
     auto parts = partsOf(context, accumulate, accumulate.getSet());
     if (failed(parts))
       return failure();
-    if (!parts->select) {
+    if (!parts->select && !parts->listed) {
       formulas.push_back(accumulate);
       return success();
     }
@@ -52,7 +52,14 @@ private:
       return context.refuse(accumulate, "'sattn.accumulate linear'");
     SelectedBranch branch;
     branch.op = accumulate;
-    branch.lists = selections.lists.at(parts->select.getResult());
+    if (parts->listed) {
+      auto lists = listsOf(context, parts->listed);
+      if (failed(lists))
+        return failure();
+      branch.lists = *lists;
+    } else {
+      branch.lists = selections.lists.at(parts->select.getResult());
+    }
     int64_t rows = branch.lists.row.isBlocks() ? *literalInt(branch.lists.row.getLen()) : 1;
     if (!all.selected.empty() && rows != all.rowsPerList)
       return context.refuse(accumulate, "attention to lists of single rows beside lists of blocks of rows");

@@ -15,8 +15,10 @@ FailureOr<SetParts> partsOf(Context &context, Operation *user, Value set) {
   if (auto both = set.getDefiningOp<IntersectOp>())
     values.assign(both.getSets().begin(), both.getSets().end());
   for (Value value : values) {
-    if (auto select = value.getDefiningOp<SelectOp>())
+    if (auto select = value.getDefiningOp<SelectOp>(); select && !parts.listed)
       parts.select = select;
+    else if (auto listed = value.getDefiningOp<ListedOp>(); listed && !parts.select && isa<AccumulateOp>(user))
+      parts.listed = listed;
     else if (auto random = value.getDefiningOp<RandomOp>(); random && isa<AccumulateOp>(user))
       parts.random = random;
     else if (auto formula = value.getDefiningOp<SetOp>())
@@ -31,11 +33,36 @@ FailureOr<SetParts> partsOf(Context &context, Operation *user, Value set) {
                       formula.getFormula().getKey().isBlocks()))
         return context.refuse(formula, "'sattn.set' of blocks or tables beside 'sattn.random'");
   bool readsTables = parts.formula && !parts.formula.getTables().empty();
-  if (readsTables && (parts.select || !isa<AccumulateOp>(user)))
-    return context.refuse(parts.formula, "'sattn.set' that reads tables " +
-                                             (parts.select ? Twine("beside a selection")
-                                                           : "in '" + user->getName().getStringRef() + "'"));
+  bool lists = parts.select || parts.listed;
+  if (readsTables && (lists || !isa<AccumulateOp>(user)))
+    return context.refuse(parts.formula,
+                          "'sattn.set' that reads tables " +
+                              (lists ? Twine("beside a selection") : "in '" + user->getName().getStringRef() + "'"));
   return parts;
+}
+
+FailureOr<SelectionLists> listsOf(Context &context, ListedOp op) {
+  const Facts &facts = context.factsOf(op.getSet());
+  auto inner = [](AxisAttr axis) { return axis.isFeature() || axis.isFixed(); };
+  if (llvm::count_if(context.factsOf(op.getIdx()).axes, inner) > 1)
+    return context.refuse(op, "'sattn.listed' of entries along two axes");
+  SelectionLists lists;
+  lists.lists = context.role(op.getIdx());
+  lists.isRole = true;
+  lists.flags = op.getFlags();
+  lists.perChunk = false;
+  lists.row = facts.row;
+  lists.head = facts.head;
+  lists.block = facts.key;
+  lists.slots = context.innerSize(context.factsOf(op.getIdx()).axes);
+  if (op.getPtr()) {
+    if (!facts.row.isBlocks())
+      return context.refuse(op, "'sattn.listed rows' of single rows");
+    if (context.factsOf(op.getPtr()).headAxis() != facts.head)
+      return context.refuse(op, "'sattn.listed rows' with starts of other heads");
+    lists.starts = context.role(op.getPtr());
+  }
+  return lists;
 }
 
 // Attention over the blocks of a normalised score rides along with its statistics if its result is only finalised.
@@ -52,8 +79,10 @@ static bool ridesAlong(AccumulateOp accumulate, NormalizeOp normalize) {
 static FailureOr<SelectionChain> chainOf(Context &context, SelectOp select) {
   SelectionChain chain;
   chain.select = select;
-  if (select.getAbove() || !select.getTop())
-    return context.refuse(select, "'sattn.select above'");
+  if (!select.getTop())
+    return context.refuse(select, "'sattn.select above' without 'top'");
+  if (select.getAbove() && select.getForced())
+    return context.refuse(select, "'sattn.select above' that forces a set");
   if (!literalInt(*select.getTop()))
     return context.refuse(select, "'top(" + toText(*select.getTop()) + ")' of a dynamic param");
   Value z = select.getZ();
@@ -75,6 +104,8 @@ static FailureOr<SelectionChain> chainOf(Context &context, SelectOp select) {
                                            : "'sattn.rebin' of scores that are no probabilities");
   for (Operation *user : select->getUsers())
     if (auto weigh = dyn_cast<WeighOp>(user)) {
+      if (select.getAbove())
+        return context.refuse(weigh, "'sattn.weigh' of a selection above a threshold");
       if (weigh.getZ() != select.getZ())
         return context.refuse(weigh, "'sattn.weigh' of another score than the one that selects");
       if (weigh.getLse())

@@ -20,12 +20,15 @@ struct SelectionChain {
   SmallVector<AccumulateOp> fused; ///< attention over the blocks of `normalize`, computed in its first pass
 };
 
-/// The lists of a selection in memory: for each row and head `slots` block numbers, ascending, -1 padded.
+/// Lists of blocks in memory: for each row and head `slots` block numbers. Those of a selection are ascending and -1
+/// padded; those that a caller hands in are a role and have neither order nor bounds.
 struct SelectionLists {
   PlanRef lists;
-  AxisAttr row;   ///< t or u
-  AxisAttr head;  ///< null: one list for all heads
-  AxisAttr block; ///< c(b)
+  bool isRole = false, flags = false; ///< flags: one for each block, in place of numbers
+  std::optional<PlanRef> starts;      ///< of compressed lists: where each begins among the `slots` of its head
+  AxisAttr row;                       ///< t or u
+  AxisAttr head;                      ///< null: one list for all heads
+  AxisAttr block;                     ///< c(b)
   int64_t slots = 0;
   bool perChunk = true; ///< counted within a chunk of rows
 };
@@ -46,14 +49,17 @@ struct Selections {
 /// Builds the kernels of all selections of the pattern.
 FailureOr<Selections> buildSelections(Context &context, Preparer &preparer);
 
-/// What a set was normalised to: a formula; a selection, and a formula that it must obey; or random blocks, with those
-/// of `formula` they must obey and the keys of `beside`. Any of them may be null.
+/// What a set was normalised to: a formula; a selection or lists of the caller's, and a formula that these must obey;
+/// or random blocks, with those of `formula` they must obey and the keys of `beside`. Any of them may be null.
 struct SetParts {
   SelectOp select;
+  ListedOp listed;
   SetOp formula;
   RandomOp random;
   SetOp beside;
 };
 FailureOr<SetParts> partsOf(Context &context, Operation *user, Value set);
+/// The lists that a caller hands in.
+FailureOr<SelectionLists> listsOf(Context &context, ListedOp op);
 
 } // namespace sattn::lower

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 using namespace sattn::cpu;
 using namespace sattn::cpu::test;
@@ -461,4 +462,74 @@ TEST_CASE("inverse lists: every (unit, position, slot) once, units and members a
         CHECK(same);
       }
     }
+}
+
+TEST_CASE("lists in any order, repeated, as flags, compressed") {
+  for (Isa isa : levels())
+    for (const std::string how : {"", "flags", "starts"})
+      for (int64_t k : {1, 5, 40}) {
+        int64_t positions = 9, units = 30, base = 2;
+        Tensor lists(Tensor::I32, 1, how == "starts" ? 1 : positions, 1, k), starts(Tensor::I32, 1, positions, 1, 1);
+        Names names = {{"K", n(k)},
+                       {"S", how == "starts" ? "starts %sv" : ""},
+                       {"F", how == "flags" ? "flags" : ""},
+                       {"V", how == "starts" ? ", V<i32, 1>" : ""}};
+        // The units in the order of their visits, as the digits of a number.
+        auto program =
+            compiled(oneKernel("%l0: A<i32, $K$>, %s0: A<i32, 1>, %o0: A<f32, 1>, %units: index, %base: index", R"(
+    %c0 = arith.constant 0 : index
+    %lv = @slice %l0[%c0, %c0] : A<i32, $K$> -> V<i32, $K$>
+    %sv = @slice %s0[%c0, %c0] : A<i32, 1> -> V<i32, 1>
+    %inv = @invert %lv[%gx] $S$ count 1 units(%units) base %base unordered $F$ : V<i32, $K$>$V$
+    %ov = @slice %o0[%c0, %c0] : A<f32, 1> -> V<f32, 1>
+    %pv = @private 1 : V<f32, 1>
+    %zero = arith.constant 0.0 : f32
+    @fill %zero, %pv : V<f32, 1>
+    @stream_inverse (%u, %ids, %slots) in %inv members 1 {
+      %ui = arith.index_cast %u : index to i32
+      %old = @load %pv[%c0] : V<f32, 1> -> T<1xf32>
+      %new = @map (%e = %old, %i = %ui) : T<1xf32>, i32 -> T<1xf32> {
+        %f = arith.sitofp %i : i32 to f32
+        %h = arith.constant 1.25 : f32
+        %a = arith.mulf %e, %h : f32
+        %y = arith.addf %a, %f : f32
+        @yield %y : f32
+      }
+      @store %new, %pv[%c0] : T<1xf32>, V<f32, 1>
+    }
+    %r = @load %pv[%c0] : V<f32, 1> -> T<1xf32>
+    @store %r, %ov[%gx] : T<1xf32>, V<f32, 1>)",
+                               names),
+                     isa);
+        std::mt19937 random(4);
+        for (int64_t p = 0; p < positions; ++p) {
+          starts.set(0, p, 0, 0, static_cast<double>(static_cast<int64_t>(random() % (k + 4)) - 2));
+          for (int64_t i = 0; i < k && (how != "starts" || p == 0); ++i)
+            lists.set(0, p, 0, i, static_cast<double>(static_cast<int64_t>(random() % (how == "flags" ? 2 : 40)) - 1));
+        }
+        Tensor out(Tensor::F32, 1, positions, 1, 1);
+        Frame frame;
+        lists.in(frame);
+        starts.in(frame);
+        out.in(frame).index(units).index(base);
+        program->run("k", frame, positions, 1, 1);
+        auto start = [&](int64_t p) {
+          return p < positions ? std::clamp<int64_t>(static_cast<int64_t>(starts.get(0, p, 0, 0)), 0, k) : k;
+        };
+        for (int64_t p = 0; p < positions; ++p) {
+          std::set<int64_t> seen;
+          int64_t from = how == "starts" ? start(p) : 0, to = how == "starts" ? start(p + 1) : k;
+          for (int64_t i = from; i < to; ++i) {
+            auto entry = static_cast<int64_t>(lists.get(0, how == "starts" ? 0 : p, 0, i));
+            int64_t unit = (how == "flags" ? (entry != 0 ? i : -1) : entry) - base;
+            if (unit >= 0 && unit < units)
+              seen.insert(unit);
+          }
+          float want = 0;
+          for (int64_t unit : seen)
+            want = want * 1.25f + static_cast<float>(unit);
+          INFO(targetName(isa).str(), " ", how, " k ", k, " position ", p);
+          CHECK(std::fabs(out.get(0, p, 0, 0) - want) <= 1e-5 * std::fabs(want));
+        }
+      }
 }

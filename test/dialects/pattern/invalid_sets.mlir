@@ -608,6 +608,18 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 
 // lists
 // expected-note@below {{the operand is declared here}}
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %idx: int[h, 4], %ptr: int[u(8)]) -> (o) {
+  // expected-error@below {{[SA0135] flags are one for each block, so that nothing is compressed: drop 'rows'}}
+  %keys = sattn.listed %idx flags rows(%ptr) blocks(8)
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+// lists
+// expected-note@below {{the operand is declared here}}
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %idx: int[h, 4]) -> (o) {
   // expected-error@below {{[SA0135] list has no row axis: declare it over t, or over u(l) for one list a row block}}
   %keys = sattn.listed %idx blocks(8)

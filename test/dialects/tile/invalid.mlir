@@ -1130,6 +1130,30 @@ sattn_tile.program @p {
 sattn_tile.program @p {
   sattn_tile.kernel @k(%a: !sattn_tile.arg<i32, 4>) grid(%x, %y, %z) {
     %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<i32, 4> -> !sattn_tile.view<i32, 4>
+    // expected-error@+1 {{expected 'unordered' lists beside flags, starts or a base}}
+    %i = sattn_tile.invert %v[%x] count 1 units(%y) flags : !sattn_tile.view<i32, 4>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<i32, 4>) grid(%x, %y, %z) {
+    %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<i32, 4> -> !sattn_tile.view<i32, 4>
+    // expected-error@+1 {{expected starts of one i32 for each position of one head, but got '!sattn_tile.view<i32, 4>'}}
+    %i = sattn_tile.invert %v[%x] starts %v count 1 units(%y) unordered : !sattn_tile.view<i32, 4>, !sattn_tile.view<i32, 4>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<i32, 4>) grid(%x, %y, %z) {
+    %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<i32, 4> -> !sattn_tile.view<i32, 4>
     %i = sattn_tile.invert %v[%x] count 4 units(%y) : !sattn_tile.view<i32, 4>
     // expected-error@+1 {{expected the unit, '!sattn_tile.tile<2xi32>' positions and slots as arguments}}
     "sattn_tile.stream_inverse"(%i) <{members = 2 : i64}> ({

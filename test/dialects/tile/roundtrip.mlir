@@ -95,6 +95,11 @@ sattn_tile.program @ops {
     sattn_tile.fill %f0, %acc to %x : !sattn_tile.view<f32, 64, group = 4>
     // CHECK: sattn_tile.entry %{{.*}}[%x, %{{.*}}] : <i32, 8> -> index
     %entry = sattn_tile.entry %lv[%x, %c0] : !sattn_tile.view<i32, 8> -> index
+    %l1 = sattn_tile.slice %lists[%z, %y] column 0 : !sattn_tile.arg<i32, 8> -> !sattn_tile.view<i32, 1>
+    // CHECK: sattn_tile.invert %{{.*}}[%x] count 1 units(%{{.*}}) base %{{.*}} unordered flags : <i32, 8>
+    %inf = sattn_tile.invert %lv[%x] count 1 units(%c0) base %c0 unordered flags : !sattn_tile.view<i32, 8>
+    // CHECK: sattn_tile.invert %{{.*}}[%x] starts %{{.*}} count 1 units(%{{.*}}) unordered : <i32, 8>, !sattn_tile.view<i32, 1>
+    %ins = sattn_tile.invert %lv[%x] starts %l1 count 1 units(%c0) unordered : !sattn_tile.view<i32, 8>, !sattn_tile.view<i32, 1>
     // CHECK: sattn_tile.invert %{{.*}}[%x] count 32 units(%{{.*}}) : <i32, 8>
     %inv = sattn_tile.invert %lv[%x] count 32 units(%c0) : !sattn_tile.view<i32, 8>
     // CHECK: sattn_tile.stream_inverse (%unit, %ids, %slots) in %{{.*}} members 4 {

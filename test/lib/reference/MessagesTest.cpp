@@ -70,8 +70,26 @@ TEST_CASE("lists of blocks by row") {
   REQUIRE(r.error == "");
   CHECK(seen(r["o"], 1) == std::vector<int64_t>{0, 1, 4, 5});
   CHECK(seen(r["o"], 2) == std::vector<int64_t>{2, 3});
+  // Bounds outside the entries are cut; a list that ends before it begins is empty.
   call.roles["ptr"].data = {2, 1};
-  CHECK(run(text, call).error == "list of row 0 runs from 2.000000e+00 to 1.000000e+00 of 3 entries");
+  r = run(text, call);
+  REQUIRE(r.error == "");
+  CHECK(seen(r["o"], 1).empty());
+  CHECK(seen(r["o"], 2) == std::vector<int64_t>{0, 1, 2, 3});
+  call.roles["ptr"].data = {-5, 7};
+  r = run(text, call);
+  REQUIRE(r.error == "");
+  CHECK(seen(r["o"], 0) == std::vector<int64_t>{0, 1, 2, 3, 4, 5});
+  CHECK(seen(r["o"], 3).empty());
+}
+
+TEST_CASE("blocks by flags") {
+  Call call = showKeys(4, 6);
+  call.roles["mask"] = array({1, 2, 1, 4}, {0, 3, -1, 1, 1, 0, 0, 0}); // row blocks of 2; there is no block 3
+  Result r = run(attendOver("", "  %keys = sattn.listed %mask flags blocks(2)\n", ", %mask: int[u(2), h, D2]"), call);
+  REQUIRE(r.error == "");
+  CHECK(seen(r["o"], 1) == std::vector<int64_t>{2, 3, 4, 5});
+  CHECK(seen(r["o"], 2) == std::vector<int64_t>{0, 1});
 }
 
 TEST_CASE("features that do not come last") {

@@ -107,3 +107,39 @@ TEST_CASE("inverted lists: units ascend, members come in groups, with their slot
   REQUIRE(r.error == "");
   CHECK(r["y"].data == Data{400 + 110, 100, 410}); // unit 9 is beyond the 9 units
 }
+
+TEST_CASE("lists in any order, repeated, as flags, compressed") {
+  // The units of one list in the order in which they are visited, as digits.
+  auto digits = [](const Data &entries, const Data &starts, const std::string &invert) {
+    Result r =
+        runKernel({role("a", "t", 2, 4, entries, "i32"), role("b", "t", 2, 1, starts, "i32"), result("y", "t", 1)},
+                  " %acc = tile.private 1 : $view<f32, 1>\n"
+                  " %zero = arith.constant 0.0 : f32\n"
+                  " sattn_tile.fill %zero, %acc : $view<f32, 1>\n"
+                  " %nine = arith.constant 9 : index\n"
+                  " %inv = tile.invert " +
+                      invert +
+                      "\n"
+                      " sattn_tile.stream_inverse (%u, %members, %slots) in %inv members 1 {\n"
+                      "   %old = tile.load %acc[%c0] : $view<f32, 1> -> $tile<1xf32>\n"
+                      "   %ui = arith.index_cast %u : index to i32\n"
+                      "   %new = tile.map (%o = %old, %i = %ui) : $tile<1xf32>, i32 -> $tile<1xf32> {\n"
+                      "     %t = arith.constant 10.0 : f32\n     %uf = arith.sitofp %i : i32 to f32\n"
+                      "     %p = arith.mulf %o, %t : f32\n     %n = arith.addf %p, %uf : f32\n"
+                      "     sattn_tile.yield %n : f32\n   }\n"
+                      "   sattn_tile.store %new, %acc[%c0] : $tile<1xf32>, $view<f32, 1>\n"
+                      " }\n"
+                      " %sum = tile.load %acc[%c0] : $view<f32, 1> -> $tile<1xf32>\n"
+                      " tile.store %sum, %yv[%c0] : $tile<1xf32>, $view<f32, 1>\n");
+    REQUIRE(r.error == "");
+    return r["y"].data[0];
+  };
+  std::string one = " count 1 units(%nine)", lists = " : $view<i32, 4>", both = " : $view<i32, 4>, $view<i32, 1>";
+  CHECK(digits({7, 2, 7, 9, 0, 0, 0, 0}, {0, 0}, "%av[%c0]" + one + " unordered" + lists) == 27);
+  CHECK(digits({7, 2, 3, 1, 0, 0, 0, 0}, {0, 0}, "%av[%c0]" + one + " base %c2 unordered" + lists) == 15);
+  CHECK(digits({0, 5, 0, -1, 0, 0, 0, 0}, {0, 0}, "%av[%c0]" + one + " unordered flags" + lists) == 13);
+  CHECK(digits({7, 2, 3, 1, 0, 0, 0, 0}, {1, 3}, "%av[%c0] starts %bv" + one + " unordered" + both) == 23);
+  CHECK(digits({7, 2, 3, 1, 0, 0, 0, 0}, {1, 3}, "%av[%c1] starts %bv" + one + " unordered" + both) == 1);
+  CHECK(digits({7, 2, 3, 1, 0, 0, 0, 0}, {-4, 99}, "%av[%c0] starts %bv" + one + " unordered" + both) == 1237);
+  CHECK(digits({7, 2, 3, 1, 0, 0, 0, 0}, {3, 2}, "%av[%c0] starts %bv" + one + " unordered" + both) == 0);
+}

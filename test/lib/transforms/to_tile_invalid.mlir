@@ -52,8 +52,13 @@ sattn.pattern @set_where(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %full: in
 // -----
 
 sattn.pattern @listed(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %idx: int[t, g, 4]) -> (o) {
+  %m = sattn.summarize mean %k blocks(8)
+  %a = sattn.score dot %q, %m
   // expected-error @below {{[SA0201] 'sattn.listed' that reads tables or lists is not compiled yet: run the pattern with the reference (--oracle)}}
-  %keys = sattn.listed %idx blocks(8)
+  %list = sattn.listed %idx blocks(8)
+  %past = sattn.set (t, c(8)) : last(c) <= t
+  %where = sattn.intersect %list, %past
+  %keys = sattn.select top(2) %a where %where
   %z = sattn.score dot %q, %k
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
@@ -224,8 +229,73 @@ sattn.pattern @above(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %m = sattn.summarize mean %k blocks(8) ragged
   %a = sattn.score dot %q, %m
   %open = sattn.set (t, c(8)) : first(c) <= t
-  // expected-error @below {{[SA0201] 'sattn.select above' is not compiled yet: run the pattern with the reference (--oracle)}}
+  // expected-error @below {{[SA0201] 'sattn.select above' without 'top' is not compiled yet: run the pattern with the reference (--oracle)}}
   %keys = sattn.select above(0.5) %a where %open
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @above_forced(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %m = sattn.summarize mean %k blocks(8) ragged
+  %a = sattn.score dot %q, %m
+  %open = sattn.set (t, c(8)) : last(c) <= t
+  %first = sattn.set (t, c(8)) : last(c) <= t and c < 3
+  // expected-error @below {{[SA0201] 'sattn.select above' that forces a set is not compiled yet: run the pattern with the reference (--oracle)}}
+  %keys = sattn.select top(4) above(0.5) %a where %open force(%first)
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @above_weighed(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %m = sattn.summarize mean %k blocks(8) ragged
+  %a = sattn.score dot %q, %m
+  %open = sattn.set (t, c(8)) : last(c) < t
+  %keys = sattn.select top(4) above(0.5) %a where %open
+  // expected-error @below {{[SA0201] 'sattn.weigh' of a selection above a threshold is not compiled yet: run the pattern with the reference (--oracle)}}
+  %w = sattn.weigh softmax %a over %keys
+  %z = sattn.score dot %q, %k
+  %p = sattn.accumulate softmax %z over %keys, %v per block
+  %o = sattn.blend %p by %w
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @two_axes(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %idx: int[t, g, 4, 2]) -> (o) {
+  // expected-error @below {{[SA0201] 'sattn.listed' of entries along two axes is not compiled yet: run the pattern with the reference (--oracle)}}
+  %list = sattn.listed %idx blocks(8)
+  %past = sattn.set (t, s) : s <= t
+  %keys = sattn.intersect %list, %past
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @compressed_rows(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %ptr: int[t, h], %idx: int[h, 32]) -> (o) {
+  // expected-error @below {{[SA0201] 'sattn.listed rows' of single rows is not compiled yet: run the pattern with the reference (--oracle)}}
+  %list = sattn.listed %idx rows(%ptr) blocks(8)
+  %past = sattn.set (t, s) : s <= t
+  %keys = sattn.intersect %list, %past
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @starts_of_others(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %ptr: int[u(16), g], %idx: int[h, 32]) -> (o) {
+  // expected-error @below {{[SA0201] 'sattn.listed rows' with starts of other heads is not compiled yet: run the pattern with the reference (--oracle)}}
+  %list = sattn.listed %idx rows(%ptr) blocks(16)
+  %past = sattn.set (t, s) : s <= t
+  %keys = sattn.intersect %list, %past
   %z = sattn.score dot %q, %k
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o

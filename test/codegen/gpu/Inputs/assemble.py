@@ -16,14 +16,17 @@ import sys
 GROUPS = {"window": 4, "topk_blocks": 4, "compressed": 4, "nsa": 16, "nsa_ext": 16, "hsa": 4, "hsa_stickbreak": 4}
 PATTERNS = ["dense", "causal", "window", "window_sinks", "strided", "longformer", "topk_blocks", "moba", "quest", "compressed"]
 PATTERNS += ["nsa", "nsa_ext", "hsa", "hsa_stickbreak", "alibi", "forgetting", "softcap", "doc_causal"]
-# Left out, because they spill registers: differential (68 bytes at most), mla (8 on sm_80), bigbird (616).
-PATTERNS += ["streaming_llm", "star_phase2", "sink_logit"]
+# Left out, because they spill registers: differential (68 bytes at most), mla (8 on sm_80), bigbird (616),
+# block_sparse (4 on sm_80).
+PATTERNS += ["streaming_llm", "star_phase2", "sink_logit", "seer", "block_lists", "block_bitmap"]
 FULL = [(pattern, dtype, size) for pattern in PATTERNS for dtype in ("bf16", "f16", "f32") for size in (64, 128)]
 CASES = [("causal", "f16", 128), ("nsa", "bf16", 128), ("moba", "f32", 128), ("hsa", "bf16", 64), ("window_sinks", "bf16", 128), ("forgetting", "bf16", 128)]
 
 
 def bind_of(pattern, dtype, size):
     bind = f"dtype={dtype},D={size},Dv={size},group={GROUPS.get(pattern, 1)}"
+    if pattern in ("seer", "block_lists", "block_bitmap"):
+        return bind + f",D2={size}"
     return bind + (f",D2={size},group.g2=4" if pattern.startswith("hsa") else "")
 
 
