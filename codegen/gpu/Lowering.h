@@ -79,6 +79,13 @@ private:
   LogicalResult lower(tile::LoadBlocksOp op);
   /// Pointer to row `row` (i32) of a tile, and whether it exists.
   std::pair<Value, Value> rowPointer(const RowSource &source, Value row);
+  Pages pagesOf(tile::SliceOp op);
+  /// Where `position` of a paged view lies; nothing is read where it is not `inside`.
+  PagePlace placeInPages(const View &view, Value position, Value inside);
+  /// Whether `rows` positions from a multiple of `divisor` on lie in one page.
+  static bool staysInPage(int64_t page, int64_t divisor, int64_t rows);
+  /// Rows that lie in one page, as of a view in one piece.
+  RowSource inItsPage(const RowSource &source);
   LogicalResult defineFromRows(Operation *op, Value result, const RowSource &source);
   FailureOr<LeftOperand> loadLeft(Operation *op, tile::TileType type, const RowSource &source);
   FailureOr<LeftOperand> loadLeftTf32(Operation *op, Value result, const RowSource &source);

@@ -37,12 +37,25 @@ LogicalResult Lowering::lower(tile::LoadBlocksOp op) {
       Value pointer = c.at(view.base, c.muli(c.lanePair, c.int32(2 * view.elementBytes())));
       Values nothing(type.getCols() / 4, none);
       Values all = c.loop(from, last, 1, nothing, [&](Value position, ValueRange carried) {
-        Value at = c.at(pointer, c.mul(position, view.positionBytes));
-        Values next;
-        for (int64_t j = 0; j < type.getCols() / 8; ++j)
-          for (int64_t e = 0; e < 2; ++e)
-            next.push_back(
-                joined(carried[2 * j + e], loadNumber(element, c.at(at, (8 * j + e) * view.elementBytes()))));
+        auto numbersAt = [&](Value at) {
+          Values numbers;
+          for (int64_t j = 0; j < type.getCols() / 8; ++j)
+            for (int64_t e = 0; e < 2; ++e)
+              numbers.push_back(loadNumber(element, c.at(at, (8 * j + e) * view.elementBytes())));
+          return numbers;
+        };
+        Values numbers, next;
+        if (view.pages) {
+          PagePlace place = placeInPages(view, position, c.boolean(true));
+          Value at = c.at(place.pointer, c.muli(c.lanePair, c.int32(2 * view.elementBytes())));
+          numbers = c.when(
+              place.exists, SmallVector<Type>(type.getCols() / 4, c.f32), [&] { return numbersAt(at); },
+              [&] { return Values(type.getCols() / 4, c.float32(0)); });
+        } else {
+          numbers = numbersAt(c.at(pointer, c.mul(position, view.positionBytes)));
+        }
+        for (auto [sum, number] : llvm::zip(carried, numbers))
+          next.push_back(joined(sum, number));
         return next;
       });
       Value factor;

@@ -14,25 +14,29 @@ LogicalResult Lowering::lower(tile::SliceOp op) {
   tile::ViewType type = op.getView().getType();
   if (type.getLayout())
     return unsupported(op, "operands in a blocked layout");
-  if (op.getPages())
-    return unsupported(op, "operands in pages", "copy the pages into one tensor");
   View view;
   view.type = type;
   view.operand = cast<BlockArgument>(op.getArg()).getArgNumber();
-  Value offset = c.add(c.mul(scalar(op.getBatch()), argument.strides[0]),
-                       c.mul(c.mul(scalar(op.getHead()), type.getGroup()), argument.strides[2]));
+  if (op.getPages())
+    view.pages = pagesOf(op);
+  Value batch = op.getPages() ? c.int64(0) : c.mul(scalar(op.getBatch()), argument.strides[0]);
+  Value offset = c.add(batch, c.mul(c.mul(scalar(op.getHead()), type.getGroup()), argument.strides[2]));
   if (op.getColumn())
     offset = c.add(offset, static_cast<int64_t>(*op.getColumn()) * view.elementBytes());
   view.positionBytes = op.getRepeat() ? c.int64(0) : argument.strides[1];
   view.headBytes = argument.strides[2];
-  view.limit = op.getRepeat() ? c.int64(INT64_MAX) : argument.counts[1];
+  view.limit = op.getRepeat()  ? c.int64(INT64_MAX)
+               : op.getPages() ? c.mul(view.pages->entries, view.pages->size)
+                               : argument.counts[1];
   if (op.getLimit())
     view.limit = c.min(view.limit, scalar(op.getLimit()));
   if (op.getFrom()) {
     int64_t every = static_cast<int64_t>(*op.getEvery());
     Value from = scalar(op.getFrom());
-    offset = c.add(offset, c.mul(from, view.positionBytes));
-    view.positionBytes = c.mul(view.positionBytes, every);
+    if (!op.getPages()) {
+      offset = c.add(offset, c.mul(from, view.positionBytes));
+      view.positionBytes = c.mul(view.positionBytes, every);
+    }
     view.limit = c.floorDiv(c.add(c.sub(view.limit, from), every - 1), every);
   }
   view.base = c.at(argument.data, offset);
@@ -96,6 +100,11 @@ std::pair<Value, Value> Lowering::rowPointer(const RowSource &source, Value row)
     at = c.add(source.position, arith::ExtSIOp::create(c.b, c.i64, id).getResult());
   } else {
     at = c.add(source.position, arith::ExtUIOp::create(c.b, c.i64, from).getResult());
+  }
+  if (view.pages) {
+    Value inside = c.lessUnsigned(at, view.limit);
+    PagePlace place = placeInPages(view, at, exists ? c.andi(inside, exists) : inside);
+    return {place.pointer, place.exists};
   }
   Value offset = c.mul(at, view.positionBytes);
   if (head)
@@ -320,6 +329,8 @@ LogicalResult Lowering::loadColumns(tile::LoadOp op) {
   tile::TileType type = op.getTile().getType();
   if (type.getCols() % 8 != 0)
     return unsupported(op, "tiles whose columns are not a multiple of 8");
+  if (view.pages)
+    return unsupported(op, "numbers of keys in pages", "give them in one piece");
   Value position = scalar(op.getPosition());
   Value own = c.muli(c.lanePair, c.int32(2)),
         first = c.add(position, arith::ExtUIOp::create(c.b, c.i64, own).getResult());
@@ -348,7 +359,9 @@ LogicalResult Lowering::lower(tile::LoadOp op) {
   if (op.getColumns())
     return loadColumns(op);
   tile::TileType type = op.getTile().getType();
-  return defineFromRows(op, op.getTile(), {views[op.getView()], scalar(op.getPosition()), type.getRows(), {}});
+  return defineFromRows(
+      op, op.getTile(),
+      {views[op.getView()], scalar(op.getPosition()), type.getRows(), {}, codegen::divisorOf(op.getPosition())});
 }
 
 LogicalResult Lowering::lower(tile::GatherOp op) {

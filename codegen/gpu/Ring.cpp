@@ -1,6 +1,7 @@
 // The tiles of streams, copied by a warp of their own (sm_90a). It walks the same covers as the warps that compute, but
 // does nothing but wait for an empty stage of the ring and start the copies of TMA that fill it; mbarriers tell the
 // others that a tile has come, and it that they are done with one. What it needs besides are the scalars of the kernel.
+#include "codegen/common/ScalarOps.h"
 #include "codegen/gpu/Lowering.h"
 #include "codegen/gpu/Runs.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -32,8 +33,12 @@ bool Lowering::copiesByBoxes(tile::StreamOp stream) {
     auto slice = load.getView().getDefiningOp<tile::SliceOp>();
     // Products in branches might not run, and would neither wait for a tile nor give it back.
     bool direct = llvm::all_of(load.getTile().getUsers(), [&](Operation *user) { return user->getBlock() == &body; });
-    return slice && direct && feedsGroups(load.getTile()) && !slice.getFrom() && (!slice.getLimit() || masks) &&
-           load.getView().getType().getGroup() == 1 && load.getTile().getType().getRows() <= kMostBoxRows;
+    int64_t rows = load.getTile().getType().getRows();
+    bool whole = !slice || !slice.getPages() ||
+                 staysInPage(static_cast<int64_t>(*slice.getPage()), codegen::divisorOf(load.getPosition()), rows);
+    return slice && whole && direct && feedsGroups(load.getTile()) && !slice.getFrom() &&
+           (!slice.getLimit() || masks) && load.getView().getType().getGroup() == 1 &&
+           load.getTile().getType().getRows() <= kMostBoxRows;
   });
 }
 
@@ -59,6 +64,15 @@ void Lowering::planRing() {
     auto stream = dyn_cast<tile::StreamOp>(op);
     if (!stream)
       return WalkResult::advance();
+    bool paged = llvm::any_of(loadsAhead(stream.getBody().front()), [&](tile::LoadOp load) {
+      auto slice = load.getView().getDefiningOp<tile::SliceOp>();
+      return slice && slice.getPages() && feedsGroups(load.getTile());
+    });
+    std::string why = "their keys lie in pages that are no whole tiles";
+    if (paged && !copiesByBoxes(stream) && remarked.insert(why).second)
+      stream->emitRemark("tiles of kernel '" + kernel.getSymName() +
+                         "' are copied by the warps that multiply them, not by TMA: ")
+          << why;
     if (copiesByBoxes(stream)) {
       SmallVector<tile::LoadOp> loads = loadsAhead(stream.getBody().front());
       for (tile::LoadOp load : loads) {
@@ -284,9 +298,19 @@ void Lowering::startBoxes(tile::LoadOp load, SharedRows rows) {
   rows.base = stageAt(turn);
   Value position = short32(scalar(load.getPosition())), batch = short32(scalar(slice.getBatch()));
   Value head = short32(scalar(slice.getHead()));
-  // Of a view without rows, whose memory may be none, every box lies outside: TMA fills it with zeros.
+  // Of a view without rows, whose memory may be none, every box lies outside: TMA fills it with zeros. So does a box of
+  // a page that there is not.
   constexpr int64_t outside = int64_t(1) << 30;
-  position = c.select(c.equal(views[load.getView()].limit, c.int64(0)), c.int32(outside), position);
+  const View &view = views[load.getView()];
+  Value none = c.equal(view.limit, c.int64(0));
+  if (view.pages) {
+    Value at = scalar(load.getPosition());
+    PagePlace place = placeInPages(view, at, c.lessUnsigned(at, view.limit));
+    batch = place.page;
+    position = short32(place.row);
+    none = c.select(place.exists, c.boolean(false), c.boolean(true));
+  }
+  position = c.select(none, c.int32(outside), position);
   int64_t first = slice.getColumn() ? static_cast<int64_t>(*slice.getColumn()) : 0;
   for (int64_t panel = 0; panel < rows.cols / kPanelColumns; ++panel)
     c.copyBox(c.at(rows.base, panel * rows.panelBytes()), map,

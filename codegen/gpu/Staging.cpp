@@ -63,11 +63,14 @@ void Lowering::awaitCopies() {
 }
 
 void Lowering::startCopy(const RowSource &source, const SharedRows &rows) {
+  if (source.view.pages && !source.ids && staysInPage(source.view.pages->size, source.divisor, source.rows) &&
+      !source.view.pages->from)
+    return startCopy(inItsPage(source), rows);
   needAlignment(source.view, kPiece);
   int64_t pieces = rows.cols * source.view.elementBytes() / kPiece;
   // Swizzled rows repeat their pattern every eight.
   bool sameColumn = threads() % pieces == 0 && (!rows.swizzled || threads() / pieces % 8 == 0);
-  if (!source.ids && source.view.type.getGroup() == 1 && sameColumn)
+  if (!source.ids && !source.view.pages && source.view.type.getGroup() == 1 && sameColumn)
     return copyRounds(source, rows, pieces);
   int64_t all = rows.rows * pieces;
   for (int64_t first = 0; first < all; first += threads()) {

@@ -1,5 +1,6 @@
 // Streams: a loop that walks from tile to tile of the cover. The right operands of the body's dots are copied to shared
 // memory one tile ahead, while the tile before is computed with; carried tiles stay in registers.
+#include "codegen/common/ScalarOps.h"
 #include "codegen/gpu/Lowering.h"
 #include "codegen/gpu/Runs.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -77,7 +78,9 @@ LogicalResult Lowering::prefetch(Block &body, ArrayRef<Staged> staged, Value ind
     if (producing)
       startBoxes(load, rows);
     else
-      startCopy({views[load.getView()], scalar(load.getPosition()), rows.rows, {}}, rows);
+      startCopy(
+          {views[load.getView()], scalar(load.getPosition()), rows.rows, {}, codegen::divisorOf(load.getPosition())},
+          rows);
   }
   for (Value value : made)
     scalars.erase(value);

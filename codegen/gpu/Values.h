@@ -97,6 +97,20 @@ struct TopState {
   int64_t chunks() const { return llvm::divideCeil(k, kWarp); }
 };
 
+/// Where the positions of a view lie in a pool of pages (Pages.cpp).
+struct Pages {
+  int64_t size;              ///< positions of a page
+  Value table;               ///< ptr<1>, of the batch entry
+  Value entries, entryBytes; ///< of the table, and from one to the next
+  Value count, pageBytes;    ///< pages of the pool, and from one to the next
+  Value from = {};           ///< position i of the view is position from + every * i
+  int64_t every = 1;
+};
+struct PagePlace {
+  Value page, row;       ///< i32 and i64
+  Value pointer, exists; ///< of the row; whether there is such a page
+};
+
 /// Rows of memory that a tile is read from or written to.
 struct View {
   Value base;                     ///< ptr<1>, or ptr<3> for private memory
@@ -104,6 +118,7 @@ struct View {
   Value limit;                    ///< positions at or beyond lie outside; not negative
   tile::ViewType type;
   std::optional<unsigned> operand; ///< number of the kernel's operand that it is a view of; none: private memory
+  std::optional<Pages> pages;      ///< `base` is that of the pool then
   int64_t elementBytes() const { return llvm::divideCeil(type.getElementType().getIntOrFloatBitWidth(), 8); }
 };
 
@@ -113,6 +128,7 @@ struct RowSource {
   Value position; ///< of the first row, or the base that is added to `ids`
   int64_t rows = 0;
   std::optional<SharedTile> ids; ///< row block i lies at position + ids[i]
+  int64_t divisor = 1;           ///< that `position` is a multiple of
 };
 
 /// Index lists turned around: a thread holds the lists of some positions and its place in each.
