@@ -6,6 +6,7 @@
 #include "lib/transforms/kernels/Epilogue.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "lib/transforms/kernels/Reasons.h"
+#include "lib/transforms/kernels/RouteKernel.h"
 #include "lib/transforms/kernels/TokenSelection.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -102,6 +103,7 @@ private:
     SmallVector<Attribute> list;
     headRatios(list);
     blockStarts(list);
+    wholeSequence(list);
     return b.getArrayAttr(list);
   }
 
@@ -118,6 +120,20 @@ private:
                                    "compiled for " + Twine(ratio) + " heads '" + base.getName() + "' for each head '" +
                                        axis.getName() + "'"));
       }
+  }
+
+  // Rows are routed among all of the sequence.
+  void wholeSequence(SmallVectorImpl<Attribute> &list) {
+    if (!routes(context.pattern))
+      return;
+    auto text = [&](StringRef name) -> Attribute { return b.getStringAttr(name); };
+    auto equal = [&](StringRef name, Attribute to) {
+      list.push_back(requirement(check("==", text(name), to),
+                                 "routing of rows needs the whole sequence: '" + name + "' must be that of all rows"));
+    };
+    equal("kv_len_max", text("t"));
+    equal("q_offset_max", b.getI64IntegerAttr(0));
+    equal("kv_offset_gcd", b.getI64IntegerAttr(0));
   }
 
   // Blocks are absolute, as positions are, but kernels count them from the first stored key or row: it must begin one.
@@ -183,7 +199,7 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     declareCalled(pattern, program.program);
     Context usual(pattern, *facts, info, program);
     bool tokens = selectsTokens(pattern, *facts), lists = !tokens && walksLists(usual);
-    bool few = tokens ? info.decodeRows > 0 : lists || splitsKeys(pattern, info);
+    bool few = routes(pattern) ? false : tokens ? info.decodeRows > 0 : lists || splitsKeys(pattern, info);
     if (few)
       usual.calls.moreThan = info.decodeRows;
     Context decode(pattern, *facts, lists ? listTarget(info) : decodeTarget(info), program, {-1, info.decodeRows});
@@ -193,9 +209,10 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     for (Context *form : forms) {
       Preparer preparer(*form);
       bool splits = form == &decode && !lists;
-      if (failed(summaries(*form, preparer)) || failed(tokens   ? buildTokenKernels(*form, preparer)
-                                                       : splits ? buildDecodeKernels(decode, preparer)
-                                                                : kernels(*form, preparer, form == &decode))) {
+      if (failed(summaries(*form, preparer)) || failed(routes(pattern) ? buildRouteKernels(*form)
+                                                       : tokens        ? buildTokenKernels(*form, preparer)
+                                                       : splits        ? buildDecodeKernels(decode, preparer)
+                                                                       : kernels(*form, preparer, form == &decode))) {
         program.program.erase();
         return failure();
       }
@@ -308,7 +325,7 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     auto yield = cast<YieldOp>(context.pattern.getBody().front().back());
     for (auto [value, name] :
          llvm::zip(yield.getValues(), context.pattern.getOutputs().getAsValueRange<mlir::StringAttr>()))
-      if (!isRowWise(value) && failed(preparer.result(yield, value, name)))
+      if (!isRowWise(value) && !value.getDefiningOp<ScatterOp>() && failed(preparer.result(yield, value, name)))
         return failure();
     return success();
   }

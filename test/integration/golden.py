@@ -43,6 +43,7 @@ class Comparison:
     oracle_only: bool = False
     q_offset: int = 0
     finish: callable = lambda results: results  # what the reference does behind the attention
+    results: tuple = ()  # of the pattern; empty: those that are compared
 
 
 def batched(x):
@@ -274,9 +275,28 @@ def dsa_token(z, p):
                      wide=("iw", "sink", "iq", "ik"), q_offset=p["offset"])
 
 
+def mosa(z, p):
+    """Projections, rotary positions and the output projection are part of the model, so they are made here."""
+    x, size, half = z["x"].astype(np.float64), p["h_prim"], int(p["h_prim"] * p["rotate_fraction"]) // 2
+    q, k, v = np.split(np.einsum("bth,ehd->bted", x, z["W_qkv"].astype(np.float64)), 3, axis=-1)
+    angle = np.arange(p["T"])[:, None, None] * p["rope_base"] ** -(np.arange(half) / half)
+    cos, sin = np.cos(angle), np.sin(angle)
+
+    def rotated(y):
+        a, b = y[..., :half], y[..., half:2 * half]
+        return np.concatenate([a * cos - b * sin, b * cos + a * sin, y[..., 2 * half:]], axis=-1).astype(np.float32)
+
+    r = 1 / (1 + np.exp(-np.einsum("bth,eh->bte", x, z["W_router"].astype(np.float64))))
+    args = dict(q=rotated(q), k=rotated(k), v=v.astype(np.float32), r=r.astype(np.float32))
+    assert size == q.shape[-1]
+    yield Comparison("", "mosa", args, dict(n=p["k"], first=p["include_first"], scale=p["scale"]), dict(y=z["y"]),
+                     wide=("q", "k", "v", "r"), results=("o",),
+                     finish=lambda results: dict(y=np.einsum("bted,edh->bth", results["o"], z["W_o"].astype(np.float64))))
+
+
 ADAPTERS = {adapter.__name__: adapter for adapter in (
     nsa, nsa_paper, hsa, moba, quest, seer_gate, block_sparse, longformer, seed_compress, sparse_transformer,
-    streaming_llm, lse_merge, forgetting_attention, differential_attention, star_attention, mla, dsa_token)}
+    streaming_llm, lse_merge, forgetting_attention, differential_attention, star_attention, mla, dsa_token, mosa)}
 
 
 def load(mechanism):
@@ -300,7 +320,7 @@ def convert(name, x, comparison, dtype):
 def compare(comparison, options):
     """The largest error as a share of its bound over all results; a wrong shape is an infinite error."""
     args = {name: convert(name, x, comparison, options.dtype) for name, x in comparison.args.items()}
-    results = sparse_attn.run(comparison.pattern, args, comparison.params, tuple(comparison.expected),
+    results = sparse_attn.run(comparison.pattern, args, comparison.params, comparison.results or tuple(comparison.expected),
                               oracle=options.oracle, target=options.target, q_offset=comparison.q_offset)
     results = comparison.finish({name: sparse_attn.widen(x).astype(np.float64) for name, x in results.items()})
     worst, text = 0.0, []

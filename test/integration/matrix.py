@@ -37,12 +37,14 @@ PATTERNS = {
     "doc_causal": {}, "bucketed": {}, "streaming_llm": {"W": 30, "S": 3}, "mla": {"dv": 32},
     "bigbird": {"b": 32, "r": 2}, "quest": {"page": 16, "n": 3},
     "dsa": {"n": 24, "dv": 32}, "dsa_sink": {"n": 24, "dv": 32},
-    "adamas": {"n": 24, "lo": -1, "hi": 1},
+    "adamas": {"n": 24, "lo": -1, "hi": 1}, "mosa": {"n": 24, "first": 1},
     "seer": {"b": 32, "n": 5, "theta": 0.1, "D2": 32},
     "block_lists": {"b": 32, "D2": 3}, "block_sparse": {"b": 32, "D2": 64}, "block_bitmap": {"b": 32, "D2": 41},
 }
 # Patterns that GPU targets refuse by name.
-CPU_ONLY = {"dsa", "dsa_sink", "adamas"}
+CPU_ONLY = {"dsa", "dsa_sink", "adamas", "mosa"}
+# Patterns that see the whole sequence: no chunk of it is a call.
+WHOLE = {"mosa"}
 COLUMNS = {
     "CPU": ["cpu-baseline", "cpu-avx2", "cpu-avx512"],
     "sm_80": ["ptx-sim:sm_80"],
@@ -79,6 +81,8 @@ REFUSED = [
 def calls(pattern):
     """The words of every call of a pattern, those of one kernel side by side."""
     for dtype, heads, features, shape in itertools.product(DTYPES, HEADS, FEATURES, CALLS):
+        if pattern in WHOLE and "Tq" in shape:
+            continue
         q, kv = heads.split(":")
         sizes = f"{at_block(pattern, shape)},Hq={q},Hkv={kv},D={features}"
         params = []

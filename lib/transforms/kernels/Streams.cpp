@@ -28,8 +28,6 @@ FailureOr<ScoreChain> scoreChain(Context &context, Operation *user, Value z) {
   if (chain.score.getHow() != ScoreKind::Dot && !ranks)
     return context.refuse(chain.score, "'sattn.score " + stringifyScoreKind(chain.score.getHow()) + "'" +
                                            (isa<SelectOp>(user) ? "" : " in '" + user->getName().getStringRef() + "'"));
-  if (context.factsOf(z).gatheredAt)
-    return context.refuse(chain.score, "a score of gathered rows");
   if (failed(checkHeads(context, chain, 1)))
     return failure();
   return chain;

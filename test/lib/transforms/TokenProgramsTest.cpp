@@ -124,6 +124,23 @@ sattn.pattern @plain<n: int = 5>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -
   agreeOnShapes(plain);
 }
 
+TEST_CASE("rows that each head chooses by a routing list") {
+  for (double n : {1, 7, 16, 200})
+    for (double first : {0, 2})
+      for (int64_t rows : {0, 1, 37, 150}) {
+        Case one("mosa");
+        one.params = {{"n", n}, {"first", first}};
+        one.batch = 2;
+        one.group = 1;
+        one.kvHeads = 3;
+        one.valueFeatures = 6;
+        one.rows = one.keys = rows;
+        agree(one);
+        one.target = TargetInfo();
+        agree(one);
+      }
+}
+
 TEST_CASE("a list for each kv head beside a window, under a residual and gates") {
   Case one(R"(
 sattn.pattern @group<n: int = 6, W: int = 9>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [t, h]) -> (o) {

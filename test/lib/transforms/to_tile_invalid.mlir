@@ -209,22 +209,6 @@ sattn.pattern @reduced(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %r: [t, h, 
 
 // -----
 
-sattn.pattern @gathered(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %kh: [s, h, D], %vh: [s, h, Dv], %r: [t, h]) -> (o, o2) {
-  %rows = sattn.route top(4) %r
-  %qr = sattn.gather %q at %rows
-  %kr = sattn.gather %kh at %rows
-  %vr = sattn.gather %vh at %rows
-  %keys = sattn.set (t, s) : s <= t
-  // expected-error @below {{[SA0201] a score of gathered rows is not compiled yet: run the pattern with the reference (--oracle)}}
-  %z = sattn.score dot %qr, %kr
-  %o = sattn.attend %z over %keys, %vr
-  %z2 = sattn.score dot %q, %k
-  %o2 = sattn.attend %z2 over %keys, %v
-  sattn.yield %o, %o2
-}
-
-// -----
-
 sattn.pattern @above(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %m = sattn.summarize mean %k blocks(8) ragged
   %a = sattn.score dot %q, %m
@@ -628,23 +612,6 @@ sattn.pattern @large_factor(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o)
   %z = sattn.score dot %q, %k
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
-}
-
-// -----
-
-sattn.pattern @scattered(%q: [t, h, D], %k: [s, h, D], %v: [s, h, Dv], %r: [t, h], %kg: [s, g, D], %vg: [s, g, Dv]) -> (o, o2) {
-  %rows = sattn.route top(4) %r
-  %qr = sattn.gather %q at %rows
-  %kr = sattn.gather %k at %rows
-  %vr = sattn.gather %v at %rows
-  %keys = sattn.set (t, s) : s <= t
-  %z = sattn.score dot %qr, %kr
-  %oh = sattn.attend %z over %keys, %vr
-  // expected-error @below {{[SA0201] 'sattn.scatter' as an operand of 'sattn.yield' is not compiled yet: run the pattern with the reference (--oracle)}}
-  %o = sattn.scatter %oh at %rows
-  %z2 = sattn.score dot %q, %kg
-  %o2 = sattn.attend %z2 over %keys, %vg
-  sattn.yield %o, %o2
 }
 
 // -----

@@ -1,0 +1,317 @@
+// Kernels of patterns that route.
+#include "lib/transforms/kernels/RouteKernel.h"
+#include "lib/transforms/kernels/AttendKernels.h"
+#include "lib/transforms/kernels/Plan.h"
+#include "mlir/IR/IntegerSet.h"
+#include "llvm/ADT/SetVector.h"
+#include <limits>
+
+namespace sattn::lower {
+using namespace mlir;
+
+namespace {
+/// Positions of a tile of routing numbers, and chosen rows or keys of a tile.
+constexpr int64_t kTile = 64;
+/// Lists come in multiples of it, with one more behind the last.
+constexpr int64_t kListStrip = 16;
+
+class RouteKernels {
+public:
+  explicit RouteKernels(Context &context) : context(context), mlir(context.pattern.getContext()) {}
+
+  LogicalResult build() {
+    if (failed(collect()))
+      return failure();
+    declare();
+    rank();
+    choose();
+    for (auto [scatter, ref] : results)
+      clear(scatter, ref);
+    return attend();
+  }
+
+private:
+  //===-- What the pattern says.
+
+  LogicalResult collect() {
+    Block &body = context.pattern.getBody().front();
+    for (auto op : body.getOps<RouteOp>()) {
+      if (route)
+        return context.refuse(op, "a second 'sattn.route'");
+      route = op;
+    }
+    if (Operation *made = route.getX().getDefiningOp())
+      return context.refuse(made, "'" + made->getName().getStringRef() + "' as an operand of 'sattn.route'");
+    const Facts &facts = context.factsOf(route.getX());
+    if (facts.position().kind() != AxisKind::Rows || context.ratio(facts.headAxis()) != 1)
+      return context.refuse(route, "'sattn.route' of anything but rows of query heads");
+    for (auto gather : body.getOps<GatherOp>())
+      if (gather.getX().getDefiningOp())
+        return context.refuse(gather, "'sattn.gather' of anything but a role");
+    auto yield = cast<YieldOp>(body.back());
+    for (auto [value, name] :
+         llvm::zip(yield.getValues(), context.pattern.getOutputs().getAsValueRange<StringAttr>())) {
+      auto scatter = value.getDefiningOp<ScatterOp>();
+      if (!scatter)
+        return context.refuse(yield, "a result beside those of 'sattn.scatter'");
+      results.push_back({scatter, PlanRef{PlanRef::Result, name.str(), resultType(context, value)}});
+    }
+    for (auto op : body.getOps<AccumulateOp>())
+      if (failed(collect(op)))
+        return failure();
+    return success();
+  }
+
+  struct Branch {
+    ScoreChain chain;
+    FailureOr<LocalSet> set = failure();
+  };
+  LogicalResult collect(AccumulateOp op) {
+    Branch branch;
+    Operation *made = op.getZ().getDefiningOp();
+    for (; isa<MapOp>(made); made = made->getOperand(0).getDefiningOp())
+      branch.chain.maps.insert(branch.chain.maps.begin(), cast<MapOp>(made));
+    branch.chain.score = cast<ScoreOp>(made);
+    for (MapOp map : branch.chain.maps)
+      if (readsPlaces(context, map))
+        return context.refuse(map, "'sattn.map' with positions, heads or tables beside 'sattn.route'");
+    bool gathered = branch.chain.score.getQ().getDefiningOp<GatherOp>() &&
+                    branch.chain.score.getK().getDefiningOp<GatherOp>() && op.getV().getDefiningOp<GatherOp>();
+    if (branch.chain.score.getHow() != ScoreKind::Dot || !gathered || op.getHow() != AccumulateKind::Softmax)
+      return context.refuse(op, "'sattn.accumulate' of anything but gathered rows beside 'sattn.route'");
+    auto parts = partsOf(context, op, op.getSet());
+    if (failed(parts))
+      return failure();
+    if (!parts->formula || !parts->formula.getTables().empty())
+      return context.refuse(op, "'sattn.accumulate' of anything but gathered rows beside 'sattn.route'");
+    branch.set = LocalSet::make(parts->formula, parts->formula.getFormula());
+    if (failed(branch.set))
+      return failure();
+    branches[op] = branch;
+    return success();
+  }
+
+  //===-- Lists.
+
+  template <typename LeafFn> static Value number(IndexBuilder &b, ExprAttr e, LeafFn leaf) {
+    if (!e)
+      return b.constant(0);
+    if (e.is(ExprKind::Int))
+      return b.constant(e.getValue());
+    if (e.is(ExprKind::Name))
+      return leaf(e.getText());
+    Value x = number(b, e.getKids()[0], leaf);
+    if (e.is(ExprKind::Neg))
+      return b.sub(b.constant(0), x);
+    Value y = number(b, e.getKids()[1], leaf);
+    return e.is(ExprKind::Add) ? b.add(x, y) : e.is(ExprKind::Sub) ? b.sub(x, y) : b.mul(x, y);
+  }
+  PlanSize slots() {
+    return [top = route.getTop()](PlanWriter &plan) {
+      Value n = number(plan.index, top, [&](StringRef name) { return plan.param(name); });
+      return plan.index.min(plan.index.max(n, plan.index.constant(0)), plan.dim("t"));
+    };
+  }
+
+  void declare() {
+    auto workspace = [&](StringRef name, Type element, int64_t inner, PlanSize count) {
+      Workspace w;
+      w.name = name.str();
+      w.type = tile::ArgType::get(mlir, element, inner, tile::PanelsAttr());
+      w.count = std::move(count);
+      w.head = context.queryHeads();
+      return context.workspace(w);
+    };
+    scores = workspace("routed_scores", context.f32(), kTile,
+                       [](PlanWriter &plan) { return plan.index.ceilDiv(plan.dim("t"), kTile); });
+    lists = workspace("routed", IntegerType::get(mlir, 32), 1, [most = slots()](PlanWriter &plan) {
+      IndexBuilder &b = plan.index;
+      return b.mul(b.add(b.ceilDiv(most(plan), kListStrip), 1), kListStrip);
+    });
+  }
+
+  void finish(std::unique_ptr<KernelBuilder> kernel, PlanSize x, Value makes = {}) {
+    Launch launch;
+    launch.x = std::move(x);
+    launch.y = context.tasksInUnit(1);
+    if (makes)
+      launch.makes = {makes};
+    context.finish(std::move(kernel), std::move(launch));
+  }
+  static PlanSize tilesOfRows() {
+    return [](PlanWriter &plan) { return plan.index.ceilDiv(plan.dim("t"), kTile); };
+  }
+  Value viewOf(Task &task, const PlanRef &ref) {
+    return task.slice(ref, task.pair, task.headInUnit(context.queryHeads()));
+  }
+  Value roleView(Task &task, Value role) {
+    return task.slice(context.role(role), task.batch, task.head(context.factsOf(role).headAxis()));
+  }
+
+  Value mask(Task &task, Value tile, Value column, ArrayRef<Value> symbols, IntegerSet set, ValueRange tables = {}) {
+    KernelBuilder &k = task.k;
+    return tile::MaskOp::create(k.b, k.loc, tile.getType(), tile, k.constant(0), column, symbols, Value(), Value(),
+                                tables, ArrayAttr::get(mlir, {IntegerSetAttr::get(set)}),
+                                AffineMapAttr::get(AffineMap::get(1, 0, getAffineConstantExpr(0, mlir))));
+  }
+  // Column < symbol.
+  IntegerSet below(unsigned dims) {
+    return IntegerSet::get(dims, 1, getAffineSymbolExpr(0, mlir) - getAffineDimExpr(1, mlir) - 1, false);
+  }
+
+  // A forced row is chosen whatever its number; NaN stands for -inf, which top_row takes by force only.
+  void rank() {
+    auto kernel = context.program.kernel("rank");
+    KernelBuilder &k = *kernel;
+    k.loc = route.getLoc();
+    Task task(context, k, 1);
+    Value first = k.mul(k.gridX(), kTile);
+    Value numbers = tile::LoadOp::create(k.b, k.loc, k.rowVector(kTile), roleView(task, route.getX()), first);
+    Value row = tile::ColumnsOp::create(k.b, k.loc, k.tile(1, kTile), numbers);
+    if (route.getFirst() || route.getLast())
+      row = k.map({row}, k.tile(1, kTile), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+        auto constant = [&](float value) -> Value {
+          return arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(value));
+        };
+        Value least = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[0],
+                                            constant(-std::numeric_limits<float>::infinity()));
+        return arith::SelectOp::create(b, k.loc, least, constant(std::numeric_limits<float>::quiet_NaN()), args[0]);
+      });
+    row = mask(task, row, first, {k.size("t")}, below(2));
+    tile::StoreOp::create(k.b, k.loc, row, viewOf(task, scores), k.gridX());
+    finish(std::move(kernel), tilesOfRows());
+  }
+
+  void choose() {
+    auto kernel = context.program.kernel("choose");
+    KernelBuilder &k = *kernel;
+    k.loc = route.getLoc();
+    Task task(context, k, 1);
+    auto leaf = [&](StringRef name) { return task.symbol(name); };
+    Value rows = k.size("t");
+    SmallVector<Value> symbols;
+    SmallVector<Attribute> forced;
+    auto force = [&](Value symbol, bool fromEnd) {
+      AffineExpr i = getAffineDimExpr(1, mlir), bound = getAffineSymbolExpr(fromEnd ? 1 : 0, mlir);
+      symbols.push_back(symbol);
+      forced.push_back(IntegerSetAttr::get(IntegerSet::get(2, 2, fromEnd ? i - bound : bound - i - 1, false)));
+    };
+    if (route.getFirst() || route.getLast()) {
+      force(number(k, route.getFirstAttr(), leaf), false);
+      force(k.sub(rows, number(k, route.getLastAttr(), leaf)), true);
+    }
+    Value count = k.min(k.max(number(k, route.getTop(), leaf), k.constant(0)), rows);
+    tile::TopRowOp::create(k.b, k.loc, viewOf(task, scores), k.constant(0), k.ceilDiv(rows, kTile), count,
+                           k.constant(0), symbols, viewOf(task, lists), ArrayAttr::get(mlir, forced));
+    finish(std::move(kernel), [](PlanWriter &plan) { return plan.index.constant(1); }, route.getResult());
+  }
+
+  //===-- Attention.
+
+  void clear(ScatterOp scatter, const PlanRef &ref) {
+    auto kernel = context.program.kernel("clear");
+    KernelBuilder &k = *kernel;
+    k.loc = scatter.getLoc();
+    Task task(context, k, 1);
+    int64_t inner = cast<tile::ArgType>(ref.type).getInner();
+    Value zeros = k.splat(0.0, inner == 1 ? k.rowVector(kTile) : k.tile(kTile, inner));
+    tile::StoreOp::create(k.b, k.loc, zeros, resultView(task, scatter, ref), k.mul(k.gridX(), kTile));
+    finish(std::move(kernel), tilesOfRows());
+  }
+  Value resultView(Task &task, ScatterOp scatter, const PlanRef &ref) {
+    return task.slice(ref, task.batch, task.head(context.factsOf(scatter.getResult()).headAxis()));
+  }
+
+  Value idsAt(Task &task, Value list, Value first, bool columns) {
+    KernelBuilder &k = task.k;
+    Type i32 = k.b.getI32Type();
+    return tile::LoadOp::create(k.b, k.loc, columns ? k.tile(1, kTile, i32) : k.rowVector(kTile, i32), list, first);
+  }
+  Value gathered(Task &task, Value tensor, Value ids) {
+    KernelBuilder &k = task.k;
+    Value role = tensor.getDefiningOp<GatherOp>().getX();
+    int64_t inner = context.innerSize(context.factsOf(role).axes);
+    auto type = inner == 1 ? k.rowVector(kTile) : k.tile(kTile, inner);
+    return tile::GatherOp::create(k.b, k.loc, type, roleView(task, role), k.constant(0), ids);
+  }
+
+  LogicalResult attend() {
+    auto kernel = context.program.kernel("attend");
+    KernelBuilder &k = *kernel;
+    Task task(context, k, 1);
+    Value first = k.mul(k.gridX(), kTile), list = viewOf(task, lists);
+    Value ids = idsAt(task, list, first, /*columns=*/false);
+    Rows rows{kTile, 1, false, first, {}};
+    Epilogue epilogue(
+        task, rows, [&](AccumulateOp op) { return accumulate(task, list, ids, op, branches.find(op)->second); },
+        [&](Value value) { return value.getDefiningOp<GatherOp>() ? gathered(task, value, ids) : Value(); });
+    for (auto [scatter, ref] : results) {
+      auto tensor = epilogue.tensor(scatter, scatter.getX());
+      if (failed(tensor))
+        return failure();
+      tile::ScatterOp::create(k.b, k.loc, *tensor, resultView(task, scatter, ref), k.constant(0), ids);
+    }
+    finish(std::move(kernel), [most = slots()](PlanWriter &plan) { return plan.index.ceilDiv(most(plan), kTile); });
+    return success();
+  }
+
+  // Slots are the columns of a tile; rows and columns stand at the positions that the list names.
+  FailureOr<SoftmaxState> accumulate(Task &task, Value list, Value ids, AccumulateOp op, Branch &branch) {
+    KernelBuilder &k = task.k;
+    QueryTile queries =
+        scaleQueries(task, gathered(task, branch.chain.score.getQ(), ids), branch.chain, ScoreUnit::Base2);
+    Value length = tile::LengthOp::create(k.b, k.loc, k.b.getIndexType(), list), zero = k.constant(0);
+    Value cover = coverOf(task, RunValues{zero, k.ceilDiv(length, kTile), zero, zero});
+    Predicate predicate = predicateOf(task, branch, length);
+    SoftmaxState state = emptyState(task, kTile, context.innerSize(context.factsOf(op.getV()).axes));
+    SmallVector<Value> all = stream(k, cover, {state.m, state.l, state.acc}, [&](Value j, ValueRange carried) {
+      Value first = k.mul(j, kTile), keyIds = idsAt(task, list, first, /*columns=*/false);
+      Value keys = gathered(task, branch.chain.score.getK(), keyIds), values = gathered(task, op.getV(), keyIds);
+      Value scores = scoreTile(task, {kTile, 1, false, zero, {}}, queries, keys, first, branch.chain, ScoreUnit::Base2);
+      SmallVector<Value> tables{ids, idsAt(task, list, first, /*columns=*/true)};
+      Value visible =
+          tile::MaskOp::create(k.b, k.loc, scores.getType(), scores, zero, first, predicate.symbols, Value(), Value(),
+                               tables, predicate.sets, AffineMapAttr::get(AffineMap::getMultiDimIdentityMap(1, mlir)));
+      auto step = tile::SoftmaxStepOp::create(k.b, k.loc, carried[0].getType(), carried[0].getType(),
+                                              carried[0].getType(), visible.getType(), visible, carried[0], carried[1]);
+      Value acc =
+          tile::DotOp::create(k.b, k.loc, carried[2].getType(), "nn", step.getP(), values, carried[2], step.getAlpha());
+      return SmallVector<Value>{step.getNewM(), step.getNewL(), acc};
+    });
+    return SoftmaxState{all[0], all[1], all[2]};
+  }
+
+  Predicate predicateOf(Task &task, const Branch &branch, Value length) {
+    Predicate predicate = branch.set->predicate(task, Value());
+    unsigned symbols = predicate.symbols.size();
+    predicate.symbols.push_back(length);
+    AffineExpr used = getAffineSymbolExpr(symbols, mlir) - getAffineDimExpr(1, mlir) - 1;
+    SmallVector<Attribute> sets;
+    for (auto attribute : predicate.sets.getAsRange<IntegerSetAttr>()) {
+      IntegerSet set = attribute.getValue();
+      SmallVector<AffineExpr> constraints;
+      SmallVector<bool> equalities(set.getEqFlags());
+      for (AffineExpr constraint : set.getConstraints())
+        constraints.push_back(constraint.replaceDims({getAffineDimExpr(2, mlir), getAffineDimExpr(3, mlir)}));
+      constraints.push_back(used);
+      equalities.push_back(false);
+      sets.push_back(IntegerSetAttr::get(IntegerSet::get(4, symbols + 1, constraints, equalities)));
+    }
+    predicate.sets = ArrayAttr::get(mlir, sets);
+    return predicate;
+  }
+
+  Context &context;
+  MLIRContext *mlir;
+  RouteOp route;
+  PlanRef scores, lists;
+  SmallVector<std::pair<ScatterOp, PlanRef>> results;
+  std::map<Operation *, Branch> branches;
+};
+} // namespace
+
+bool routes(PatternOp pattern) { return !pattern.getBody().front().getOps<RouteOp>().empty(); }
+
+LogicalResult buildRouteKernels(Context &context) { return RouteKernels(context).build(); }
+
+} // namespace sattn::lower
