@@ -68,6 +68,7 @@ Status operandInfo(const std::vector<Operand> &operands, const Kernel::OperandNa
   info.name = operands[index].name.c_str();
   info.dtype = dtypeName(operands[index].dtype);
   info.ndim = operands[index].rank();
+  info.kept = operands[index].kept;
   info.axes = names.axes.data();
   info.sizes = names.sizes.data();
   return narrow(info, "sattn_operand_info", out);

@@ -34,7 +34,7 @@ private:
   Status bindPages();
   int64_t longestSequence(int64_t capacity) const;
   Status checkPages() const;
-  Status bindView(const Operand &operand, const DLTensor &tensor, bool isResult, View &view, Extent &extent) const;
+  Status bindView(const Operand &operand, const DLTensor &tensor, bool isWritten, View &view, Extent &extent) const;
   Status innerStrides(const Operand &operand, const DLTensor &tensor) const;
   Status bindExtent(const Operand &operand, const DLTensor &tensor, const View &view, Extent &extent) const;
   Status bindDerived();
@@ -412,7 +412,7 @@ Status Binder::bindExtent(const Operand &operand, const DLTensor &tensor, const 
   return success();
 }
 
-Status Binder::bindView(const Operand &operand, const DLTensor &tensor, bool isResult, View &view,
+Status Binder::bindView(const Operand &operand, const DLTensor &tensor, bool isWritten, View &view,
                         Extent &extent) const {
   SATTN_TRY(innerStrides(operand, tensor));
   auto set = [&](int slot, int dimension) {
@@ -423,11 +423,13 @@ Status Binder::bindView(const Operand &operand, const DLTensor &tensor, bool isR
   set(0, operand.batched ? 0 : -1);
   set(1, operand.position < 0 ? -1 : operand.position + operand.batched);
   set(2, operand.head < 0 ? -1 : operand.head + operand.batched);
-  if (isResult)
+  if (isWritten)
     for (int i = 0; i < 3; ++i)
       if (view.counts[i] > 1 && view.strides[i] == 0) {
         const int axis[3] = {-1, operand.position, operand.head};
-        return fail<Err::ResultOverlapsItself>(axis[i] < 0 ? "B" : operand.axes[axis[i]].name, operand.name);
+        const char *what = operand.kept ? "kept summary" : "result";
+        return fail<Err::ResultOverlapsItself>(axis[i] < 0 ? "B" : operand.axes[axis[i]].name, what, operand.name,
+                                               what);
       }
   view.data = sizesOnly || !tensor.data ? nullptr : static_cast<char *>(tensor.data) + tensor.byte_offset;
   return bindExtent(operand, tensor, view, extent);
@@ -436,16 +438,21 @@ Status Binder::bindView(const Operand &operand, const DLTensor &tensor, bool isR
 Status Binder::checkOverlap() const {
   size_t roleCount = m.roles.size();
   auto nameOf = [&](size_t i) { return i < roleCount ? m.roles[i].name : m.results[i - roleCount].name; };
-  for (size_t r = roleCount; r < state.extents.size(); ++r) {
+  auto isWritten = [&](size_t i) { return i >= roleCount || m.roles[i].kept; };
+  auto kindOf = [&](size_t i) { return i < roleCount ? "kept summary" : "result"; };
+  for (size_t r = 0; r < state.extents.size(); ++r) {
     const Extent &table = state.pagesExtent;
-    if (state.extents[r].low < table.high && table.low < state.extents[r].high && state.extents[r].dense)
-      return fail<Err::ResultOverlap>(nameOf(r), pageTable().name);
+    if (isWritten(r) && state.extents[r].low < table.high && table.low < state.extents[r].high &&
+        state.extents[r].dense)
+      return fail<Err::ResultOverlap>(kindOf(r), nameOf(r), pageTable().name);
     for (size_t other = 0; other < r; ++other) {
+      if (!isWritten(r) && !isWritten(other))
+        continue;
       const Extent &a = state.extents[r], &b = state.extents[other];
       bool meet = a.low < b.high && b.low < a.high;
       // Interleaved views may share a range and not an element; what is dense shares elements.
       if (meet && ((a.dense && b.dense) || a.low == b.low))
-        return fail<Err::ResultOverlap>(nameOf(r), nameOf(other));
+        return fail<Err::ResultOverlap>(kindOf(r), nameOf(r), nameOf(other));
     }
   }
   return success();
@@ -486,8 +493,8 @@ Status Binder::checkResults() {
     }
   }
   for (size_t i = 0; i < m.roles.size(); ++i)
-    SATTN_TRY(bindView(m.roles[i], *find(call.inputs, call.input_count, m.roles[i].name), false, state.roles[i],
-                       state.extents[i]));
+    SATTN_TRY(bindView(m.roles[i], *find(call.inputs, call.input_count, m.roles[i].name), m.roles[i].kept,
+                       state.roles[i], state.extents[i]));
   if (m.page != 0)
     SATTN_TRY(bindView(pageTable(), *call.page_table, false, state.pages, state.pagesExtent));
   for (size_t i = 0; i < m.results.size(); ++i)

@@ -201,23 +201,27 @@ Status Launcher::runKernel(const Step &step) {
 
 /// What the kernels of this call may touch.
 void Launcher::listMemory() {
-  auto add = [&](const char *name, const void *base, size_t size, bool writable) {
+  enum Access { Read, Written, Extended };
+  auto add = [&](const char *name, const void *base, size_t size, Access access) {
     if (size != 0)
-      memory.push_back({name, const_cast<void *>(base), size, writable ? 1 : 0, 0});
+      memory.push_back({name, const_cast<void *>(base), size, access, 0});
   };
   for (size_t i = 0; i < m.roles.size() + m.results.size(); ++i) {
     bool isRole = i < m.roles.size();
     const Extent &extent = state.extents[i];
     if (isRole || state.given[i - m.roles.size()])
       add((isRole ? m.roles[i] : m.results[i - m.roles.size()]).name.c_str(), reinterpret_cast<void *>(extent.low),
-          extent.high - extent.low, !isRole);
+          extent.high - extent.low,
+          !isRole           ? Written
+          : m.roles[i].kept ? Extended
+                            : Read);
   }
   add("page_table", reinterpret_cast<void *>(state.pagesExtent.low), state.pagesExtent.high - state.pagesExtent.low,
-      false);
-  add("workspace", workspace, state.workspaceTotal, true);
+      Read);
+  add("workspace", workspace, state.workspaceTotal, Written);
   for (int i = 0; i < perBatchCount; ++i)
     add(perBatchName(static_cast<PerBatch>(i)), state.perBatchData[i],
-        static_cast<size_t>(state.batch) * sizeof(int64_t), false);
+        static_cast<size_t>(state.batch) * sizeof(int64_t), Read);
 }
 
 /// Code for devices accesses several elements at a time.

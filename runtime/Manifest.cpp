@@ -176,6 +176,11 @@ Status ManifestReader::readOperand(const json &json, const std::string &where, b
   if (!parseDtype(dtype, operand.dtype))
     return object.error("dtype", "unknown dtype '" + dtype + "'");
   SATTN_TRY(object.integer("inner", 1, maxFeatures, operand.inner));
+  if (object.has("kept")) {
+    int64_t kept;
+    SATTN_TRY(object.integer("kept", 1, 1, kept));
+    operand.kept = !isResult;
+  }
   for (size_t i = 0; i < axes->size(); ++i)
     SATTN_TRY(readAxis((*axes)[i], itemPlace(where + ".axes", i), isResult, operand.axes.emplace_back()));
   SATTN_TRY(placeAxes(where, operand));

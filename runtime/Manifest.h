@@ -36,6 +36,7 @@ struct Operand {
   int head = -1;     ///< index into `axes`; -1: none
   int64_t inner = 1; ///< product of the feature sizes
   int64_t page = 0;  ///< a pool of pages: positions of one. Its leading dimension counts pages, not batch entries
+  bool kept = false; ///< a role that calls write, too
 
   int rank() const { return static_cast<int>(axes.size()) + batched; }
   std::string axisList() const; ///< "B, t, h, D", or "pages, s, g, D"

@@ -130,7 +130,7 @@ typedef struct sattn_device_memory {
   const char *name; /* "q", "workspace", "q_offset" */
   void *base;
   size_t size;      /* bytes */
-  int32_t writable; /* 1: results and workspaces, which nobody has written before the call */
+  int32_t writable; /* 1: results and workspaces, which nobody has written before the call; 2: kept summaries */
   int32_t reserved;
 } sattn_device_memory;
 
@@ -235,7 +235,7 @@ typedef struct sattn_operand_info {
   const char *name;  /* "q" */
   const char *dtype; /* "f32", "f16", "bf16" or "i32" */
   int32_t ndim;
-  int32_t reserved;
+  int32_t kept;            /* 1: a summary of the keys that stays with the caller: calls read it and extend it */
   const char *const *axes; /* "B", "t", "h", "D"; B is the batch, absent where the role has no position axis */
   const int64_t *sizes;    /* static size of each axis, -1 where the call decides */
 } sattn_operand_info;
@@ -295,11 +295,15 @@ typedef struct sattn_per_batch {
  * - A row without a key gives o = 0 and lse = -inf.
  * - Pages. With 'paged=P' in its bind a kernel takes its roles of floats over s that have features (k, v) as pools of
  *   pages: [pages, P, g, D] for a role [s, g, D], with any strides of pages, positions and heads. Key j of batch entry
- * b is position j mod P of page page_table[b][j / P], in all paged roles alike. S is the largest kv_len (on a device:
+ *   b is position j mod P of page page_table[b][j / P], in all paged roles alike. S is the largest kv_len (on a device:
  *   kv_len_max), or without lengths entries * P, or what another role over s says. Entries behind the last key are
- * never read and may hold anything. Of the others a call for CPUs, or for a device of sattn_set_device(), refuses those
- * that name no page of the pool; a table in the memory of a CUDA device is not looked at, and keys of such a page count
- * as zeros. No memory outside the pools is read either way. */
+ *   never read and may hold anything. Of the others a call for CPUs, or for a device of sattn_set_device(), refuses
+ *   those that name no page of the pool; a table in the memory of a CUDA device is not looked at, and keys of such a
+ *   page count as zeros. No memory outside the pools is read either way.
+ * - Kept summaries (bind `keep=summaries`) are inputs that the call extends: roles with `kept` set, one float32 row for
+ *   each block of keys and room for all of them. Keys before the first query row (q_offset - kv_offset of them) have
+ *   the rows of their blocks from earlier calls of the sequence; the call makes those of later keys. A call whose rows
+ *   begin with the keys makes all, so nothing need be initialised; going back to an earlier position is allowed. */
 typedef struct sattn_call {
   size_t struct_size;
   const sattn_tensor *inputs;

@@ -56,6 +56,7 @@ private:
     int64_t inner;
     bool ragged; ///< a block axis counts the last, partial block too
     std::optional<int64_t> page;
+    bool kept; ///< a role that calls extend
   };
   struct Requirement {
     Json check;
@@ -101,6 +102,7 @@ LogicalResult ManifestWriter::readOperands(StringRef field, std::vector<Operand>
     operand.ragged = fields.contains("ragged");
     if (auto page = fields.getAs<mlir::IntegerAttr>("page"))
       operand.page = page.getInt();
+    operand.kept = fields.contains("kept");
     for (StringAttr axis : axes.getAsRange<StringAttr>())
       operand.axes.push_back(axis.str());
   }
@@ -224,6 +226,8 @@ void ManifestWriter::writeOperands(StringRef field) {
         json.attribute("dtype", operand.dtype);
         if (operand.page)
           json.attribute("page", *operand.page);
+        if (operand.kept)
+          json.attribute("kept", 1);
       });
   });
 }

@@ -57,6 +57,15 @@ mlir::FloatType parseDtype(MLIRContext *context, StringRef word) {
 
 StringRef dtypeName(Type type) { return type.isF32() ? "f32" : type.isF16() ? "f16" : type.isBF16() ? "bf16" : "i32"; }
 
+bool keepsSummary(SummarizeOp op) {
+  auto role = dyn_cast<mlir::BlockArgument>(op.getX());
+  if (!role)
+    return false;
+  auto roles = op->getParentOfType<PatternOp>().getRoles();
+  return llvm::any_of(cast<RoleAttr>(roles[role.getArgNumber()]).getAxes(),
+                      [](AxisAttr axis) { return axis.isKey() && !axis.isBlocks(); });
+}
+
 std::optional<int64_t> BoundPattern::integer(StringRef name) const {
   if (auto value = bind ? dyn_cast_or_null<mlir::IntegerAttr>(bind.get(name)) : mlir::IntegerAttr())
     return value.getInt();

@@ -23,6 +23,9 @@ FailureOr<BindingList> bindingsFor(PatternOp pattern, StringRef text);
 /// The bindings whose values are integers: static params, sizes, groups.
 llvm::StringMap<int64_t> integersOf(const BindingList &bindings);
 
+/// Whether `keep=summaries` keeps what `op` makes: blocks of keys of a role.
+bool keepsSummary(SummarizeOp op);
+
 /// float32, float16 or bfloat16 by the words f32, f16, bf16; null for any other word.
 mlir::FloatType parseDtype(MLIRContext *context, StringRef word);
 /// f32, f16, bf16 or i32.
@@ -56,6 +59,8 @@ public:
   /// or the fixed count 1 (one head serves all).
   std::optional<int64_t> headRatio(AxisAttr axis) const;
 
+  /// Whether summaries of keys are tensors of the caller, which calls extend (`keep=summaries`).
+  bool keepsSummaries() const { return bind && bind.contains("keep"); }
   /// Whether pages may hold a role.
   static bool mayBePaged(RoleAttr role);
 

@@ -28,7 +28,7 @@ public:
 
   FailureOr<mlir::DictionaryAttr> run() {
     if (failed(dtypes()) || failed(features()) || failed(groups()) || failed(pages()) || failed(staticParams()) ||
-        failed(nothingLeft()))
+        failed(keep()) || failed(nothingLeft()))
       return failure();
     return entries.getDictionary(pattern.getContext());
   }
@@ -156,7 +156,7 @@ private:
                                      << "' is dynamic: give it at the call, or declare it static";
         continue;
       }
-      if (name == "group" || name == "dtype" || name == "paged")
+      if (name == "group" || name == "dtype" || name == "paged" || name == "keep")
         return pattern.emitError() << "[SA0205] static param '" << name << "' has the name of a binding: rename it";
       if (failed(param.getIsFloat() ? floatParam(param) : intParam(param)))
         return failure();
@@ -213,6 +213,21 @@ private:
     }
     entries.set(name, builder.getF64FloatAttr(value));
     numbers[name] = floatExpr(pattern.getContext(), value);
+    return success();
+  }
+
+  // Summaries of keys stay with the caller between calls.
+  LogicalResult keep() {
+    auto word = take("keep");
+    if (!word)
+      return success();
+    if (*word != "summaries")
+      return pattern.emitError() << "[SA0206] 'keep' is bound to '" << *word << "': expected 'summaries'";
+    auto isKept = [](SummarizeOp op) { return keepsSummary(op); };
+    if (llvm::none_of(pattern.getBody().front().getOps<SummarizeOp>(), isKept))
+      return pattern.emitError() << "[SA0205] @" << pattern.getSymName()
+                                 << " makes no summary of a role over 's' that calls could keep: leave out 'keep'";
+    entries.set("keep", builder.getStringAttr(*word));
     return success();
   }
 

@@ -4,12 +4,14 @@
 #include "lib/transforms/TargetText.h"
 #include "lib/transforms/kernels/AttendKernels.h"
 #include "lib/transforms/kernels/Epilogue.h"
+#include "lib/transforms/kernels/Kept.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "lib/transforms/kernels/Reasons.h"
 #include "lib/transforms/kernels/RouteKernel.h"
 #include "lib/transforms/kernels/TokenSelection.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/ADT/StringSet.h"
 #include <functional>
 #include <map>
 
@@ -61,7 +63,48 @@ private:
     for (auto role : context.pattern.getRoles().getAsRange<RoleAttr>())
       list.push_back(tensor(role.getName(), role.getAxes(), context.innerSize(role.getAxes()),
                             context.bound.dtype(role), context.bound.page(role)));
+    forKept([&](const PlanRef &ref, const Facts &facts) {
+      auto type = cast<tile::ArgType>(ref.type);
+      mlir::NamedAttrList entry(
+          cast<mlir::DictionaryAttr>(tensor(ref.name, facts.axes, type.getInner(), type.getElementType())));
+      auto axes = llvm::to_vector(cast<ArrayAttr>(entry.get("axes")).getValue());
+      for (auto [text, axis] : llvm::zip(axes, facts.axes))
+        if (axis.isBlocks())
+          text = b.getStringAttr(keptAxis(axis));
+      entry.set("axes", b.getArrayAttr(axes));
+      entry.set("kept", b.getUnitAttr());
+      list.push_back(entry.getDictionary(b.getContext()));
+    });
     return b.getArrayAttr(list);
+  }
+
+  // Summaries that stay with the caller; each name once.
+  void forKept(llvm::function_ref<void(const PlanRef &, const Facts &)> visit) {
+    if (!context.bound.keepsSummaries())
+      return;
+    llvm::StringSet<> seen;
+    for (auto summary : context.pattern.getBody().front().getOps<SummarizeOp>())
+      if (keepsSummary(summary))
+        for (const PlanRef &ref : keptTensors(context, summary))
+          if (seen.insert(ref.name).second)
+            visit(ref, context.factsOf(summary.getResult()));
+  }
+  // The caller may have room for more blocks than there are.
+  static std::string keptAxis(AxisAttr axis) { return toText(axis) + " kept"; }
+
+  // A kept summary has room for the blocks of all keys.
+  void keptSizes(SmallVectorImpl<Attribute> &list) {
+    auto number = [&](int64_t value) { return b.getI64IntegerAttr(value); };
+    forKept([&](const PlanRef &ref, const Facts &facts) {
+      AxisAttr axis = facts.position();
+      int64_t length = *literalInt(axis.getLen()), stride = *literalInt(axis.getStride());
+      Attribute s = b.getStringAttr("s"), blocks = check("ceildiv", s, number(length));
+      if (!axis.getRagged())
+        blocks = check("max", number(0),
+                       check("+", check("floordiv", check("-", s, number(length)), number(stride)), number(1)));
+      list.push_back(requirement(check(">=", b.getStringAttr(keptAxis(axis)), blocks),
+                                 "'" + ref.name + "' must have room for the blocks of all keys"));
+    });
   }
 
   ArrayAttr results() {
@@ -104,6 +147,7 @@ private:
     headRatios(list);
     blockStarts(list);
     wholeSequence(list);
+    keptSizes(list);
     return b.getArrayAttr(list);
   }
 

@@ -124,6 +124,33 @@ TEST_CASE("strides and data") {
   g.expect("[SA0319] result lse overlaps o");
 }
 
+TEST_CASE("what calls extend stands alone, as results do") {
+  Good g;
+  json manifest = totalManifest();
+  manifest["pattern"] = "sattn.pattern @keeps(...) {}";
+  manifest["roles"].push_back(operand("sums", R"(["c", "g", "D"])", 4));
+  manifest["roles"].back()["kept"] = 1;
+  g.compiler.add(manifest);
+  g.kernel = g.context.kernel(manifest);
+  sattn_operand_info info = {};
+  info.struct_size = sizeof info;
+  CHECK_RUN(sattn_kernel_role(g.kernel, 2, &info));
+  CHECK(info.kept == 1);
+  Tensor sums({2, 3, 2, 4}, 1);
+  g.call.input("sums", sums);
+  CHECK_RUN(sattn_run(g.kernel, g.call.get()));
+  sums.dl.data = g.k.memory.data();
+  CHECK_ERROR(sattn_run(g.kernel, g.call.get()), SATTN_BAD_CALL,
+              "[SA0319] kept summary sums overlaps k; give it memory of its own");
+  sums.dl.data = g.o.memory.data();
+  CHECK_ERROR(sattn_run(g.kernel, g.call.get()), SATTN_BAD_CALL, "[SA0319] result o overlaps sums");
+  sums.dl.data = sums.memory.data();
+  sums.strides = {24, 0, 4, 1};
+  sums.dl.strides = sums.strides.data();
+  CHECK_ERROR(sattn_run(g.kernel, g.call.get()), SATTN_BAD_CALL,
+              "[SA0318] axis 'c' of kept summary sums has stride 0; elements of a kept summary must not overlap");
+}
+
 TEST_CASE("results that are interleaved do not overlap") {
   Good g;
   std::vector<float> memory(2 * 3 * 4 * 8);

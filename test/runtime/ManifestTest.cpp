@@ -120,6 +120,15 @@ TEST_CASE("an axis of a result may be a derived value") {
   CHECK_OK(parse(m));
 }
 
+TEST_CASE("a role that calls extend") {
+  json m = axpyManifest();
+  CHECK_FALSE(good(m).roles[0].kept);
+  m["roles"][0]["kept"] = 1;
+  CHECK(good(m).roles[0].kept);
+  m["roles"][0]["kept"] = 0;
+  CHECK_STATUS(parse(m), Err::ManifestField, "roles[0].kept: expected an integer from 1 to 1");
+}
+
 TEST_CASE("a bundle's manifests") {
   json bundle = {{"format", 1}, {"bundle", {axpyManifest(), totalManifest()}}};
   std::vector<Manifest> out;

@@ -83,6 +83,7 @@ Contender::Contender(const CompareOptions &options, int threads)
   kernel = engine.get(call.file.text, call.bind());
   compileSeconds = secondsSince(start);
   bound = std::make_unique<BoundCall>(engine, call, std::vector<std::string>{}, threads);
+  bound->keep(kernel, call);
 }
 
 /// One peak, one run of each, in turn, so that each run has the peak and the rival of its moment.

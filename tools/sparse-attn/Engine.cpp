@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cinttypes>
+#include <cstdio>
 #include <cstring>
 
 namespace sattn::tool {
@@ -121,6 +123,44 @@ BoundCall::BoundCall(Engine &engine, const Invocation &call, const std::vector<s
 
 BoundCall::BoundCall(Dry, const Engine &engine, const Invocation &call) : device(engine.cudaDevice()) {
   bind(call, {}, 0);
+}
+
+// Blocks that cover `keys` keys, of an axis "c(32, 16) kept".
+static int64_t blocksOf(const std::string &axis, int64_t keys) {
+  int64_t length = 1, stride = 0;
+  if (std::sscanf(axis.c_str(), "%*[^(](%" SCNd64 ", %" SCNd64, &length, &stride) < 2)
+    stride = length;
+  return (keys + stride - 1) / stride;
+}
+
+void BoundCall::keep(sattn_kernel *kernel, const Invocation &call) {
+  for (size_t i = 0; i < sattn_kernel_role_count(kernel); ++i) {
+    sattn_operand_info info = {};
+    info.struct_size = sizeof info;
+    check(sattn_kernel_role(kernel, i, &info));
+    if (!info.kept)
+      continue;
+    Shape shape;
+    for (int32_t d = 0; d < info.ndim; ++d) {
+      std::string axis = info.axes[d];
+      shape.push_back(info.sizes[d] >= 0 ? info.sizes[d]
+                      : axis[0] == 'c'   ? blocksOf(axis, call.size("s"))
+                                         : call.size(axis));
+    }
+    // The list may not move: views point to its tensors.
+    kept.reserve(sattn_kernel_role_count(kernel));
+    kept.push_back(Tensor::allocate(Dtype::F32, shape, info.name));
+    inputs.push_back({info.name, &view(kept.back(), false)});
+  }
+  if (kept.empty())
+    return;
+  raw.inputs = inputs.data();
+  raw.input_count = inputs.size();
+  static constexpr int64_t zero = 0;
+  sattn_per_batch offset = raw.q_offset;
+  raw.q_offset = raw.kv_offset.count ? raw.kv_offset : sattn_per_batch{&zero, 1};
+  run(kernel);
+  raw.q_offset = offset;
 }
 
 void BoundCall::run(sattn_kernel *kernel) {

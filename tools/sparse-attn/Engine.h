@@ -64,6 +64,9 @@ public:
   BoundCall(Dry, const Engine &engine, const Invocation &call);
   BoundCall(const BoundCall &) = delete;
 
+  /// Gives a kernel of `keep=summaries` the tensors that it extends, and fills them by a call whose rows begin with the
+  /// keys, as the calls of a sequence so far would have. Nothing for other kernels.
+  void keep(sattn_kernel *kernel, const Invocation &call);
   /// Runs the kernel and waits; results() has its results then.
   void run(sattn_kernel *kernel);
   /// Runs the kernel, leaving results where they are, and returns the seconds that it took: of the device, where there
@@ -80,6 +83,7 @@ private:
   CudaMemory *memory = nullptr;
   int device = -1; ///< of CUDA
   Results made;
+  std::vector<Tensor> kept;
   std::vector<std::unique_ptr<DLTensor>> views;
   std::vector<sattn_tensor> inputs, outputs;
   std::vector<sattn_param> params;

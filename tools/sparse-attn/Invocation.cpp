@@ -80,6 +80,7 @@ static std::string integerParams(const std::vector<std::string> &words) {
 Invocation openPattern(const CallOptions &options) {
   Invocation call;
   call.file = findPattern(options.pattern);
+  call.keepSummaries = options.keepSummaries;
   call.info = describe(call.file, integerParams(options.params));
   for (const std::string &word : options.params)
     takeParam(call, word);
@@ -137,6 +138,8 @@ std::string Invocation::bind() const {
     items["paged"] = std::to_string(pageSize);
   for (const auto &[name, value] : statics)
     items[name] = std::to_string(value);
+  if (keepSummaries)
+    items["keep"] = "summaries";
   std::string text;
   for (const auto &[name, value] : items)
     text += fmt::format("{}{}={}", text.empty() ? "" : ",", name, value);

@@ -23,6 +23,7 @@ struct CallOptions {
   int threads = 0;
   uint64_t warpOrder = 0;
   std::string rows; ///< N[,seed]
+  bool keepSummaries = false;
 };
 
 struct Operand {
@@ -50,6 +51,7 @@ struct Invocation {
   std::vector<int64_t> rows;                                ///< sampled query rows, ascending; empty for all
   Tensor pageTable;                                         ///< of calls with pages
   int64_t pageSize = 0;                                     ///< 0: keys in one piece
+  bool keepSummaries = false;
 
   const Operand *operand(const std::string &name) const;
   int64_t size(const std::string &axis, int64_t otherwise = 1) const;

@@ -61,6 +61,8 @@ void addGenerated(CLI::App *verb, CompareOptions &options) {
   verb->add_option("--shape", options.shape, "sizes of generated operands: B=1,T=4096,Hq=16,Hkv=4,D=64[,Dv=64][,Tq=1]");
   verb->add_option("--dtype", options.dtype, "type of generated operands: f32 (default), f16, bf16");
   verb->add_option("--seed", options.seed, "seed of generated operands (default 1)");
+  verb->add_flag("--keep-summaries", options.keepSummaries,
+                 "the kernel of a decoding engine: it extends summaries of the keys that an earlier call has made");
   verb->add_flag("--json", options.json, "print one JSON object");
 }
 

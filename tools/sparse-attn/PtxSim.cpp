@@ -53,7 +53,8 @@ void mapMemory(LoadedModule &module, const sattn_device_launch &launch) {
     std::span<std::byte> bytes(static_cast<std::byte *>(memory.base), memory.size);
     // Kernels may count on 16-byte alignment of what they copy and on no more.
     auto misalignment = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(memory.base) % 256);
-    uint64_t address = memory.writable ? module.device.add(memory.name, bytes, ptx::Contents::Undefined, misalignment)
+    auto contents = memory.writable == 1 ? ptx::Contents::Undefined : ptx::Contents::Defined;
+    uint64_t address = memory.writable ? module.device.add(memory.name, bytes, contents, misalignment)
                                        : module.device.addConstant(memory.name, bytes, misalignment);
     module.spans.push_back({static_cast<const char *>(memory.base), memory.size, address});
   }

@@ -46,7 +46,9 @@ static bool sameInOnePiece(Engine &engine, Invocation call, const CompareOptions
   for (Operand &operand : call.operands)
     operand.pool = {};
   BoundCall bound(engine, call, {}, options.threads);
-  bound.run(engine.get(call.file.text, call.bind()));
+  sattn_kernel *kernel = engine.get(call.file.text, call.bind());
+  bound.keep(kernel, call);
+  bound.run(kernel);
   const Results &whole = bound.results();
   for (size_t i = 0; i < whole.tensors.size(); ++i)
     if (std::memcmp(whole.tensors[i].data.get(), paged.tensors[i].data.get(), whole.tensors[i].bytes()) != 0)
@@ -68,6 +70,7 @@ int verify(const CompareOptions &options) {
   Engine engine({options.threads, false, options.target, options.warpOrder}, call.file.path);
   sattn_kernel *kernel = engine.get(call.file.text, call.bind());
   BoundCall bound(engine, call, {}, options.threads);
+  bound.keep(kernel, call);
   bound.run(kernel);
   std::vector<Comparison> comparisons = compareResults(call, bound.results());
   std::optional<bool> same;

@@ -1,6 +1,8 @@
-// Kernels that pack keys and values and average blocks.
+// Kernels that pack keys and values and summarise blocks.
 #include "lib/transforms/kernels/Prepare.h"
+#include "lib/transforms/kernels/Kept.h"
 #include "lib/transforms/kernels/Plan.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include <numeric>
 
 namespace sattn::lower {
@@ -58,14 +60,23 @@ SmallVector<Value, 2> Preparer::blocks(KernelBuilder &k, Value view, Value first
   return {load(stringifySummaryKind(summary.getHow()))};
 }
 
-void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAttr axis, int64_t rows, int64_t every,
-                        llvm::function_ref<void(Task &, ArrayRef<Value>, Value)> store) {
+Preparer::Source Preparer::sourceOf(Value role) const {
+  const Facts &facts = context.factsOf(role);
+  return {{context.role(role)}, facts.headAxis(), facts.position(), role};
+}
+
+// Tasks along y where each takes the heads of one head of `axis`.
+static PlanSize headTasks(Context &context, AxisAttr axis) {
+  if (auto ratio = context.ratio(axis))
+    return context.tasksInUnit(*ratio);
+  return [](PlanWriter &plan) { return plan.index.constant(1); };
+}
+
+void Preparer::transfer(StringRef name, const Source &source, SummarizeOp summary, Value made, AxisAttr axis,
+                        int64_t rows, int64_t every, llvm::function_ref<void(Task &, ArrayRef<Value>, Value)> store) {
   auto kernel = context.program.kernel(name);
   KernelBuilder &k = *kernel;
-  AxisAttr head = context.factsOf(role).headAxis();
-  int64_t group = context.ratio(head).value_or(1);
-  Task task(context, k, group);
-  int64_t features = featuresOf(context, role);
+  Task task(context, k, context.ratio(source.head).value_or(1));
   Value number = k.gridX();
   Lattice lattice;
   if (every != 1) {
@@ -74,25 +85,62 @@ void Preparer::transfer(StringRef name, Value role, SummarizeOp summary, AxisAtt
     number = k.sub(number, k.mul(lattice.from, tiles));
   }
   Value first = k.mul(number, rows);
-  AxisAttr position = context.factsOf(role).position();
-  Value limit = position.isRow() ? Value() : position.isBlocks() ? task.storedBlocks(role, position) : task.keyCount();
-  Value view = task.slice(context.role(role), task.batch, task.head(head), 1, false, limit, std::nullopt, lattice);
-  auto type = k.tile(rows, features);
+  AxisAttr position = source.position;
+  Value limit;
+  if (!position.isRow())
+    limit = position.isBlocks() && source.role ? task.storedBlocks(source.role, position) : task.keyCount(position);
   SmallVector<Value, 2> tiles;
-  if (summary)
-    tiles = blocks(k, view, first, summary, axis, type);
-  else
-    tiles.push_back(tile::LoadOp::create(k.b, k.loc, type, view, first));
+  for (const PlanRef &ref : source.refs) {
+    Value view = task.slice(ref, task.batch, task.head(source.head), 1, false, limit, std::nullopt, lattice);
+    auto type = k.tile(rows, cast<tile::ArgType>(ref.type).getInner());
+    if (summary)
+      tiles = blocks(k, view, first, summary, axis, type);
+    else
+      tiles.push_back(tile::LoadOp::create(k.b, k.loc, type, view, first));
+  }
   store(task, tiles, k.mul(k.gridX(), rows));
   Launch launch;
   launch.x = [axis, rows, every](PlanWriter &plan) {
     Value size = plan.axisSize(axis);
     return every == 1 ? plan.index.ceilDiv(size, rows) : tilesOfClasses(plan.index, size, every, rows);
   };
-  launch.y = context.ratio(head) ? context.tasksInUnit(group)
-                                 : PlanSize([](PlanWriter &plan) { return plan.index.constant(1); });
-  launch.makes.push_back(summary ? summary.getResult() : role);
+  launch.y = headTasks(context, source.head);
+  launch.makes.push_back(made);
   context.finish(std::move(kernel), std::move(launch));
+}
+
+// Task x makes the blocks from firstNewBlock + x * rows on; most have none to make.
+Preparer::Source Preparer::extended(SummarizeOp summary) {
+  auto known = keptSources.find(summary);
+  if (known != keptSources.end())
+    return known->second;
+  Source keys = sourceOf(summary.getX());
+  AxisAttr axis = context.factsOf(summary.getResult()).position();
+  Source kept{keptTensors(context, summary), keys.head, axis, Value()};
+  auto kernel = context.program.kernel("extend_" + kept.refs[0].name);
+  KernelBuilder &k = *kernel;
+  Task task(context, k, context.ratio(keys.head).value_or(1));
+  Value first = k.add(firstNewBlock(task, axis), k.mul(k.gridX(), kSummaryRows)), end = task.keyCount(axis);
+  Value head = task.head(keys.head);
+  Value view = task.slice(keys.refs[0], task.batch, head, 1, false, task.keyCount());
+  SmallVector<Value, 2> views;
+  for (const PlanRef &ref : kept.refs)
+    views.push_back(task.slice(ref, task.batch, head, 1, false, end));
+  Value any = arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::slt, first, end);
+  auto taken = scf::IfOp::create(k.b, k.loc, any, /*withElseRegion=*/false);
+  {
+    OpBuilder::InsertionGuard guard(k.b);
+    k.b.setInsertionPoint(taken.thenBlock()->getTerminator());
+    auto type = k.tile(kSummaryRows, cast<tile::ArgType>(kept.refs[0].type).getInner());
+    for (auto [tile, to] : llvm::zip(blocks(k, view, first, summary, axis, type), views))
+      tile::StoreOp::create(k.b, k.loc, tile, to, first);
+  }
+  Launch launch;
+  launch.x = [axis](PlanWriter &plan) { return plan.index.ceilDiv(plan.axisSize(axis), kSummaryRows); };
+  launch.y = headTasks(context, keys.head);
+  launch.makes.push_back(summary.getResult());
+  context.finish(std::move(kernel), std::move(launch));
+  return keptSources[summary] = kept;
 }
 
 FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int64_t tile, int64_t every) {
@@ -113,19 +161,26 @@ FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int
   operand.every = every;
   if (!summary && operand.axis.isBlocks())
     operand.countedFrom = *role;
+  Source source = sourceOf(*role);
+  if (summary && context.bound.keepsSummaries() && keepsSummary(summary)) {
+    source = extended(summary);
+    summary = {};
+  }
   if (!summary && every == 1 && wantedFor(use).width == 0) {
-    operand.ref = context.role(*role);
+    operand.ref = source.refs[0];
+    if (source.refs.size() > 1)
+      operand.least = source.refs[1];
     operand.isWorkspace = false;
     return made[key] = operand;
   }
-  std::string name = summary ? "summary" : context.bound.role(*role).getName().str();
+  std::string name = summary ? "summary" : source.refs[0].name;
   Workspace workspace;
   workspace.name = name + (use == Use::Keys ? "_keys" : use == Use::Values ? "_values" : "_rows");
   workspace.type = layoutFor(use, operand.features, tile);
   // What only changes places stays as it is stored, unless the target wants it in panels.
   if (!summary && !workspace.type.getLayout())
     workspace.type =
-        tile::ArgType::get(context.pattern.getContext(), cast<tile::ArgType>(context.role(*role).type).getElementType(),
+        tile::ArgType::get(context.pattern.getContext(), cast<tile::ArgType>(source.refs[0].type).getElementType(),
                            operand.features, tile::PanelsAttr());
   workspace.axis = operand.axis;
   workspace.head = operand.head;
@@ -137,15 +192,17 @@ FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int
     workspace.name += "_least";
     operand.least = context.workspace(workspace);
   }
-  transfer(maker, *role, summary, operand.axis, tile, every, [&](Task &task, ArrayRef<Value> tiles, Value position) {
-    auto keep = [&](Value rows, const PlanRef &ref) {
-      Value view = task.slice(ref, task.pair, task.headInUnit(operand.head));
-      tile::StoreOp::create(task.k.b, task.k.loc, rows, view, position);
-    };
-    keep(tiles[0], operand.ref);
-    if (operand.least)
-      keep(tiles[1], *operand.least);
-  });
+  Value packed = summary || !source.role ? tensor : *role;
+  transfer(maker, source, summary, packed, operand.axis, tile, every,
+           [&](Task &task, ArrayRef<Value> tiles, Value position) {
+             auto keep = [&](Value rows, const PlanRef &ref) {
+               Value view = task.slice(ref, task.pair, task.headInUnit(operand.head));
+               tile::StoreOp::create(task.k.b, task.k.loc, rows, view, position);
+             };
+             keep(tiles[0], operand.ref);
+             if (operand.least)
+               keep(tiles[1], *operand.least);
+           });
   made[key] = operand;
   return operand;
 }
@@ -174,7 +231,7 @@ FailureOr<RowOperand> Preparer::rows(Operation *user, Value tensor) {
     workspace.axis = operand.axis;
     workspace.head = operand.head;
     operand.ref = context.workspace(workspace);
-    transfer("summarize_" + operand.ref.name, *role, summary, operand.axis,
+    transfer("summarize_" + operand.ref.name, sourceOf(*role), summary, tensor, operand.axis,
              std::max<int64_t>(context.target.rowQuantum, 16), 1,
              [&](Task &task, ArrayRef<Value> tiles, Value position) {
                Value view = task.slice(operand.ref, task.pair, task.headInUnit(operand.head));
@@ -193,7 +250,7 @@ LogicalResult Preparer::result(Operation *user, Value tensor, StringRef name) {
   PlanRef ref{
       PlanRef::Result, name.str(),
       tile::ArgType::get(context.pattern.getContext(), context.f32(), featuresOf(context, tensor), tile::PanelsAttr())};
-  transfer(("summarize_" + name).str(), *role, summary, facts.position(), kSummaryRows, 1,
+  transfer(("summarize_" + name).str(), sourceOf(*role), summary, tensor, facts.position(), kSummaryRows, 1,
            [&](Task &task, ArrayRef<Value> tiles, Value position) {
              Value view = task.slice(ref, task.batch, task.head(facts.headAxis()));
              tile::StoreOp::create(task.k.b, task.k.loc, tiles[0], view, position);
@@ -214,7 +271,11 @@ Value viewOf(Task &task, const KeyOperand &operand) {
 }
 
 Value leastOf(Task &task, const KeyOperand &operand) {
-  return operand.least ? task.slice(*operand.least, task.pair, task.headInUnit(operand.head)) : Value();
+  if (!operand.least)
+    return {};
+  KeyOperand other = operand;
+  other.ref = *operand.least;
+  return viewOf(task, other);
 }
 
 } // namespace sattn::lower

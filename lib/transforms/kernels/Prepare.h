@@ -45,9 +45,18 @@ private:
   /// The target's layout for a use; none (width 0) where operands stay as they are stored.
   PanelLayout wantedFor(Use use) const;
   tile::ArgType layoutFor(Use use, int64_t features, int64_t tile);
-  /// A kernel that loads tiles of `rows` rows of `tensor` and stores them with `store`; of a pair of extremes both.
-  void transfer(StringRef name, Value role, SummarizeOp summary, AxisAttr axis, int64_t rows, int64_t every,
-                llvm::function_ref<void(Task &, ArrayRef<Value> tiles, Value position)> store);
+  /// Where a kernel loads from: a role, or the tensors of a kept summary.
+  struct Source {
+    SmallVector<PlanRef, 2> refs;
+    AxisAttr head, position;
+    Value role; ///< null: kept tensors
+  };
+  Source sourceOf(Value role) const;
+  /// A kernel that loads tiles of `rows` rows and stores them with `store`; of a pair of extremes both.
+  void transfer(StringRef name, const Source &source, SummarizeOp summary, Value made, AxisAttr axis, int64_t rows,
+                int64_t every, llvm::function_ref<void(Task &, ArrayRef<Value> tiles, Value position)> store);
+  /// A kernel that extends what the caller keeps of a summary, and the source to read it from.
+  Source extended(SummarizeOp summary);
   /// The tiles of a summary: one, or maxima and minima.
   SmallVector<Value, 2> blocks(KernelBuilder &k, Value view, Value first, SummarizeOp summary, AxisAttr axis,
                                tile::TileType type);
@@ -55,6 +64,7 @@ private:
   Context &context;
   std::map<Key, KeyOperand> made;
   llvm::DenseMap<Value, RowOperand> madeRows;
+  llvm::DenseMap<Operation *, Source> keptSources;
 };
 
 /// Number of rows of a key operand that exist.
