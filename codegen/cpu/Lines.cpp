@@ -39,6 +39,14 @@ static bool hasLines(Operation *op) {
     return true;
   if (auto load = dyn_cast<tile::LoadOp>(op); load && isRight(load))
     return true;
+  if (auto push = dyn_cast<tile::TopPushOp>(op))
+    return push.getScores().getType().getRows() == 1;
+  if (auto list = dyn_cast<tile::TopListOp>(op))
+    return list.getScores().getType().getRows() == 1;
+  if (auto reduce = dyn_cast<tile::ReduceOp>(op))
+    return reduce.getOver() == "heads" && isFew(reduce.getTile()) && isFew(reduce.getResult());
+  if (isa<tile::TopInitOp>(op))
+    return true;
   if (!llvm::all_of(op->getResults(), isFew))
     return false;
   if (auto load = dyn_cast<tile::LoadOp>(op))
@@ -46,11 +54,12 @@ static bool hasLines(Operation *op) {
   if (auto store = dyn_cast<tile::StoreOp>(op))
     return !store.getView().getType().getLayout() && store.getView().getDefiningOp<tile::SliceOp>();
   if (auto dot = dyn_cast<tile::DotOp>(op))
-    return isa_and_nonnull<tile::LoadOp>(dot.getB().getDefiningOp()) &&
+    return (dot.getKind() == "nn" || !dot.getScale()) && isa_and_nonnull<tile::LoadOp>(dot.getB().getDefiningOp()) &&
            isRight(cast<tile::LoadOp>(dot.getB().getDefiningOp()));
   if (auto mask = dyn_cast<tile::MaskOp>(op))
     return !mask.getWhen() && !mask.getIds();
-  return isa<tile::SliceOp, tile::SplatOp, tile::MapOp, tile::SoftmaxStepOp, tile::StreamOp>(op) ||
+  return isa<tile::SliceOp, tile::SplatOp, tile::MapOp, tile::SoftmaxStepOp, tile::SoftmaxFinishOp, tile::PoolOp,
+             tile::StreamOp>(op) ||
          llvm::none_of(op->getResultTypes(), llvm::IsaPred<tile::TileType, tile::TopType>);
 }
 
@@ -95,9 +104,47 @@ Lines Lowering::linesOf(Value value) {
   if (held.lines)
     return *held.lines;
   Lines lines = newLines(cast<tile::TileType>(value.getType()));
+  if (held.panels) {
+    turn(*held.panels, lines);
+    return lines;
+  }
   Value splat = c.strip(*held.splat);
   forLines(lines, [&](Value row, Value strip) { c.storeStrip(splat, lineAt(lines, row, strip)); });
   return lines; // not remembered: this may be inside a loop that the value is not
+}
+
+// Some ops compute panels whatever the kernel's tiles are: those that see a tile once for each stream, or one row of
+// it. Row vectors look alike in both forms; of other tiles there is one panel.
+void Lowering::turn(const Panels &from, const Lines &to) {
+  if (to.isVector) {
+    c.loop(0, to.strips(), 1, [&](Value strip) {
+      c.storeStrip(c.loadStrip(c.atScaled(from.base, strip, kLanes * 4)), lineAt(to, c.int64(0), strip));
+    });
+    return;
+  }
+  c.loop(0, to.cols, 1, [&](Value col) {
+    for (int64_t row = 0; row < to.rows; ++row)
+      c.store(c.load(c.f32, c.atScaled(from.base, col, kLanes * 4).plus(row * 4), 4),
+              c.atScaled(to.base.plus(row * to.rowBytes()), col, 4), 4);
+  });
+}
+
+Panels Lowering::panelsFrom(const Lines &lines, Value value) {
+  Panels to = newPanels(value);
+  if (lines.isVector) {
+    c.loop(0, lines.strips(), 1, [&](Value strip) {
+      c.storeStrip(c.loadStrip(lineAt(lines, c.int64(0), strip)), c.atScaled(to.base, strip, kLanes * 4));
+    });
+    return to;
+  }
+  c.loop(0, lines.cols, 1, [&](Value col) {
+    Ptr at = c.atScaled(to.base, col, kLanes * 4);
+    if (lines.rows == 1)
+      return c.storeStrip(c.loadBroadcast(c.atScaled(lines.base, col, 4)), at);
+    for (int64_t row = 0; row < lines.rows; ++row)
+      c.store(c.load(c.f32, c.atScaled(lines.base.plus(row * lines.rowBytes()), col, 4), 4), at.plus(row * 4), 4);
+  });
+  return to;
 }
 
 void Lowering::setLines(Value value, const Lines &lines) {
@@ -223,6 +270,39 @@ LogicalResult Lowering::maskLines(tile::MaskOp op) {
   return ok ? success() : LogicalResult(unsupportedMask(op));
 }
 
+// Most strips of a long row hold nothing that is better than the last rank, and nothing forced; only of others each
+// column is offered, in lane 0.
+bool Lowering::pushLine(tile::TopPushOp op, const TopState &top, ArrayRef<Value> symbols) {
+  Lines scores = linesOf(op.getScores());
+  auto spread = [&](Value number) { return c.broadcast(number); };
+  SmallVector<int32_t> lanes(kLanes);
+  std::iota(lanes.begin(), lanes.end(), 0);
+  Value position = c.affine(op.getRowMap(), {c.int64(0)}, [&](Value a, Value b) { return c.add(a, b); });
+  bool ok = true;
+  c.loop(0, scores.strips(), 1, [&](Value strip) {
+    Value from = c.mul(strip, kLanes), first = c.add(scalar(op.getFirst()), from);
+    Value last = c.loadBroadcast(top.scores.at(0, top.scores.cols - 1));
+    Value better = c.compare(CmpFPredicate::OGT, c.loadStrip(lineAt(scores, c.int64(0), strip)), last);
+    if (!op.getForced().empty()) {
+      codegen::Position t{c.add(scalar(op.getRow()), position), nullptr, 0, 0};
+      codegen::Position s{first, c.stripI(lanes), 0, kLanes - 1};
+      FailureOr<Value> forced = codegen::inUnion(c, {c.vi, spread}, op.getForced(), t, s, symbols);
+      ok = ok && succeeded(forced);
+      if (!ok)
+        return;
+      better = *forced ? c.ori(better, *forced) : c.lanesBelow(kLanes);
+    }
+    c.when(c.anyLane(better), [&] {
+      c.loop(c.int64(0), c.min(c.int64(kLanes), c.sub(c.int64(scores.cols), from)), 1, [&](Value lane) {
+        Value score = c.loadBroadcast(c.atScaled(scores.base, c.add(from, lane), 4));
+        score = c.select(c.lanesBelow(1), score, c.minusInf());
+        ok = ok && pushColumn(op, top, 0, score, c.add(first, lane), symbols);
+      });
+    });
+  });
+  return ok;
+}
+
 //===-- Softmax -----------------------------------------------------------------------------------------===//
 
 // All lanes get what `join` makes of them.
@@ -277,6 +357,24 @@ void Lowering::softmaxLines(tile::SoftmaxStepOp op) {
     setLines(result, lines);
 }
 
+// Row r of the result joins the rows of its heads: r, r + rows and so on where heads are outer, else neighbours.
+void Lowering::reduceLines(tile::ReduceOp op) {
+  Lines from = linesOf(op.getTile()), to = newLines(op.getResult().getType());
+  int64_t heads = from.rows / to.rows, step = op.getOuter() ? to.rows : 1;
+  bool isMax = op.getKind() == "max";
+  for (int64_t row = 0; row < to.rows; ++row)
+    c.loop(0, to.strips(), 1, [&](Value strip) {
+      int64_t first = op.getOuter() ? row : row * heads;
+      Value sum = c.loadStrip(lineAt(from, c.int64(first), strip));
+      for (int64_t head = 1; head < heads; ++head) {
+        Value other = c.loadStrip(lineAt(from, c.int64(first + head * step), strip));
+        sum = isMax ? c.maxNan(other, sum) : c.addf(other, sum);
+      }
+      c.storeStrip(sum, lineAt(to, c.int64(row), strip));
+    });
+  setLines(op.getResult(), to);
+}
+
 //===-- The walk ----------------------------------------------------------------------------------------===//
 
 std::optional<LogicalResult> Lowering::lowerLines(Operation *op) {
@@ -286,12 +384,18 @@ std::optional<LogicalResult> Lowering::lowerLines(Operation *op) {
                          load.getTile().getType().getRows(), codegen::divisorOf(load.getPosition())});
         return success();
       })
-      .Case([&](tile::StoreOp store) {
+      .Case([&](tile::StoreOp store) -> std::optional<LogicalResult> {
+        if (store.getView().getType().getElementType().isInteger(32))
+          return std::nullopt; // lists come as panels
         storeLines(linesOf(store.getTile()), {views[store.getView()], scalar(store.getPosition()), std::nullopt,
                                               store.getTile().getType().getRows()});
         return success();
       })
       .Case([&](tile::MapOp map) { return mapLines(map); })
+      .Case([&](tile::ReduceOp reduce) {
+        reduceLines(reduce);
+        return success();
+      })
       .Case([&](tile::MaskOp mask) { return maskLines(mask); })
       .Case([&](tile::DotOp dot) {
         dot.getKind() == "nt" ? scoreLines(dot) : sumLines(dot);
@@ -307,6 +411,8 @@ std::optional<LogicalResult> Lowering::lowerLines(Operation *op) {
 // Yielded values to the memory of the carried ones, which none of them shares with another's.
 void Lowering::finishLines(ArrayRef<Value> values, ArrayRef<TileValue> carried) {
   for (auto [value, memory] : llvm::zip(values, carried)) {
+    if (memory.top)
+      continue; // updated in place
     Lines from = linesOf(value);
     if (from.base.offset != memory.lines->base.offset)
       copy(from, *memory.lines);

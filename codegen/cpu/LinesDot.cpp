@@ -178,6 +178,9 @@ Value Lowering::scoreStrip(const Lines &a, Value row, const RightRows &right, Ar
 
 void Lowering::scoreLines(tile::DotOp op) {
   Lines a = linesOf(op.getA()), to = newLines(op.getResult().getType());
+  std::optional<Lines> before;
+  if (op.getAcc())
+    before = linesOf(op.getAcc());
   RightRows from = rightOf(op);
   int64_t ahead = llvm::divideCeil(kLanes, a.rows);
   c.loop(0, to.strips(), 1, [&](Value strip) {
@@ -186,7 +189,10 @@ void Lowering::scoreLines(tile::DotOp op) {
     SmallVector<Ptr> rows = rowsOf(right, c.int64(0), kLanes);
     c.loop(0, a.rows, 1, [&](Value row) {
       prefetchNext(from, c.add(first, c.mul(row, ahead)), ahead, a.rows);
-      c.storeStrip(scoreStrip(a, row, right, rows), lineAt(to, row, strip));
+      Value scores = scoreStrip(a, row, right, rows);
+      if (before)
+        scores = c.addf(c.loadStrip(lineAt(*before, row, strip)), scores);
+      c.storeStrip(scores, lineAt(to, row, strip));
     });
   });
   setLines(op.getResult(), to);

@@ -182,6 +182,8 @@ FailureOr<Panels> Lowering::panelsOf(Value value) {
   TileValue &held = tile(value);
   if (held.panels)
     return *held.panels;
+  if (held.lines)
+    return panelsFrom(*held.lines, value);
   Panels to = newPanels(value);
   if (held.splat) {
     fill(to, c.strip(*held.splat));

@@ -184,6 +184,12 @@ private:
   Lines linesOf(Value value);
   Lines takeLines(Value operand, Operation *user);
   void setLines(Value value, const Lines &lines);
+  void turn(const Panels &from, const Lines &to);
+  Panels panelsFrom(const Lines &lines, Value value);
+  void reduceLines(tile::ReduceOp op);
+  bool pushLine(tile::TopPushOp op, const TopState &top, ArrayRef<Value> symbols);
+  bool pushColumn(tile::TopPushOp op, const TopState &top, int64_t panel, Value score, Value place,
+                  ArrayRef<Value> symbols);
   Ptr lineAt(const Lines &lines, Value row, Value strip);
   void forLines(const Lines &lines, llvm::function_ref<void(Value, Value)> body);
   void copy(const Lines &from, const Lines &to);

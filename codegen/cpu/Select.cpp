@@ -78,63 +78,73 @@ FailureOr<TopState> Lowering::topOf(Operation *op, Value value) {
   return newTop(op, cast<tile::TopType>(value.getType()));
 }
 
+// Offers column `place`, whose scores of the panel's rows are `score`; false where its forced sets cannot be computed.
+bool Lowering::pushColumn(tile::TopPushOp op, const TopState &top, int64_t panel, Value score, Value place,
+                          ArrayRef<Value> symbols) {
+  int64_t ranks = top.scores.cols;
+  bool hasForced = !op.getForced().empty();
+  // Where the classes differ the forced one is better, else the greater score; of equal scores the earlier id stays.
+  auto better = [&](Value score, Value id, Value rankScore, Value rankId) {
+    Value wins = c.compare(CmpFPredicate::OGT, score, rankScore);
+    if (!hasForced)
+      return wins;
+    Value candidate = c.compareI(CmpIPredicate::sge, id, c.stripI(kForced));
+    Value holder = c.compareI(CmpIPredicate::sge, rankId, c.stripI(kForced));
+    Value other = mlir::arith::XOrIOp::create(c.b, candidate, holder);
+    return c.select(other, candidate, wins);
+  };
+  Value id = c.broadcast(mlir::arith::TruncIOp::create(c.b, c.i32, place));
+  // -inf and NaN do not enter, except NaN by force: then it ranks as -inf.
+  Value offered = c.compare(CmpFPredicate::OGT, score, c.minusInf());
+  if (hasForced) {
+    int64_t rows = op.getScores().getType().getRows();
+    FailureOr<Value> forced = inSets(op.getForced(), op.getRowMap(), rows, panel, scalar(op.getRow()), place, symbols);
+    if (failed(forced))
+      return false;
+    id = c.select(*forced, c.ori(id, c.stripI(kForced)), id);
+    Value noNumber = c.andi(*forced, c.compare(CmpFPredicate::UNO, score, score));
+    offered = c.ori(offered, noNumber);
+    score = c.select(noNumber, c.minusInf(), score);
+  }
+  Ptr lastScore = top.scores.at(panel, ranks - 1), lastId = top.ids.at(panel, ranks - 1);
+  Value enters = c.andi(offered, better(score, id, c.loadStrip(lastScore), c.asInt(c.loadStrip(lastId))));
+  c.when(c.anyLane(enters), [&] {
+    // The candidate takes the first rank that it beats; that rank and those behind it move down by one.
+    Value none = c.lanesBelow(0), candidate = c.select(enters, score, c.minusInf());
+    Value candidateId = hasForced ? c.select(enters, id, c.stripI(-1)) : id;
+    c.loop(0, ranks, 1, {candidate, candidateId, none}, [&](Value rank, ValueRange before) -> Values {
+      Ptr scoreAt = stripAt(top.scores, panel, rank, 0), idAt = stripAt(top.ids, panel, rank, 0);
+      Value rankScore = c.loadStrip(scoreAt), rankId = c.asInt(c.loadStrip(idAt));
+      Value beaten = better(candidate, candidateId, rankScore, rankId);
+      Value newScore = c.select(before[2], before[0], c.select(beaten, candidate, rankScore));
+      Value newId = c.select(before[2], before[1], c.select(beaten, candidateId, rankId));
+      c.storeStrip(newScore, scoreAt);
+      c.storeStrip(c.asFloat(newId), idAt);
+      return {rankScore, rankId, beaten};
+    });
+  });
+  return true;
+}
+
 LogicalResult Lowering::lower(tile::TopPushOp op) {
   FailureOr<TopState> top = topOf(op, op.getTop());
-  auto scores = panelsOf(op.getScores());
-  if (failed(top) || failed(scores))
+  if (failed(top))
     return failure();
-  int64_t ranks = top->scores.cols;
-  bool ok = true, hasForced = !op.getForced().empty();
   Values symbols;
   for (Value symbol : op.getSymbols())
     symbols.push_back(scalar(symbol));
-
-  for (int64_t panel = 0; panel < scores->count(); ++panel) {
-    // Where the classes differ the forced one is better, else the greater score; of equal scores the earlier id stays.
-    auto better = [&](Value score, Value id, Value rankScore, Value rankId) {
-      Value wins = c.compare(CmpFPredicate::OGT, score, rankScore);
-      if (!hasForced)
-        return wins;
-      Value candidate = c.compareI(CmpIPredicate::sge, id, c.stripI(kForced));
-      Value holder = c.compareI(CmpIPredicate::sge, rankId, c.stripI(kForced));
-      Value other = mlir::arith::XOrIOp::create(c.b, candidate, holder);
-      return c.select(other, candidate, wins);
-    };
-    c.loop(0, scores->cols, 1, [&](Value col) {
-      Value score = c.loadStrip(stripAt(*scores, panel, col, 0));
-      Value place = c.add(scalar(op.getFirst()), col);
-      Value id = c.broadcast(mlir::arith::TruncIOp::create(c.b, c.i32, place));
-      // -inf and NaN do not enter, except NaN by force: then it ranks as -inf.
-      Value offered = c.compare(CmpFPredicate::OGT, score, c.minusInf());
-      if (hasForced) {
-        FailureOr<Value> forced =
-            inSets(op.getForced(), op.getRowMap(), scores->rows, panel, scalar(op.getRow()), place, symbols);
-        ok = ok && succeeded(forced);
-        if (!ok)
-          return;
-        id = c.select(*forced, c.ori(id, c.stripI(kForced)), id);
-        Value noNumber = c.andi(*forced, c.compare(CmpFPredicate::UNO, score, score));
-        offered = c.ori(offered, noNumber);
-        score = c.select(noNumber, c.minusInf(), score);
-      }
-      Ptr lastScore = top->scores.at(panel, ranks - 1), lastId = top->ids.at(panel, ranks - 1);
-      Value enters = c.andi(offered, better(score, id, c.loadStrip(lastScore), c.asInt(c.loadStrip(lastId))));
-      c.when(c.anyLane(enters), [&] {
-        // The candidate takes the first rank that it beats; that rank and those behind it move down by one.
-        Value none = c.lanesBelow(0), candidate = c.select(enters, score, c.minusInf());
-        Value candidateId = hasForced ? c.select(enters, id, c.stripI(-1)) : id;
-        c.loop(0, ranks, 1, {candidate, candidateId, none}, [&](Value rank, ValueRange before) -> Values {
-          Ptr scoreAt = stripAt(top->scores, panel, rank, 0), idAt = stripAt(top->ids, panel, rank, 0);
-          Value rankScore = c.loadStrip(scoreAt), rankId = c.asInt(c.loadStrip(idAt));
-          Value beaten = better(candidate, candidateId, rankScore, rankId);
-          Value newScore = c.select(before[2], before[0], c.select(beaten, candidate, rankScore));
-          Value newId = c.select(before[2], before[1], c.select(beaten, candidateId, rankId));
-          c.storeStrip(newScore, scoreAt);
-          c.storeStrip(c.asFloat(newId), idAt);
-          return {rankScore, rankId, beaten};
-        });
+  bool ok = true;
+  if (lines) {
+    ok = pushLine(op, *top, symbols);
+  } else {
+    auto scores = panelsOf(op.getScores());
+    if (failed(scores))
+      return failure();
+    for (int64_t panel = 0; panel < scores->count(); ++panel)
+      c.loop(0, scores->cols, 1, [&](Value col) {
+        Value score = c.loadStrip(stripAt(*scores, panel, col, 0));
+        ok = ok && pushColumn(op, *top, panel, score, c.add(scalar(op.getFirst()), col), symbols);
       });
-    });
   }
   if (!ok)
     return unsupported(op,
