@@ -71,6 +71,15 @@ bool Lowering::hasMask(tile::StreamOp op) {
   return found;
 }
 
+// Whether every run's full part is known to be empty: walks over lists mask each tile.
+static bool isNeverFull(tile::CoverOp cover) {
+  return llvm::all_of(llvm::zip(cover.getFullLo(), cover.getFullHi()), [](auto part) {
+    auto [from, to] = part;
+    std::optional<int64_t> known = mlir::getConstantIntValue(from);
+    return known && known == mlir::getConstantIntValue(to);
+  });
+}
+
 LogicalResult Lowering::lower(tile::StreamOp op) {
   auto cover = op.getCover().getDefiningOp<tile::CoverOp>();
   if (!cover)
@@ -100,8 +109,8 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
     auto body = [&](bool full) {
       c.loop(from, to, 1, [&](Value index) { ok = ok && succeeded(lowerStreamBody(op, index, carried, full)); });
     };
-    if (!hasMask(op))
-      return body(true);
+    if (!hasMask(op) || isNeverFull(cover))
+      return body(!hasMask(op));
     Value full = c.load(c.i64, entry.plus(2 * kSlot), kSlot);
     c.when(c.equal(full, c.int64(1)), [&] { body(true); }, [&] { body(false); });
   });
