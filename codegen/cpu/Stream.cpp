@@ -109,8 +109,8 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
     auto body = [&](bool full) {
       c.loop(from, to, 1, [&](Value index) { ok = ok && succeeded(lowerStreamBody(op, index, carried, full)); });
     };
-    if (!hasMask(op) || isNeverFull(cover))
-      return body(!hasMask(op));
+    if (bool masked = hasMask(op); !masked || isNeverFull(cover))
+      return body(!masked);
     Value full = c.load(c.i64, entry.plus(2 * kSlot), kSlot);
     c.when(c.equal(full, c.int64(1)), [&] { body(true); }, [&] { body(false); });
   });

@@ -223,8 +223,7 @@ private:
       return success();
     if (*word != "summaries")
       return pattern.emitError() << "[SA0206] 'keep' is bound to '" << *word << "': expected 'summaries'";
-    auto isKept = [](SummarizeOp op) { return keepsSummary(op); };
-    if (llvm::none_of(pattern.getBody().front().getOps<SummarizeOp>(), isKept))
+    if (llvm::none_of(pattern.getBody().front().getOps<SummarizeOp>(), keepsSummary))
       return pattern.emitError() << "[SA0205] @" << pattern.getSymName()
                                  << " makes no summary of a role over 's' that calls could keep: leave out 'keep'";
     entries.set("keep", builder.getStringAttr(*word));

@@ -155,7 +155,7 @@ Value Task::kvOffset() { return batchValue("kv_offset"); }
 Value Task::keyCount() { return batchValue("kv_len"); }
 Value Task::rowCount() { return k.size("t"); }
 
-static Value completeBlocks(KernelBuilder &k, Value positions, int64_t length, int64_t stride) {
+Value completeBlocks(KernelBuilder &k, Value positions, int64_t length, int64_t stride) {
   Value whole = k.add(k.floorDiv(k.sub(positions, k.constant(length)), stride), 1);
   return k.max(whole, k.constant(0));
 }

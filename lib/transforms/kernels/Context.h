@@ -107,6 +107,9 @@ private:
   Heads groups;
 };
 
+/// How many blocks of `length` with `stride` end within the first `positions`.
+Value completeBlocks(KernelBuilder &k, Value positions, int64_t length, int64_t stride);
+
 /// The coordinates of one task inside a kernel whose grid is (x, group of query heads, pair of the wave).
 ///
 /// Key positions are counted from the first stored key: key j of a view is position j, wherever kv_offset puts it, and

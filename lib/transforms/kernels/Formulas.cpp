@@ -139,4 +139,18 @@ Value emitNumber(Task &task, ExprAttr expr, double factor) {
   return arith::MulFOp::create(k.b, k.loc, number, k.float32(factor));
 }
 
+Value emitInteger(IndexBuilder &b, ExprAttr expr, llvm::function_ref<Value(StringRef)> leaf) {
+  if (!expr)
+    return b.constant(0);
+  if (expr.is(ExprKind::Int))
+    return b.constant(expr.getValue());
+  if (expr.is(ExprKind::Name))
+    return leaf(expr.getText());
+  Value x = emitInteger(b, expr.getKids()[0], leaf);
+  if (expr.is(ExprKind::Neg))
+    return b.sub(b.constant(0), x);
+  Value y = emitInteger(b, expr.getKids()[1], leaf);
+  return expr.is(ExprKind::Add) ? b.add(x, y) : expr.is(ExprKind::Sub) ? b.sub(x, y) : b.mul(x, y);
+}
+
 } // namespace sattn::lower

@@ -15,6 +15,8 @@ Value emitFloat(mlir::OpBuilder &b, Location loc, ExprAttr expr, llvm::function_
 
 /// A number over params as a float32 scalar of the kernel; literals stay literals (`factor` times them).
 Value emitNumber(Task &task, ExprAttr expr, double factor = 1.0);
+/// An int number over params, whose values `leaf` gives; 0 for none.
+Value emitInteger(IndexBuilder &b, ExprAttr expr, llvm::function_ref<Value(StringRef)> leaf);
 /// A param as float32.
 Value floatParam(Task &task, StringRef name);
 

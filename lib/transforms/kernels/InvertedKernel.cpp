@@ -275,11 +275,7 @@ private:
     AffineMap blockOf = AffineMap::get(1, 0, getAffineDimExpr(0, k.b.getContext()).floorDiv(heads));
     Value visible =
         maskTile(task, scores, range.first, blockOf, at, unit.predicate, partial, shares() ? Value() : unit.ids);
-    auto next = tile::SoftmaxStepOp::create(k.b, k.loc, state.m.getType(), state.m.getType(), state.m.getType(),
-                                            visible.getType(), visible, state.m, state.l);
-    Value acc =
-        tile::DotOp::create(k.b, k.loc, state.acc.getType(), "nn", next.getP(), values, state.acc, next.getAlpha());
-    return SoftmaxState{next.getNewM(), next.getNewL(), acc};
+    return softmaxStep(k, visible, values, state);
   }
 
   // Queries as they are stored, from where they lie.
@@ -330,20 +326,8 @@ private:
     Value view = listView(task, branch.weights->ref, branch.weights->head, perChunk);
     Value weights = tile::GatherAtOp::create(k.b, k.loc, k.rowVector(members * heads), view, firstList(task, perChunk),
                                              unit.ids, unit.slots);
-    Value factor = k.map({weights, state.l}, k.rowVector(members * heads),
-                         [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-                           Value zero = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(0.0f));
-                           Value none = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[1], zero);
-                           Value share = arith::DivFOp::create(b, k.loc, args[0], args[1]);
-                           return arith::SelectOp::create(b, k.loc, none, zero, share);
-                         });
     Value acc = gather(task, branch.acc, unit, rowTiles(k, branch.values.features));
-    Value sum =
-        k.map({acc, state.acc, factor}, cast<tile::TileType>(acc.getType()),
-              [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-                return arith::AddFOp::create(b, k.loc, args[0], arith::MulFOp::create(b, k.loc, args[1], args[2]));
-              });
-    scatter(task, sum, branch.acc, unit);
+    scatter(task, addWeighted(k, acc, state, weights), branch.acc, unit);
   }
 
   //===-- Epilogue.

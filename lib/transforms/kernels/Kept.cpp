@@ -24,8 +24,7 @@ Value firstNewBlock(Task &task, AxisAttr axis) {
   KernelBuilder &k = task.k;
   int64_t length = *literalInt(axis.getLen()), stride = *literalInt(axis.getStride());
   Value known = k.min(k.max(k.sub(task.qOffset(), task.kvOffset()), k.constant(0)), task.keyCount());
-  Value complete = k.add(k.floorDiv(k.sub(known, k.constant(length)), stride), 1);
-  return k.max(complete, k.constant(0));
+  return completeBlocks(k, known, length, stride);
 }
 
 } // namespace sattn::lower

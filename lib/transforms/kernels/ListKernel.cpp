@@ -117,18 +117,14 @@ private:
 
   // One step of the online softmax with the key tile that begins at `at`.
   SoftmaxState step(Task &task, const Rows &rows, const SelectedBranch &branch, const Walk &walk, Value at,
-                    ValueRange state) {
+                    const SoftmaxState &state) {
     KernelBuilder &k = task.k;
     int64_t tile = branch.keys.tile;
     Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.keys.features), walk.keyView, at);
     Value values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), walk.valueView, at);
     Value scores = scoreTile(task, rows, walk.queries, keys, at, branch.chain, ScoreUnit::Base2);
     Value visible = maskTile(task, scores, walk.range.first, rows.positionOf(k.b.getContext()), at, walk.predicate);
-    auto next = tile::SoftmaxStepOp::create(k.b, k.loc, state[0].getType(), state[0].getType(), state[0].getType(),
-                                            visible.getType(), visible, state[0], state[1]);
-    Value acc =
-        tile::DotOp::create(k.b, k.loc, state[2].getType(), "nn", next.getP(), values, state[2], next.getAlpha());
-    return {next.getNewM(), next.getNewL(), acc};
+    return softmaxStep(k, visible, values, state);
   }
 
   // One softmax over all blocks of the list.
@@ -140,7 +136,7 @@ private:
     SmallVector<Value> made = stream(k, cover, {none.m, none.l, none.acc}, [&](Value j, ValueRange carried) {
       Value slot = k.floorDiv(j, walk.tiles), part = k.sub(j, k.mul(slot, walk.tiles));
       Value at = k.add(blockOf(task, branch, walk, slot), k.mul(part, branch.keys.tile));
-      SoftmaxState next = step(task, rows, branch, walk, at, carried);
+      SoftmaxState next = step(task, rows, branch, walk, at, {carried[0], carried[1], carried[2]});
       return SmallVector<Value>{next.m, next.l, next.acc};
     });
     return {made[0], made[1], made[2]};
@@ -163,28 +159,14 @@ private:
     KernelBuilder &k = task.k;
     SoftmaxState none = emptyState(task, rows.count(), branch.values.features);
     if (walk.tiles == 1)
-      return step(task, rows, branch, walk, at, {none.m, none.l, none.acc});
+      return step(task, rows, branch, walk, at, none);
     SmallVector<Value> made =
         stream(k, coverOfCount(task, walk.tiles), {none.m, none.l, none.acc}, [&](Value part, ValueRange carried) {
-          SoftmaxState next = step(task, rows, branch, walk, k.add(at, k.mul(part, branch.keys.tile)), carried);
+          SoftmaxState next = step(task, rows, branch, walk, k.add(at, k.mul(part, branch.keys.tile)),
+                                   {carried[0], carried[1], carried[2]});
           return SmallVector<Value>{next.m, next.l, next.acc};
         });
     return {made[0], made[1], made[2]};
-  }
-
-  // sum + weight * acc / l; a block without a visible key adds nothing.
-  static Value addWeighted(KernelBuilder &k, Value sum, const SoftmaxState &block, Value weight) {
-    Value factor = k.map({block.l, weight}, cast<tile::TileType>(block.l.getType()),
-                         [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-                           Value zero = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(0.0f));
-                           Value none = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[0], zero);
-                           Value share = arith::DivFOp::create(b, k.loc, args[1], args[0]);
-                           return arith::SelectOp::create(b, k.loc, none, zero, share);
-                         });
-    return k.map({sum, block.acc, factor}, cast<tile::TileType>(sum.getType()),
-                 [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-                   return arith::AddFOp::create(b, k.loc, args[0], arith::MulFOp::create(b, k.loc, args[1], args[2]));
-                 });
   }
 
   Context &context;

@@ -1,10 +1,11 @@
 // Kernels of patterns that route.
 #include "lib/transforms/kernels/RouteKernel.h"
 #include "lib/transforms/kernels/AttendKernels.h"
+#include "lib/transforms/kernels/Formulas.h"
 #include "lib/transforms/kernels/Plan.h"
+#include "lib/transforms/kernels/Selection.h"
 #include "mlir/IR/IntegerSet.h"
 #include "llvm/ADT/SetVector.h"
-#include <limits>
 
 namespace sattn::lower {
 using namespace mlir;
@@ -93,22 +94,9 @@ private:
 
   //===-- Lists.
 
-  template <typename LeafFn> static Value number(IndexBuilder &b, ExprAttr e, LeafFn leaf) {
-    if (!e)
-      return b.constant(0);
-    if (e.is(ExprKind::Int))
-      return b.constant(e.getValue());
-    if (e.is(ExprKind::Name))
-      return leaf(e.getText());
-    Value x = number(b, e.getKids()[0], leaf);
-    if (e.is(ExprKind::Neg))
-      return b.sub(b.constant(0), x);
-    Value y = number(b, e.getKids()[1], leaf);
-    return e.is(ExprKind::Add) ? b.add(x, y) : e.is(ExprKind::Sub) ? b.sub(x, y) : b.mul(x, y);
-  }
   PlanSize slots() {
     return [top = route.getTop()](PlanWriter &plan) {
-      Value n = number(plan.index, top, [&](StringRef name) { return plan.param(name); });
+      Value n = emitInteger(plan.index, top, [&](StringRef name) { return plan.param(name); });
       return plan.index.min(plan.index.max(n, plan.index.constant(0)), plan.dim("t"));
     };
   }
@@ -159,7 +147,7 @@ private:
     return IntegerSet::get(dims, 1, getAffineSymbolExpr(0, mlir) - getAffineDimExpr(1, mlir) - 1, false);
   }
 
-  // A forced row is chosen whatever its number; NaN stands for -inf, which top_row takes by force only.
+  // A forced row is chosen whatever its number.
   void rank() {
     auto kernel = context.program.kernel("rank");
     KernelBuilder &k = *kernel;
@@ -169,14 +157,7 @@ private:
     Value numbers = tile::LoadOp::create(k.b, k.loc, k.rowVector(kTile), roleView(task, route.getX()), first);
     Value row = tile::ColumnsOp::create(k.b, k.loc, k.tile(1, kTile), numbers);
     if (route.getFirst() || route.getLast())
-      row = k.map({row}, k.tile(1, kTile), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-        auto constant = [&](float value) -> Value {
-          return arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(value));
-        };
-        Value least = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[0],
-                                            constant(-std::numeric_limits<float>::infinity()));
-        return arith::SelectOp::create(b, k.loc, least, constant(std::numeric_limits<float>::quiet_NaN()), args[0]);
-      });
+      row = keepForced(k, row);
     row = mask(task, row, first, {k.size("t")}, below(2));
     tile::StoreOp::create(k.b, k.loc, row, viewOf(task, scores), k.gridX());
     finish(std::move(kernel), tilesOfRows());
@@ -197,10 +178,10 @@ private:
       forced.push_back(IntegerSetAttr::get(IntegerSet::get(2, 2, fromEnd ? i - bound : bound - i - 1, false)));
     };
     if (route.getFirst() || route.getLast()) {
-      force(number(k, route.getFirstAttr(), leaf), false);
-      force(k.sub(rows, number(k, route.getLastAttr(), leaf)), true);
+      force(emitInteger(k, route.getFirstAttr(), leaf), false);
+      force(k.sub(rows, emitInteger(k, route.getLastAttr(), leaf)), true);
     }
-    Value count = k.min(k.max(number(k, route.getTop(), leaf), k.constant(0)), rows);
+    Value count = k.min(k.max(emitInteger(k, route.getTop(), leaf), k.constant(0)), rows);
     tile::TopRowOp::create(k.b, k.loc, viewOf(task, scores), k.constant(0), k.ceilDiv(rows, kTile), count,
                            k.constant(0), symbols, viewOf(task, lists), ArrayAttr::get(mlir, forced));
     finish(std::move(kernel), [](PlanWriter &plan) { return plan.index.constant(1); }, route.getResult());
@@ -262,7 +243,8 @@ private:
         scaleQueries(task, gathered(task, branch.chain.score.getQ(), ids), branch.chain, ScoreUnit::Base2);
     Value length = tile::LengthOp::create(k.b, k.loc, k.b.getIndexType(), list), zero = k.constant(0);
     Value cover = coverOf(task, RunValues{zero, k.ceilDiv(length, kTile), zero, zero});
-    Predicate predicate = predicateOf(task, branch, length);
+    Predicate predicate =
+        atSlots(branch.set->predicate(task, Value()), length, getAffineDimExpr(2, mlir), getAffineDimExpr(3, mlir), 4);
     SoftmaxState state = emptyState(task, kTile, context.innerSize(context.factsOf(op.getV()).axes));
     SmallVector<Value> all = stream(k, cover, {state.m, state.l, state.acc}, [&](Value j, ValueRange carried) {
       Value first = k.mul(j, kTile), keyIds = idsAt(task, list, first, /*columns=*/false);
@@ -272,33 +254,10 @@ private:
       Value visible =
           tile::MaskOp::create(k.b, k.loc, scores.getType(), scores, zero, first, predicate.symbols, Value(), Value(),
                                tables, predicate.sets, AffineMapAttr::get(AffineMap::getMultiDimIdentityMap(1, mlir)));
-      auto step = tile::SoftmaxStepOp::create(k.b, k.loc, carried[0].getType(), carried[0].getType(),
-                                              carried[0].getType(), visible.getType(), visible, carried[0], carried[1]);
-      Value acc =
-          tile::DotOp::create(k.b, k.loc, carried[2].getType(), "nn", step.getP(), values, carried[2], step.getAlpha());
-      return SmallVector<Value>{step.getNewM(), step.getNewL(), acc};
+      SoftmaxState next = softmaxStep(k, visible, values, {carried[0], carried[1], carried[2]});
+      return SmallVector<Value>{next.m, next.l, next.acc};
     });
     return SoftmaxState{all[0], all[1], all[2]};
-  }
-
-  Predicate predicateOf(Task &task, const Branch &branch, Value length) {
-    Predicate predicate = branch.set->predicate(task, Value());
-    unsigned symbols = predicate.symbols.size();
-    predicate.symbols.push_back(length);
-    AffineExpr used = getAffineSymbolExpr(symbols, mlir) - getAffineDimExpr(1, mlir) - 1;
-    SmallVector<Attribute> sets;
-    for (auto attribute : predicate.sets.getAsRange<IntegerSetAttr>()) {
-      IntegerSet set = attribute.getValue();
-      SmallVector<AffineExpr> constraints;
-      SmallVector<bool> equalities(set.getEqFlags());
-      for (AffineExpr constraint : set.getConstraints())
-        constraints.push_back(constraint.replaceDims({getAffineDimExpr(2, mlir), getAffineDimExpr(3, mlir)}));
-      constraints.push_back(used);
-      equalities.push_back(false);
-      sets.push_back(IntegerSetAttr::get(IntegerSet::get(4, symbols + 1, constraints, equalities)));
-    }
-    predicate.sets = ArrayAttr::get(mlir, sets);
-    return predicate;
   }
 
   Context &context;

@@ -156,46 +156,7 @@ private:
     if ((succeeded(where) && where->mentionsQueryHead() && heads > 1) ||
         (succeeded(past) && past->mentionsQueryHead() && heads > 1))
       return context.refuse(chain.select, "a set that differs between the heads of a group");
-    return forcedSet();
-  }
-
-  // first(a) is c < a; last(b) are the column that holds the last row and the b - 1 before it.
-  LogicalResult forcedSet() {
-    MLIRContext *mlir = context.pattern.getContext();
-    SelectOp select = chain.select;
-    AxisAttr row = lists.row, key = lists.block;
-    ExprAttr c = nameExpr(mlir, key.getName()), one = intExpr(mlir, 1), condition;
-    auto add = [&](ExprAttr part) { condition = condition ? nodeExpr(ExprKind::Or, {condition, part}) : part; };
-    auto below = [&](ExprAttr a, ExprAttr b) { return nodeExpr(ExprKind::Le, {nodeExpr(ExprKind::Add, {a, one}), b}); };
-    if (select.getFirst())
-      add(below(c, *select.getFirst()));
-    if (select.getLast()) {
-      ExprAttr position = nameExpr(mlir, row.getName());
-      if (row.isBlocks())
-        position = nodeExpr(ExprKind::Add, {nodeExpr(ExprKind::Mul, {row.getStride(), position}),
-                                            nodeExpr(ExprKind::Sub, {row.getLen(), one})});
-      ExprAttr own = nodeExpr(ExprKind::FloorDiv, {position, key.getLen()});
-      add(nodeExpr(ExprKind::And,
-                   {nodeExpr(ExprKind::Le, {c, own}), below(nodeExpr(ExprKind::Sub, {own, c}), *select.getLast())}));
-    }
-    if (select.getForced()) {
-      auto parts = partsOf(context, select, select.getForced());
-      if (failed(parts))
-        return failure();
-      if (parts->select)
-        return context.refuse(select, "'force' of a selection");
-      KeySetAttr set = parts->formula.getFormula();
-      add(substituteNames(set.getCondition(),
-                          [&](StringRef name) { return name == set.getKey().getName() ? c : ExprAttr(); }));
-    }
-    if (!condition)
-      return success();
-    std::string error;
-    auto set = canonicalKeySet(mlir, row, key, condition, error);
-    if (failed(set))
-      return select.emitError() << "[SA0207] set cannot be compiled: " << withoutNumber(error);
-    forced = LocalSet::make(select, *set);
-    return forced;
+    return addForced(context, chain.select, forced);
   }
 
   //===-- Workspaces.
@@ -338,19 +299,6 @@ private:
                                         force.sets, AffineMapAttr::get(rowMap));
       return next;
     })[0];
-  }
-
-  // The mask makes -inf of what is no candidate. A forced candidate is selected even where its own score is -inf, which
-  // NaN stands for: sattn_tile.top_push takes it by force only. Probabilities are never -inf.
-  static Value keepForced(KernelBuilder &k, Value z) {
-    return k.map({z}, cast<tile::TileType>(z.getType()), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-      auto constant = [&](float value) -> Value {
-        return arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(value));
-      };
-      Value lowest = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[0],
-                                           constant(static_cast<float>(kMinusInfinity)));
-      return arith::SelectOp::create(b, k.loc, lowest, constant(std::numeric_limits<float>::quiet_NaN()), args[0]);
-    });
   }
 
   // z where it is above the threshold, else NaN, which is selected by force only.

@@ -1,6 +1,7 @@
 // Which selections a pattern has, and what each of them needs.
 #include "lib/transforms/kernels/Selection.h"
 #include "lib/transforms/kernels/SelectKernel.h"
+#include <limits>
 
 namespace sattn::lower {
 using namespace mlir;
@@ -134,6 +135,55 @@ FailureOr<Selections> buildSelections(Context &context, Preparer &preparer) {
       return failure();
   }
   return selections;
+}
+
+// first(a) is c < a; last(b) are the column that holds the last row and the b - 1 before it.
+LogicalResult addForced(Context &context, SelectOp select, FailureOr<LocalSet> &forced) {
+  MLIRContext *mlir = context.pattern.getContext();
+  const Facts &facts = context.factsOf(select.getResult());
+  AxisAttr row = facts.row, key = facts.key;
+  ExprAttr c = nameExpr(mlir, key.getName()), one = intExpr(mlir, 1), condition;
+  auto add = [&](ExprAttr part) { condition = condition ? nodeExpr(ExprKind::Or, {condition, part}) : part; };
+  auto below = [&](ExprAttr a, ExprAttr b) { return nodeExpr(ExprKind::Le, {nodeExpr(ExprKind::Add, {a, one}), b}); };
+  if (select.getFirst())
+    add(below(c, *select.getFirst()));
+  if (select.getLast()) {
+    ExprAttr own = nameExpr(mlir, row.getName());
+    if (row.isBlocks())
+      own = nodeExpr(ExprKind::Add,
+                     {nodeExpr(ExprKind::Mul, {row.getStride(), own}), nodeExpr(ExprKind::Sub, {row.getLen(), one})});
+    if (key.isBlocks())
+      own = nodeExpr(ExprKind::FloorDiv, {own, key.getLen()});
+    add(nodeExpr(ExprKind::And,
+                 {nodeExpr(ExprKind::Le, {c, own}), below(nodeExpr(ExprKind::Sub, {own, c}), *select.getLast())}));
+  }
+  if (select.getForced()) {
+    auto parts = partsOf(context, select, select.getForced());
+    if (failed(parts))
+      return failure();
+    if (parts->select)
+      return context.refuse(select, "'force' of a selection");
+    KeySetAttr set = parts->formula.getFormula();
+    add(substituteNames(set.getCondition(),
+                        [&](StringRef name) { return name == set.getKey().getName() ? c : ExprAttr(); }));
+  }
+  if (!condition)
+    return success();
+  std::string error;
+  auto set = canonicalKeySet(mlir, row, key, condition, error);
+  if (failed(set))
+    return select.emitError() << "[SA0207] set cannot be compiled: " << withoutNumber(error);
+  forced = LocalSet::make(select, *set);
+  return forced;
+}
+
+Value keepForced(KernelBuilder &k, Value z) {
+  return k.map({z}, cast<tile::TileType>(z.getType()), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+    auto constant = [&](float value) -> Value { return arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(value)); };
+    Value lowest = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[0],
+                                         constant(-std::numeric_limits<float>::infinity()));
+    return arith::SelectOp::create(b, k.loc, lowest, constant(std::numeric_limits<float>::quiet_NaN()), args[0]);
+  });
 }
 
 } // namespace sattn::lower

@@ -62,4 +62,11 @@ FailureOr<SetParts> partsOf(Context &context, Operation *user, Value set);
 /// The lists that a caller hands in.
 FailureOr<SelectionLists> listsOf(Context &context, ListedOp op);
 
+/// Sets `forced` to the columns that `select` forces, over its rows; leaves it where there are none.
+LogicalResult addForced(Context &context, SelectOp select, FailureOr<LocalSet> &forced);
+
+/// The mask makes -inf of what is no candidate. A forced candidate is selected even where its own score is -inf, which
+/// NaN stands for: sattn_tile.top_push and top_row take it by force only.
+Value keepForced(KernelBuilder &k, Value z);
+
 } // namespace sattn::lower

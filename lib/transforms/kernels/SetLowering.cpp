@@ -273,4 +273,24 @@ Predicate LocalSet::predicate(Task &task, Value end, const Rows *rows) const {
   return result;
 }
 
+Predicate atSlots(Predicate predicate, Value length, AffineExpr row, AffineExpr key, unsigned dims) {
+  MLIRContext *context = row.getContext();
+  unsigned symbols = predicate.symbols.size();
+  predicate.symbols.push_back(length);
+  AffineExpr used = getAffineSymbolExpr(symbols, context) - getAffineDimExpr(1, context) - 1;
+  SmallVector<Attribute> sets;
+  for (auto attribute : predicate.sets.getAsRange<IntegerSetAttr>()) {
+    IntegerSet set = attribute.getValue();
+    SmallVector<AffineExpr> constraints;
+    SmallVector<bool> equalities(set.getEqFlags());
+    for (AffineExpr constraint : set.getConstraints())
+      constraints.push_back(constraint.replaceDims({row, key}));
+    constraints.push_back(used);
+    equalities.push_back(false);
+    sets.push_back(IntegerSetAttr::get(IntegerSet::get(dims, symbols + 1, constraints, equalities)));
+  }
+  predicate.sets = ArrayAttr::get(context, sets);
+  return predicate;
+}
+
 } // namespace sattn::lower

@@ -28,6 +28,10 @@ struct Predicate {
   SmallVector<Value> numbers;
 };
 
+/// A predicate over (row, slot) of a list of `length` slots from one over (t, s): the slot exists, and `row` and `key`,
+/// of `dims` dims with the numbers of tables, stand for t and s.
+Predicate atSlots(Predicate predicate, Value length, mlir::AffineExpr row, mlir::AffineExpr key, unsigned dims);
+
 class LocalSet {
 public:
   /// Fails with a diagnostic at `op` where numbers leave the limits of lib/analysis. A congruence that the set implies

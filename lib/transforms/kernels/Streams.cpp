@@ -138,6 +138,28 @@ SoftmaxState emptyState(Task &task, int64_t rows, int64_t features) {
           k.splat(0.0, k.tile(rows, features))};
 }
 
+SoftmaxState softmaxStep(KernelBuilder &k, Value scores, Value values, const SoftmaxState &state) {
+  auto step = tile::SoftmaxStepOp::create(k.b, k.loc, state.m.getType(), state.m.getType(), state.m.getType(),
+                                          scores.getType(), scores, state.m, state.l);
+  Value acc =
+      tile::DotOp::create(k.b, k.loc, state.acc.getType(), "nn", step.getP(), values, state.acc, step.getAlpha());
+  return {step.getNewM(), step.getNewL(), acc};
+}
+
+Value addWeighted(KernelBuilder &k, Value sum, const SoftmaxState &state, Value weight) {
+  Value factor = k.map({weight, state.l}, cast<tile::TileType>(state.l.getType()),
+                       [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+                         Value zero = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(0.0f));
+                         Value none = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[1], zero);
+                         Value share = arith::DivFOp::create(b, k.loc, args[0], args[1]);
+                         return arith::SelectOp::create(b, k.loc, none, zero, share);
+                       });
+  return k.map({sum, state.acc, factor}, cast<tile::TileType>(sum.getType()),
+               [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+                 return arith::AddFOp::create(b, k.loc, args[0], arith::MulFOp::create(b, k.loc, args[1], args[2]));
+               });
+}
+
 RowRange rangeOf(Task &task, const Rows &rows, AxisAttr axis) {
   KernelBuilder &k = task.k;
   Value count = axis.isBlocks() ? k.ceilDiv(task.rowCount(), *literalInt(axis.getLen())) : task.rowCount();
@@ -183,11 +205,8 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
       values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), valueView, at);
     Value scores = scoreTile(task, rows, queries, keys, first, branch.chain, ScoreUnit::Base2, branch.lattice);
     Value visible = maskTile(task, scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
-    auto step = tile::SoftmaxStepOp::create(k.b, k.loc, carried[0].getType(), carried[0].getType(),
-                                            carried[0].getType(), visible.getType(), visible, carried[0], carried[1]);
-    Value acc =
-        tile::DotOp::create(k.b, k.loc, carried[2].getType(), "nn", step.getP(), values, carried[2], step.getAlpha());
-    return SmallVector<Value>{step.getNewM(), step.getNewL(), acc};
+    SoftmaxState next = softmaxStep(k, visible, values, {carried[0], carried[1], carried[2]});
+    return SmallVector<Value>{next.m, next.l, next.acc};
   });
   return {results[0], results[1], results[2]};
 }

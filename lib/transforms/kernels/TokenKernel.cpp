@@ -197,11 +197,8 @@ private:
       Value visible =
           tile::MaskOp::create(k.b, k.loc, scores.getType(), scores, range.first, first, predicate.symbols, Value(),
                                Value(), tables, predicate.sets, AffineMapAttr::get(rows.positionOf(k.b.getContext())));
-      auto step = tile::SoftmaxStepOp::create(k.b, k.loc, carried[0].getType(), carried[0].getType(),
-                                              carried[0].getType(), visible.getType(), visible, carried[0], carried[1]);
-      Value acc =
-          tile::DotOp::create(k.b, k.loc, carried[2].getType(), "nn", step.getP(), values, carried[2], step.getAlpha());
-      return SmallVector<Value>{step.getNewM(), step.getNewL(), acc};
+      SoftmaxState next = softmaxStep(k, visible, values, {carried[0], carried[1], carried[2]});
+      return SmallVector<Value>{next.m, next.l, next.acc};
     });
     return {results[0], results[1], results[2]};
   }
@@ -209,30 +206,15 @@ private:
   // Over (row, slot): the slot is used, and the key that it names, a table, lies in the residual.
   Predicate predicateOf(Task &task, const ListedBranch &branch, Value length) {
     MLIRContext *mlir = context.pattern.getContext();
-    Predicate predicate;
     if (!branch.residual) {
+      Predicate predicate;
       AffineExpr used = getAffineSymbolExpr(0, mlir) - getAffineDimExpr(1, mlir) - 1;
       predicate.symbols = {length};
       predicate.sets = ArrayAttr::get(mlir, {IntegerSetAttr::get(IntegerSet::get(2, 1, used, false))});
       return predicate;
     }
-    predicate = branch.residual->predicate(task, Value());
-    unsigned symbols = predicate.symbols.size();
-    predicate.symbols.push_back(length);
-    AffineExpr used = getAffineSymbolExpr(symbols, mlir) - getAffineDimExpr(1, mlir) - 1;
-    SmallVector<Attribute> sets;
-    for (auto attribute : predicate.sets.getAsRange<IntegerSetAttr>()) {
-      IntegerSet set = attribute.getValue();
-      SmallVector<AffineExpr> constraints;
-      SmallVector<bool> equalities(set.getEqFlags());
-      for (AffineExpr constraint : set.getConstraints())
-        constraints.push_back(constraint.replaceDims({getAffineDimExpr(0, mlir), getAffineDimExpr(2, mlir)}));
-      constraints.push_back(used);
-      equalities.push_back(false);
-      sets.push_back(IntegerSetAttr::get(IntegerSet::get(3, symbols + 1, constraints, equalities)));
-    }
-    predicate.sets = ArrayAttr::get(mlir, sets);
-    return predicate;
+    return atSlots(branch.residual->predicate(task, Value()), length, getAffineDimExpr(0, mlir),
+                   getAffineDimExpr(2, mlir), 3);
   }
 
   Context &context;

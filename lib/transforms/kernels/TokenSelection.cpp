@@ -5,7 +5,6 @@
 #include "lib/transforms/kernels/Plan.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
-#include <limits>
 
 namespace sattn::lower {
 using namespace mlir;
@@ -190,60 +189,16 @@ private:
       return failure();
     if (of.where->mentionsQueryHead() && of.heads > 1)
       return context.refuse(of.select, "a set that differs between the heads of a group");
-    return forcedSet();
-  }
-
-  LogicalResult forcedSet() {
-    MLIRContext *mlir = context.pattern.getContext();
-    SelectOp select = of.select;
-    const Facts &facts = context.factsOf(select.getResult());
-    ExprAttr t = nameExpr(mlir, facts.row.getName()), s = nameExpr(mlir, facts.key.getName()), condition;
-    auto add = [&](ExprAttr part) { condition = condition ? nodeExpr(ExprKind::Or, {condition, part}) : part; };
-    auto below = [&](ExprAttr a, ExprAttr b) {
-      return nodeExpr(ExprKind::Le, {nodeExpr(ExprKind::Add, {a, intExpr(mlir, 1)}), b});
-    };
-    if (select.getFirst())
-      add(below(s, *select.getFirst()));
-    if (select.getLast())
-      add(nodeExpr(ExprKind::And,
-                   {nodeExpr(ExprKind::Le, {s, t}), below(nodeExpr(ExprKind::Sub, {t, s}), *select.getLast())}));
-    if (select.getForced()) {
-      auto parts = partsOf(context, select, select.getForced());
-      if (failed(parts))
-        return failure();
-      if (parts->select)
-        return context.refuse(select, "'force' of a selection");
-      add(parts->formula.getFormula().getCondition());
-    }
-    if (!condition)
-      return success();
-    std::string error;
-    auto set = canonicalKeySet(mlir, facts.row, facts.key, condition, error);
-    if (failed(set))
-      return select.emitError() << "[SA0207] set cannot be compiled: " << withoutNumber(error);
-    of.forced = LocalSet::make(select, *set);
-    return of.forced;
+    return addForced(context, of.select, of.forced);
   }
 
   //===-- Workspaces.
 
   // n, but not more than there are keys.
   template <typename LeafFn> Value slots(IndexBuilder &b, LeafFn leaf, Value keys) {
-    Value n = number(b, *of.select.getTop(), leaf);
+    Value n = emitInteger(b, *of.select.getTop(), leaf);
     return b.min(b.max(n, b.constant(0)), keys);
   }
-  static Value number(IndexBuilder &b, ExprAttr e, llvm::function_ref<Value(StringRef)> leaf) {
-    if (e.is(ExprKind::Int))
-      return b.constant(e.getValue());
-    if (e.is(ExprKind::Name))
-      return leaf(e.getText());
-    Value x = number(b, e.getKids()[0], leaf);
-    if (e.is(ExprKind::Neg))
-      return b.sub(b.constant(0), x);
-    Value y = number(b, e.getKids()[1], leaf);
-    return e.is(ExprKind::Add) ? b.add(x, y) : e.is(ExprKind::Sub) ? b.sub(x, y) : b.mul(x, y);
-  }
-
   void declare() {
     MLIRContext *mlir = context.pattern.getContext();
     context.chunkMultiple = kChunkRows;
@@ -261,7 +216,7 @@ private:
                           [tile = of.keys.tile](PlanWriter &plan) { return plan.index.ceilDiv(plan.dim("s"), tile); });
     of.lists.ref = workspace("tokens", IntegerType::get(mlir, 32), 1, [top = *of.select.getTop()](PlanWriter &plan) {
       IndexBuilder &b = plan.index;
-      Value n = number(b, top, [&](StringRef name) { return plan.param(name); });
+      Value n = emitInteger(b, top, [&](StringRef name) { return plan.param(name); });
       Value most = b.min(b.max(n, b.constant(0)), plan.dim("s"));
       return b.mul(b.add(b.ceilDiv(most, kListStrip), 1), kListStrip);
     });
@@ -325,21 +280,6 @@ private:
     return launch;
   }
 
-  // The mask makes -inf of what is no candidate; a forced candidate whose own score is -inf becomes NaN, which
-  // sattn_tile.top_row takes by force only.
-  Value keepForced(KernelBuilder &k, Value z) {
-    if (failed(of.forced))
-      return z;
-    return k.map({z}, cast<tile::TileType>(z.getType()), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-      auto constant = [&](float value) -> Value {
-        return arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(value));
-      };
-      Value least = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[0],
-                                          constant(-std::numeric_limits<float>::infinity()));
-      return arith::SelectOp::create(b, k.loc, least, constant(std::numeric_limits<float>::quiet_NaN()), args[0]);
-    });
-  }
-
   //===-- Scores of all heads summed: keys are rows, heads are columns, and what remains is one number for each key.
 
   LogicalResult buildSummed() {
@@ -363,7 +303,8 @@ private:
       Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(of.keys.tile, of.keys.features), keyView, firstKey);
       Value sums = sumOfHeads(task, keys, queryView, tables);
       Value scores = tile::ColumnsOp::create(k.b, k.loc, k.tile(1, of.keys.tile), sums);
-      scores = maskTile(task, keepForced(k, scores), range.first, toRow, firstKey, open);
+      scores =
+          maskTile(task, (succeeded(of.forced) ? keepForced(k, scores) : scores), range.first, toRow, firstKey, open);
       tile::StoreOp::create(k.b, k.loc, scores, into, j);
       return SmallVector<Value>();
     });
@@ -475,7 +416,7 @@ private:
         z = tile::ReduceOp::create(k.b, k.loc, k.tile(tileRows, of.keys.tile),
                                    of.reduce.getHow() == ReduceKind::Max ? "max" : "sum", z, "heads",
                                    k.b.getI64IntegerAttr(of.heads), /*outer=*/true);
-      z = maskTile(task, keepForced(k, z), range.first, toRow, firstKey, open);
+      z = maskTile(task, (succeeded(of.forced) ? keepForced(k, z) : z), range.first, toRow, firstKey, open);
       tile::StoreOp::create(k.b, k.loc, z, into, j);
       return SmallVector<Value>();
     });
