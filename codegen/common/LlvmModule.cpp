@@ -10,6 +10,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/ThreadPool.h"
 
 using namespace sattn;
 using namespace sattn::codegen;
@@ -37,4 +38,15 @@ FailureOr<LlvmModule> sattn::codegen::toLlvm(mlir::ModuleOp module) {
   if (!result.module)
     return failure();
   return result;
+}
+
+void sattn::codegen::assembleEach(ArrayRef<LlvmModule> modules, llvm::function_ref<void(size_t)> assemble) {
+  SmallVector<std::pair<size_t, size_t>> bySize;
+  for (auto [i, module] : llvm::enumerate(modules))
+    bySize.push_back({module.module->getInstructionCount(), i});
+  llvm::stable_sort(bySize, [](auto a, auto b) { return a.first > b.first; });
+  llvm::DefaultThreadPool threads(llvm::hardware_concurrency(modules.size()));
+  for (auto [size, i] : bySize)
+    threads.async([assemble, i = i] { assemble(i); });
+  threads.wait();
 }

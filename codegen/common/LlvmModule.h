@@ -27,6 +27,10 @@ void prepareContext(MLIRContext &context);
 /// Translates `module`, whose loops and branches it lowers on the way. Runs in the caller's context.
 FailureOr<LlvmModule> toLlvm(mlir::ModuleOp module);
 
+/// Calls `assemble` once with the number of each module, the largest first, on one thread for each processor: more
+/// would only disturb one another's memory.
+void assembleEach(ArrayRef<LlvmModule> modules, llvm::function_ref<void(size_t)> assemble);
+
 /// What assembles the code afterwards.
 enum class Assembler {
   Plain,     ///< as it stands

@@ -4,7 +4,6 @@
 #include "codegen/cpu/Emit.h"
 #include "codegen/cpu/Lowering.h"
 #include "mlir/IR/Verifier.h"
-#include <thread>
 
 using namespace sattn;
 using namespace sattn::cpu;
@@ -37,17 +36,10 @@ static FailureOr<LlvmModule> lowerKernel(tile::KernelOp kernel, const Atom &atom
   return translate(*module, atom);
 }
 
-// Each module on a thread of its own, the first on the caller's.
 static std::vector<Object> assembleAll(std::vector<LlvmModule> modules, const Atom &atom,
                                        const AssembleOptions &options) {
   std::vector<Object> objects(modules.size());
-  std::vector<std::thread> workers;
-  auto work = [&](size_t i) { objects[i] = assemble(std::move(modules[i]), atom, options); };
-  for (size_t i = 1; i < modules.size(); ++i)
-    workers.emplace_back(work, i);
-  work(0);
-  for (std::thread &worker : workers)
-    worker.join();
+  codegen::assembleEach(modules, [&](size_t i) { objects[i] = assemble(std::move(modules[i]), atom, options); });
   return objects;
 }
 

@@ -6,7 +6,6 @@
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/InstrTypes.h"
 #include "llvm/IR/Module.h"
-#include <thread>
 
 using namespace sattn;
 using namespace sattn::gpu;
@@ -117,13 +116,8 @@ FailureOr<CompiledCode> sattn::gpu::compileProgram(tile::ProgramOp program, cons
     return program.emitError("expected at least one kernel"), failure();
 
   std::vector<Ptx> texts(modules.size());
-  std::vector<std::thread> workers;
-  auto work = [&](size_t i) { texts[i] = assemble(std::move(modules[i]), arch, options.keepLlvmIr); };
-  for (size_t i = 1; i < modules.size(); ++i)
-    workers.emplace_back(work, i);
-  work(0);
-  for (std::thread &worker : workers)
-    worker.join();
+  codegen::assembleEach(modules,
+                        [&](size_t i) { texts[i] = assemble(std::move(modules[i]), arch, options.keepLlvmIr); });
   for (const Ptx &text : texts) {
     if (!text.error.empty())
       return program.emitError("cannot assemble a kernel: ") << text.error, failure();
