@@ -102,6 +102,40 @@ Value Code::load(Type type, Ptr pointer, int64_t alignment) {
 void Code::store(Value value, Ptr pointer, int64_t alignment) {
   LLVM::StoreOp::create(b, value, address(pointer), static_cast<unsigned>(alignment));
 }
+Value Code::loadElements(Ptr pointer, Type element, int64_t count) {
+  bool wide = element.getIntOrFloatBitWidth() == 32;
+  auto type = VectorType::get({kLanes}, wide ? Type(f32) : Type(i16));
+  int64_t alignment = wide ? 4 : 2;
+  Value raw;
+  if (count == kLanes) {
+    raw = load(type, pointer, alignment);
+  } else if (atom.maskedMemory) {
+    Value none = arith::ConstantOp::create(b, type, b.getZeroAttr(type));
+    raw = LLVM::MaskedLoadOp::create(b, type, address(pointer), lanesBelow(count), none,
+                                     static_cast<uint32_t>(alignment));
+  } else {
+    raw = arith::ConstantOp::create(b, type, b.getZeroAttr(type));
+    for (int64_t lane = 0; lane < count; ++lane)
+      raw = LLVM::InsertElementOp::create(
+          b, raw, load(type.getElementType(), pointer.plus(lane * alignment), alignment), int64(lane));
+  }
+  return wide ? raw : widen(raw, element);
+}
+
+void Code::storeElements(Value value, Ptr pointer, Type element, int64_t count) {
+  bool wide = element.getIntOrFloatBitWidth() == 32;
+  int64_t alignment = wide ? 4 : 2;
+  Value raw = wide ? value : narrow(value, element);
+  // One lane is stored as a scalar: LLVM 22 turns a masked store of one truncated lane into a store of the wide lane.
+  if (count == kLanes) {
+    store(raw, pointer, alignment);
+  } else if (atom.maskedMemory && count != 1) {
+    LLVM::MaskedStoreOp::create(b, raw, address(pointer), lanesBelow(count), static_cast<uint32_t>(alignment));
+  } else {
+    for (int64_t lane = 0; lane < count; ++lane)
+      store(LLVM::ExtractElementOp::create(b, raw, int64(lane)), pointer.plus(lane * alignment), alignment);
+  }
+}
 void Code::prefetch(Ptr pointer, Cache cache) {
   constexpr unsigned read = 0, data = 1;
   LLVM::Prefetch::create(b, address(pointer), read, static_cast<unsigned>(cache), data);
@@ -120,4 +154,20 @@ Ptr Code::zeros(int64_t bytes) {
   global.setGlobalType(type);
   global.setValueAttr(b.getZeroAttr(RankedTensorType::get({zeroBytes}, b.getI8Type())));
   return {LLVM::AddressOfOp::create(b, ptr, name)};
+}
+
+void Code::call(StringRef name, ValueRange arguments, llvm::function_ref<void(Code &, ValueRange)> body) {
+  auto module = function->getParentOfType<ModuleOp>();
+  auto callee = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
+  if (!callee) {
+    OpBuilder end = OpBuilder::atBlockEnd(module.getBody());
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), llvm::to_vector(arguments.getTypes()));
+    callee = LLVM::LLVMFuncOp::create(end, b.getLoc(), name, type, LLVM::Linkage::Internal);
+    Block *entry = callee.addEntryBlock(end);
+    Code inner(callee, atom);
+    body(inner, entry->getArguments());
+    LLVM::ReturnOp::create(inner.b, ValueRange());
+  }
+  LLVM::CallOp::create(b, callee, arguments);
 }

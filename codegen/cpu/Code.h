@@ -73,12 +73,20 @@ public:
   void store(Value value, Ptr pointer, int64_t alignment);
   Value loadStrip(Ptr pointer) { return load(vf, pointer, 64); }
   void storeStrip(Value value, Ptr pointer) { store(value, pointer, 64); }
+  /// `count` elements (at most 16) of a row as float32 or int32 lanes, the rest zero; and back.
+  Value loadElements(Ptr pointer, Type element, int64_t count);
+  void storeElements(Value value, Ptr pointer, Type element, int64_t count);
   /// Asks for a line that will be read, in the nearest cache or the one behind it; the address need not exist.
   enum class Cache { Near = 3, Next = 2 };
   void prefetch(Ptr pointer, Cache cache = Cache::Near);
   Value loadBroadcast(Ptr pointer) { return broadcast(load(f32, pointer, 4)); }
   /// Memory of the object that holds zeros.
   Ptr zeros(int64_t bytes);
+
+  //===-- Functions -------------------------------------------------------------------------------------===//
+  /// Calls a function of the kernel's own that `body` writes at the first call of `name`: one copy of long code whose
+  /// operands lie in memory.
+  void call(StringRef name, ValueRange arguments, llvm::function_ref<void(Code &, ValueRange)> body);
 
 private:
   int64_t zeroBytes = 0;

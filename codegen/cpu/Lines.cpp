@@ -180,11 +180,11 @@ void Lowering::loadLines(tile::LoadOp op, const RowSource &source) {
   for (int64_t row = 0; row < source.rows; ++row) {
     Ptr from{rowPointer(source, c.int64(row), zeros)};
     if (lines.isVector) {
-      storeElements(loadElements(from, element, 1), lines.base.plus(row * 4), c.f32, 1);
+      c.storeElements(c.loadElements(from, element, 1), lines.base.plus(row * 4), c.f32, 1);
       continue;
     }
     for (int64_t column = 0; column < cols; column += kLanes) {
-      Value strip = loadElements(from.plus(column * view.elementBytes()), element, std::min(kLanes, cols - column));
+      Value strip = c.loadElements(from.plus(column * view.elementBytes()), element, std::min(kLanes, cols - column));
       c.storeStrip(strip, lines.base.plus(row * lines.rowBytes() + column * 4));
     }
   }
@@ -201,12 +201,12 @@ void Lowering::storeLines(const Lines &lines, const RowSource &to) {
     Ptr at{rowPointer(to, c.int64(row), nowhere)};
     if (lines.isVector) {
       Value number = c.load(c.f32, lines.base.plus(row * 4), 4);
-      storeElements(c.broadcast(number), at, element, 1);
+      c.storeElements(c.broadcast(number), at, element, 1);
       continue;
     }
     for (int64_t column = 0; column < cols; column += kLanes)
-      storeElements(c.loadStrip(lines.base.plus(row * lines.rowBytes() + column * 4)),
-                    at.plus(column * view.elementBytes()), element, std::min(kLanes, cols - column));
+      c.storeElements(c.loadStrip(lines.base.plus(row * lines.rowBytes() + column * 4)),
+                      at.plus(column * view.elementBytes()), element, std::min(kLanes, cols - column));
   }
 }
 

@@ -61,7 +61,7 @@ SmallVector<Ptr> Lowering::rowsOf(const RightRows &right, Value first, int64_t c
 
 Value Lowering::stripOf(const RightRows &right, Ptr row, int64_t strip) {
   int64_t column = strip * kLanes;
-  return loadElements(row.plus(column * right.bytes()), right.element, std::min(kLanes, right.cols - column));
+  return c.loadElements(row.plus(column * right.bytes()), right.element, std::min(kLanes, right.cols - column));
 }
 
 // Asks for rows that are read later than `first`: what the processor itself looks ahead ends with each page and stands

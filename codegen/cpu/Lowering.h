@@ -103,6 +103,10 @@ private:
   /// Pointer to row `row` of a source; `outside` where there is no such row.
   Value rowPointer(const RowSource &source, Value row, Value outside);
   Values rowPointers(const RowSource &source, Value first, int64_t step, int64_t count, Value outside);
+  /// The same in memory.
+  void tabulateRows(const RowSource &source, Value first, int64_t step, int64_t count, Value outside, Ptr table);
+  void forPanels(const RowSource &rows, const Panels &panels, int64_t step, int64_t count, Value outside,
+                 StringRef name, llvm::function_ref<void(Code &, ValueRange, Ptr)> move);
   /// Rows into panels of `width` rows ([rows / width][cols][width]).
   void packRows(const RowSource &source, Ptr to, int64_t width);
   /// Rows into panels of `width` columns ([rows / block][cols / width][block][width]).
@@ -112,8 +116,6 @@ private:
   void storePanels(const Panels &panels, const RowSource &to);
   /// Between panels and grouped private memory.
   void moveGroups(const RowSource &source, const Panels &panels, bool toPanels);
-  Value loadElements(Ptr pointer, Type element, int64_t count);
-  void storeElements(Value strip, Ptr pointer, Type element, int64_t count);
 
   //===-- Pools of pages (Pages.cpp) --------------------------------------------------------------------===//
   Pages pagesOf(tile::SliceOp op);

@@ -67,7 +67,7 @@ LogicalResult Lowering::lower(tile::LoadBlocksOp op) {
         Values next;
         for (int64_t i = 0; i < strips; ++i)
           next.push_back(
-              joined(carried[i], loadElements(position.plus((col + i * kLanes) * bytes), element, columnsOf(i))));
+              joined(carried[i], c.loadElements(position.plus((col + i * kLanes) * bytes), element, columnsOf(i))));
         return next;
       });
       for (int64_t i = 0; i < strips; ++i)

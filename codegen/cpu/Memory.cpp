@@ -184,7 +184,7 @@ LogicalResult Lowering::loadColumns(tile::LoadOp op, const RowSource &source) {
   auto sideBySide = [&] {
     Ptr from = c.at(view.base, c.mul(source.position, bytes));
     for (int64_t i = 0; i < source.rows; i += kLanes)
-      c.storeStrip(loadElements(from.plus(i * bytes), element, std::min(kLanes, source.rows - i)),
+      c.storeStrip(c.loadElements(from.plus(i * bytes), element, std::min(kLanes, source.rows - i)),
                    columns.base.plus(i * 4));
   };
   c.when(c.andi(inside, c.equal(view.positionBytes, c.int64(bytes))), sideBySide,
@@ -296,8 +296,8 @@ LogicalResult Lowering::storeColumns(const Panels &columns, const RowSource &to)
   Ptr row{rowPointer(to, c.int64(0), c.address({scratchBase, line->offset}))};
   int64_t whole = count / kLanes * kLanes;
   auto some = [&](Value column, int64_t lanes) {
-    storeElements(c.loadStrip(c.atScaled(columns.base, column, 4)), c.atScaled(row, column, bytes),
-                  view.type.getElementType(), lanes);
+    c.storeElements(c.loadStrip(c.atScaled(columns.base, column, 4)), c.atScaled(row, column, bytes),
+                    view.type.getElementType(), lanes);
   };
   c.loop(0, whole, kLanes, [&](Value column) { some(column, kLanes); });
   if (whole != count)

@@ -3,6 +3,7 @@
 // that there is one path without branches.
 #include "codegen/cpu/Lowering.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace sattn;
 using namespace sattn::cpu;
@@ -89,11 +90,12 @@ Value Lowering::rowPointer(const RowSource &source, Value row, Value outside) {
   return c.select(inside, c.at(c.address(view.base), offset), outside);
 }
 
+constexpr int64_t kPointer = 8;
+
 // Rows first, first + step, .. with `first` a multiple of `count` where `step` is 1. Where the heads of a position do
-// not divide a strip, rows have nothing in common: a loop finds them with one copy of the divisions and bounds, which
-// 16 times over would be most of a kernel's instructions.
+// not divide a strip, rows have nothing in common: a loop finds them with one copy of the divisions and bounds.
 Values Lowering::rowPointers(const RowSource &source, Value first, int64_t step, int64_t count, Value outside) {
-  constexpr int64_t few = 4, bytes = 8;
+  constexpr int64_t few = 4;
   Values pointers;
   if (step == 1 && sharePage(source, count))
     return rowsOfPage(source, first, count, outside, /*allInside=*/false);
@@ -102,50 +104,27 @@ Values Lowering::rowPointers(const RowSource &source, Value first, int64_t step,
       pointers.push_back(rowPointer(source, c.add(first, r * step), outside));
     return pointers;
   }
-  Owner owner = scratch.take(count * bytes);
+  Owner owner = scratch.take(count * kPointer);
   Ptr table{scratchBase, owner->offset};
-  c.loop(c.int64(0), c.int64(count), 1, [&](Value r) {
-    c.store(rowPointer(source, c.add(first, c.mul(r, step)), outside), c.atScaled(table, r, bytes), bytes);
-  });
+  tabulateRows(source, first, step, count, outside, table);
   for (int64_t r = 0; r < count; ++r)
-    pointers.push_back(c.load(outside.getType(), table.plus(r * bytes), bytes));
+    pointers.push_back(c.load(c.ptr, table.plus(r * kPointer), kPointer));
   return pointers;
 }
 
-// `count` columns (at most 16) of a row as float32 or int32 lanes, the rest zero.
-Value Lowering::loadElements(Ptr pointer, Type element, int64_t count) {
-  bool wide = element.getIntOrFloatBitWidth() == 32;
-  auto type = VectorType::get({kLanes}, wide ? Type(c.f32) : Type(c.i16));
-  int64_t alignment = wide ? 4 : 2;
-  Value raw;
-  if (count == kLanes) {
-    raw = c.load(type, pointer, alignment);
-  } else if (c.atom.maskedMemory) {
-    Value none = arith::ConstantOp::create(c.b, type, c.b.getZeroAttr(type));
-    raw = LLVM::MaskedLoadOp::create(c.b, type, c.address(pointer), c.lanesBelow(count), none,
-                                     static_cast<uint32_t>(alignment));
-  } else {
-    raw = arith::ConstantOp::create(c.b, type, c.b.getZeroAttr(type));
-    for (int64_t lane = 0; lane < count; ++lane)
-      raw = LLVM::InsertElementOp::create(
-          c.b, raw, c.load(type.getElementType(), pointer.plus(lane * alignment), alignment), c.int64(lane));
+// Where rows share a page or a position, straight code computes its address once.
+void Lowering::tabulateRows(const RowSource &source, Value first, int64_t step, int64_t count, Value outside,
+                            Ptr table) {
+  int64_t group = source.view.type.getGroup();
+  if (step == 1 && (sharePage(source, count) || (group > 2 && llvm::isPowerOf2_64(group)))) {
+    for (auto [r, pointer] : llvm::enumerate(rowPointers(source, first, step, count, outside)))
+      c.store(pointer, table.plus(static_cast<int64_t>(r) * kPointer), kPointer);
+    return;
   }
-  return wide ? raw : c.widen(raw, element);
-}
-
-void Lowering::storeElements(Value strip, Ptr pointer, Type element, int64_t count) {
-  bool wide = element.getIntOrFloatBitWidth() == 32;
-  int64_t alignment = wide ? 4 : 2;
-  Value raw = wide ? strip : c.narrow(strip, element);
-  // One lane is stored as a scalar: LLVM 22 turns a masked store of one truncated lane into a store of the wide lane.
-  if (count == kLanes) {
-    c.store(raw, pointer, alignment);
-  } else if (c.atom.maskedMemory && count != 1) {
-    LLVM::MaskedStoreOp::create(c.b, raw, c.address(pointer), c.lanesBelow(count), static_cast<uint32_t>(alignment));
-  } else {
-    for (int64_t lane = 0; lane < count; ++lane)
-      c.store(LLVM::ExtractElementOp::create(c.b, raw, c.int64(lane)), pointer.plus(lane * alignment), alignment);
-  }
+  c.loop(c.int64(0), c.int64(count), 1, [&](Value r) {
+    Value pointer = rowPointer(source, c.add(first, step == 1 ? r : c.mul(r, step)), outside);
+    c.store(pointer, c.atScaled(table, r, kPointer), kPointer);
+  });
 }
 
 // Runs `body` for columns 0, 16, .. with the number of columns that exist there.
@@ -158,26 +137,74 @@ static void forColumnBlocks(Code &c, int64_t cols, llvm::function_ref<void(Value
 
 //===-- Memory to panels --------------------------------------------------------------------------------===//
 
-void Lowering::packRows(const RowSource &source, Ptr to, int64_t width) {
-  int64_t cols = source.view.type.getInner(), bytes = source.view.elementBytes();
-  Type element = source.view.type.getElementType();
-  Value zeros = c.address(c.zeros(cols * bytes));
-  c.loop(0, llvm::alignTo(source.rows, width), width, [&](Value first) {
-    Values pointers = rowPointers(source, first, 1, width, zeros);
-    Ptr panel = c.atScaled(to, first, cols * 4);
-    forColumnBlocks(c, cols, [&](Value column, int64_t count) {
-      Values rows;
-      for (Value pointer : pointers)
-        rows.push_back(loadElements(c.atScaled(Ptr{pointer}, column, bytes), element, count));
-      Ptr block = c.atScaled(panel, column, width * 4);
-      int64_t left = count * width;
-      for (Value strip : interleave(c, rows)) {
-        if (left > 0)
-          storeElements(strip, block, c.f32, std::min(left, kLanes));
-        block = block.plus(kLanes * 4);
-        left -= kLanes;
-      }
+// Rows at `pointers` to a panel as wide as there are rows.
+static void packPanel(Code &c, ValueRange pointers, Ptr panel, int64_t cols, Type element) {
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8, width = static_cast<int64_t>(pointers.size());
+  forColumnBlocks(c, cols, [&](Value column, int64_t count) {
+    Values rows;
+    for (Value pointer : pointers)
+      rows.push_back(c.loadElements(c.atScaled(Ptr{pointer}, column, bytes), element, count));
+    Ptr block = c.atScaled(panel, column, width * 4);
+    int64_t left = count * width;
+    for (Value strip : interleave(c, rows)) {
+      if (left > 0)
+        c.storeElements(strip, block, c.f32, std::min(left, kLanes));
+      block = block.plus(kLanes * 4);
+      left -= kLanes;
+    }
+  });
+}
+
+// The rows of a panel to `pointers`.
+static void unpackPanel(Code &c, ValueRange pointers, Ptr panel, int64_t cols, Type element) {
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  forColumnBlocks(c, cols, [&](Value column, int64_t count) {
+    Values columns;
+    for (int64_t i = 0; i < kLanes; ++i)
+      columns.push_back(i < count ? c.loadStrip(c.atScaled(panel.plus(i * kLanes * 4), column, kLanes * 4)) : c.zero());
+    for (auto [pointer, row] : llvm::zip(pointers, interleave(c, columns)))
+      c.storeElements(row, c.atScaled(Ptr{pointer}, column, bytes), element, count);
+  });
+}
+
+// Runs `move` for each panel with pointers to its rows or positions. Transposing many is the longest straight code
+// there is and stands in a function, whatever tiles come that way.
+void Lowering::forPanels(const RowSource &rows, const Panels &panels, int64_t step, int64_t count, Value outside,
+                         StringRef name, llvm::function_ref<void(Code &, ValueRange, Ptr)> move) {
+  constexpr int64_t many = 8;
+  Owner owner = scratch.take(count * kPointer);
+  Ptr table{scratchBase, owner->offset};
+  c.loop(0, panels.count(), 1, [&](Value panel) {
+    Value first = c.mul(panel, kLanes);
+    Ptr strips = c.atScaled(panels.base, panel, panels.panelBytes());
+    if (count < many)
+      return move(c, rowPointers(rows, first, step, count, outside), strips);
+    tabulateRows(rows, first, step, count, outside, table);
+    c.call(name, {c.address(table), c.address(strips)}, [&](Code &inner, ValueRange arguments) {
+      Values pointers;
+      for (int64_t r = 0; r < count; ++r)
+        pointers.push_back(inner.load(inner.ptr, Ptr{arguments[0]}.plus(r * kPointer), kPointer));
+      move(inner, pointers, Ptr{arguments[1]});
     });
+  });
+}
+
+// What a function is for, with what makes it different from others.
+static std::string nameOf(StringRef what, int64_t cols, Type element) {
+  std::string name;
+  llvm::raw_string_ostream(name) << what << "_" << cols << "x" << element;
+  return name;
+}
+
+void Lowering::packRows(const RowSource &source, Ptr to, int64_t width) {
+  int64_t cols = source.view.type.getInner();
+  Type element = source.view.type.getElementType();
+  Value zeros = c.address(c.zeros(cols * source.view.elementBytes()));
+  if (width == kLanes)
+    return forPanels(source, {to, source.rows, cols, {}}, 1, kLanes, zeros, nameOf("pack", cols, element),
+                     [&](Code &code, ValueRange rows, Ptr panel) { packPanel(code, rows, panel, cols, element); });
+  c.loop(0, llvm::alignTo(source.rows, width), width, [&](Value first) {
+    packPanel(c, rowPointers(source, first, 1, width, zeros), c.atScaled(to, first, cols * 4), cols, element);
   });
 }
 
@@ -193,11 +220,11 @@ void Lowering::packCols(const RowSource &source, Ptr to, int64_t width, int64_t 
     forColumnBlocks(c, cols, [&](Value column, int64_t count) {
       Values rows;
       for (Value pointer : pointers)
-        rows.push_back(loadElements(c.atScaled(Ptr{pointer}, column, bytes), element, count));
+        rows.push_back(c.loadElements(c.atScaled(Ptr{pointer}, column, bytes), element, count));
       Ptr panel = c.atScaled(place, column, block * 4);
       for (auto [j, strip] : llvm::enumerate(transposeChunks(c, rows, width)))
         if (static_cast<int64_t>(j) * width < count)
-          storeElements(strip, panel.plus(static_cast<int64_t>(j) * block * width * 4), c.f32, kLanes);
+          c.storeElements(strip, panel.plus(static_cast<int64_t>(j) * block * width * 4), c.f32, kLanes);
     });
   });
 }
@@ -205,22 +232,10 @@ void Lowering::packCols(const RowSource &source, Ptr to, int64_t width, int64_t 
 //===-- Panels to memory --------------------------------------------------------------------------------===//
 
 void Lowering::unpackRows(const Panels &from, const RowSource &to) {
-  int64_t cols = from.cols, bytes = to.view.elementBytes();
   Type element = to.view.type.getElementType();
-  Owner line = scratch.take(llvm::alignTo(cols, kLanes) * bytes);
-  Value nowhere = c.address({scratchBase, line->offset});
-  c.loop(0, from.count(), 1, [&](Value panel) {
-    Values pointers = rowPointers(to, c.mul(panel, kLanes), 1, kLanes, nowhere);
-    Ptr strips = c.atScaled(from.base, panel, from.panelBytes());
-    forColumnBlocks(c, cols, [&](Value column, int64_t count) {
-      Values columns;
-      for (int64_t i = 0; i < kLanes; ++i)
-        columns.push_back(i < count ? c.loadStrip(c.atScaled(strips.plus(i * kLanes * 4), column, kLanes * 4))
-                                    : c.zero());
-      for (auto [pointer, row] : llvm::zip(pointers, interleave(c, columns)))
-        storeElements(row, c.atScaled(Ptr{pointer}, column, bytes), element, count);
-    });
-  });
+  Owner line = scratch.take(llvm::alignTo(from.cols, kLanes) * to.view.elementBytes());
+  forPanels(to, from, 1, kLanes, c.address({scratchBase, line->offset}), nameOf("unpack", from.cols, element),
+            [&](Code &code, ValueRange rows, Ptr panel) { unpackPanel(code, rows, panel, from.cols, element); });
 }
 
 void Lowering::storePanels(const Panels &panels, const RowSource &to) {
@@ -233,36 +248,39 @@ void Lowering::storePanels(const Panels &panels, const RowSource &to) {
 }
 
 // The heads of a position are a chunk of each strip, so a panel is 16 / heads positions with their chunks transposed.
+static void moveChunks(Code &c, ValueRange pointers, Ptr panel, int64_t cols, bool toPanel) {
+  int64_t positions = static_cast<int64_t>(pointers.size()), group = kLanes / positions;
+  auto block = [&](Value column, int64_t count) {
+    auto placeOf = [&](Value pointer) { return c.atScaled(Ptr{pointer}, column, group * 4); };
+    auto stripOf = [&](int64_t i) { return c.atScaled(panel.plus(i * kLanes * 4), column, kLanes * 4); };
+    Values vectors;
+    if (toPanel) {
+      for (Value pointer : pointers)
+        vectors.push_back(c.loadElements(placeOf(pointer), c.f32, count * group));
+      for (auto [i, strip] : llvm::enumerate(transposeChunks(c, vectors, group)))
+        if (static_cast<int64_t>(i) < count)
+          c.storeStrip(strip, stripOf(static_cast<int64_t>(i)));
+      return;
+    }
+    for (int64_t i = 0; i < positions; ++i)
+      vectors.push_back(i < count ? c.loadStrip(stripOf(i)) : c.zero());
+    for (auto [pointer, chunks] : llvm::zip(pointers, transposeChunks(c, vectors, group)))
+      c.storeElements(chunks, placeOf(pointer), c.f32, count * group);
+  };
+  int64_t whole = cols / positions * positions;
+  c.loop(0, whole, positions, [&](Value column) { block(column, positions); });
+  if (whole != cols)
+    block(c.int64(whole), cols - whole);
+}
+
 void Lowering::moveGroups(const RowSource &source, const Panels &panels, bool toPanels) {
   int64_t group = source.view.type.getGroup(), positions = kLanes / group, cols = panels.cols;
   int64_t lineBytes = llvm::alignTo(cols, positions) * group * 4;
   Owner line = toPanels ? Owner() : scratch.take(lineBytes);
   Value other = toPanels ? c.address(c.zeros(lineBytes)) : c.address({scratchBase, line->offset});
-  c.loop(0, panels.count(), 1, [&](Value panel) {
-    Values pointers = rowPointers(source, c.mul(panel, kLanes), group, positions, other);
-    Ptr strips = c.atScaled(panels.base, panel, panels.panelBytes());
-    auto block = [&](Value column, int64_t count) {
-      auto placeOf = [&](Value pointer) { return c.atScaled(Ptr{pointer}, column, group * 4); };
-      auto stripOf = [&](int64_t i) { return c.atScaled(strips.plus(i * kLanes * 4), column, kLanes * 4); };
-      Values vectors;
-      if (toPanels) {
-        for (Value pointer : pointers)
-          vectors.push_back(loadElements(placeOf(pointer), c.f32, count * group));
-        for (auto [i, strip] : llvm::enumerate(transposeChunks(c, vectors, group)))
-          if (static_cast<int64_t>(i) < count)
-            c.storeStrip(strip, stripOf(static_cast<int64_t>(i)));
-        return;
-      }
-      for (int64_t i = 0; i < positions; ++i)
-        vectors.push_back(i < count ? c.loadStrip(stripOf(i)) : c.zero());
-      for (auto [pointer, chunks] : llvm::zip(pointers, transposeChunks(c, vectors, group)))
-        storeElements(chunks, placeOf(pointer), c.f32, count * group);
-    };
-    int64_t whole = cols / positions * positions;
-    c.loop(0, whole, positions, [&](Value column) { block(column, positions); });
-    if (whole != cols)
-      block(c.int64(whole), cols - whole);
-  });
+  auto move = [&](Code &code, ValueRange pointers, Ptr panel) { moveChunks(code, pointers, panel, cols, toPanels); };
+  std::string name = llvm::formatv("{0}_{1}_of_{2}", toPanels ? "gather" : "scatter", cols, positions);
+  forPanels(source, panels, group, positions, other, name, move);
 }
 
 // Row vectors: one element of each row, one at a time.
