@@ -191,6 +191,21 @@ void Lowering::loadLines(tile::LoadOp op, const RowSource &source) {
   setLines(op.getTile(), lines);
 }
 
+// Consecutive positions, which lie side by side as the columns of a line do.
+LogicalResult Lowering::loadLine(tile::LoadOp op) {
+  tile::TileType type = op.getTile().getType();
+  if (failed(loadColumns(op, {views[op.getView()], scalar(op.getPosition()), std::nullopt, type.getCols()})))
+    return failure();
+  Panels columns = *tile(op.getTile()).columns;
+  Lines lines;
+  lines.rows = 1;
+  lines.cols = type.getCols();
+  lines.base = columns.base;
+  lines.owner = columns.owner;
+  setLines(op.getTile(), lines);
+  return success();
+}
+
 void Lowering::storeLines(const Lines &lines, const RowSource &to) {
   const View &view = to.view;
   Type element = view.type.getElementType();
@@ -230,8 +245,8 @@ LogicalResult Lowering::mapLines(tile::MapOp op) {
         inputs.push_back(c.strip(*tile(input).splat));
       else if (tileType.isVector() && !type.isVector())
         inputs.push_back(c.loadBroadcast(c.atScaled(lines.base, row, 4)));
-      else
-        inputs.push_back(c.loadStrip(lineAt(lines, row, strip)));
+      else // one row stands for every row
+        inputs.push_back(c.loadStrip(lineAt(lines, lines.rows == 1 ? c.int64(0) : row, strip)));
     }
     FailureOr<Value> result = emitScalarBody(op, inputs);
     ok &= succeeded(result);
@@ -379,7 +394,9 @@ void Lowering::reduceLines(tile::ReduceOp op) {
 
 std::optional<LogicalResult> Lowering::lowerLines(Operation *op) {
   return llvm::TypeSwitch<Operation *, std::optional<LogicalResult>>(op)
-      .Case([&](tile::LoadOp load) {
+      .Case([&](tile::LoadOp load) -> LogicalResult {
+        if (load.getColumns())
+          return loadLine(load);
         loadLines(load, {views[load.getView()], scalar(load.getPosition()), std::nullopt,
                          load.getTile().getType().getRows(), codegen::divisorOf(load.getPosition())});
         return success();

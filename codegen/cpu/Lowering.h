@@ -196,6 +196,7 @@ private:
   void forLines(const Lines &lines, llvm::function_ref<void(Value, Value)> body);
   void copy(const Lines &from, const Lines &to);
   void loadLines(tile::LoadOp op, const RowSource &source);
+  LogicalResult loadLine(tile::LoadOp op);
   void storeLines(const Lines &lines, const RowSource &to);
   LogicalResult mapLines(tile::MapOp op);
   LogicalResult maskLines(tile::MaskOp op);

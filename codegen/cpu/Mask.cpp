@@ -204,9 +204,18 @@ LogicalResult Lowering::lower(tile::MaskOp op) {
       return failure();
     (ofRows ? tile(table).panels : tile(table).columns) = *held;
   }
-  // The identity, unless someone else still needs the memory.
+  // The identity, unless someone else still needs the memory. What is pending may not wait for longer than the mask:
+  // the operands of its steps live no longer.
   if (acts(op) == false && op.getTile().hasOneUse()) {
-    tile(op.getResult()) = tile(op.getTile());
+    TileValue value = tile(op.getTile());
+    if (value.pending && consumerOf(op) == op) {
+      auto panels = panelsOf(op.getTile());
+      if (failed(panels))
+        return failure();
+      value = {};
+      value.panels = *panels;
+    }
+    tile(op.getResult()) = value;
     return success();
   }
   return deferOrCompute(op, op.getTile());

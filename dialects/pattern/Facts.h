@@ -43,6 +43,13 @@ struct Facts {
   AxisAttr feature() const;
 };
 
+/// The largest integer of a code that is integers times a scale for each row; none for other codes.
+inline std::optional<int64_t> integerLevels(std::optional<CodeKind> code) {
+  if (code == CodeKind::Int8)
+    return 127;
+  return code == CodeKind::Int4 ? std::optional<int64_t>(7) : std::nullopt;
+}
+
 /// The facts of every value of one pattern. They stay valid while the pattern does not change.
 class PatternFacts {
 public:

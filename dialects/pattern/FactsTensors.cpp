@@ -34,6 +34,8 @@ FailureOr<Facts> FactsPass::visit(SummarizeOp op) {
   replaceAxis(facts.axes, [&](AxisAttr axis) { return axis == position; }, summary);
   facts.minmax = op.getHow() == SummaryKind::Minmax;
   facts.isInt = false;
+  if (integerLevels(facts.code)) // sums of rows with scales of their own
+    facts.code = std::nullopt;
   return facts;
 }
 
@@ -64,6 +66,8 @@ FailureOr<Facts> FactsPass::visit(PrefixOp op) {
   replaceAxis(
       facts.axes, [](AxisAttr axis) { return axis.isFeature(); },
       AxisAttr::blocks(op.getContext(), feature.getName(), op.getWidth()));
+  if (integerLevels(facts.code)) // the scale is of the whole row
+    facts.code = std::nullopt;
   return facts;
 }
 

@@ -41,9 +41,14 @@ def SummarizeOp : Sattn_BodyOp<"summarize", "m"> {
 def EncodeOp : Sattn_BodyOp<"encode", "code"> {
   let summary = "rows in a cheaper code";
   let description = [{
-    The same axes in another code of each row of features: `hadamard`, the orthonormal Hadamard transform; `int8`,
-    `int4`, `fp8`, rounded to nearest after division by the row's largest magnitude; `buckets at(l0, l1, ...)`, the
+    The same axes in another code of each row of features: `hadamard`, the orthonormal Hadamard transform; `int8` and
+    `int4`, small integers times one number for the row; `fp8`, likewise of 8-bit floats; `buckets at(l0, l1, ...)`, the
     number of levels that are less than the element.
+
+    With L = 127 for `int8` and 7 for `int4`, a row of elements x has the scale `m = max |x| / L` and the integers
+    `round(x / m)` within -L to L, ties to even, each step in float32; the result is integer times scale. A scale that
+    is no normal float32 counts as 0, and so do the integers of its row; with a NaN or an infinity the whole row is NaN.
+    `sattn.score dot` of two such rows is `(sum of integer products * scale of q) * scale of k`, in float32.
 
     Constraints: levels go with `buckets` and only with it.
 

@@ -4,6 +4,7 @@
 #include "llvm/ADT/TypeSwitch.h"
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace sattn::ref {
 
@@ -50,8 +51,27 @@ static double bound(ArrayRef<double> q, ArrayRef<double> k) {
   return sum;
 }
 
+/// Rows of integers times a scale: (sum of integer products * scale of q) * scale of k, in float32. A row's largest
+/// integer is all of its `levels`, so its scale, and with it the integers, are exact here.
+static float codedDot(ArrayRef<double> q, ArrayRef<double> k, double qLevels, double kLevels) {
+  auto scaleOf = [](ArrayRef<double> row, double levels) {
+    double most = 0.0;
+    for (double value : row)
+      most = maxWithNan(most, std::fabs(value));
+    return most / levels;
+  };
+  double qScale = scaleOf(q, qLevels), kScale = scaleOf(k, kLevels), sum = 0.0;
+  if (qScale == 0.0 || kScale == 0.0)
+    return std::isnan(qScale + kScale) ? std::numeric_limits<float>::quiet_NaN() : 0.0f;
+  for (auto [a, b] : llvm::zip_equal(q, k))
+    sum += (a / qScale) * (b / kScale);
+  float left = static_cast<float>(sum) * static_cast<float>(qScale);
+  return left * static_cast<float>(kScale);
+}
+
 std::vector<double> Row::score(ScoreOp op, Head head, const Keys &columns) {
   ArrayRef<double> q = features(op.getQ(), head);
+  auto qLevels = integerLevels(env.facts(op.getQ()).code), kLevels = integerLevels(env.facts(op.getK()).code);
   double scale = op.getScaleAttr() ? env.number(op.getScaleAttr()) : 1.0;
   size_t width = op.getHow() == ScoreKind::Bound ? 2 * q.size() : q.size();
   std::vector<double> z;
@@ -64,7 +84,11 @@ std::vector<double> Row::score(ScoreOp op, Head head, const Keys &columns) {
     }
     switch (op.getHow()) {
     case ScoreKind::Dot:
-      z.push_back(scale * dot(q, k));
+      if (qLevels && kLevels)
+        z.push_back(static_cast<float>(scale) *
+                    codedDot(q, k, static_cast<double>(*qLevels), static_cast<double>(*kLevels)));
+      else
+        z.push_back(scale * dot(q, k));
       break;
     case ScoreKind::L1:
       z.push_back(scale * distance(q, k));

@@ -3,7 +3,9 @@
 #include "lib/reference/Env.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace sattn::ref {
 
@@ -140,6 +142,20 @@ static void hadamard(llvm::MutableArrayRef<double> x) {
     value /= std::sqrt(static_cast<double>(x.size()));
 }
 
+/// The row as integers times a scale, each step in float32; see sattn.encode.
+static void roundToIntegers(llvm::MutableArrayRef<double> x, double levels) {
+  double most = 0.0;
+  for (double value : x)
+    most = maxWithNan(most, std::fabs(value));
+  float scale = static_cast<float>(most) / static_cast<float>(levels);
+  if (scale < std::numeric_limits<float>::min())
+    scale = 0.0f;
+  for (double &value : x) {
+    double code = scale == 0.0f ? 0.0 : std::nearbyint(static_cast<float>(value) / scale);
+    value = std::clamp(code, -levels, levels) * static_cast<double>(scale);
+  }
+}
+
 Tensor Env::make(EncodeOp op) {
   Tensor t = tensor(op.getX());
   t.own = t.data();
@@ -160,6 +176,11 @@ Tensor Env::make(EncodeOp op) {
     // A value at a level belongs to the lower bucket.
     for (double &value : t.own.data)
       value = static_cast<double>(llvm::count_if(levels, [&](double level) { return value > level; }));
+    return t;
+  }
+  if (auto levels = integerLevels(op.getHow())) {
+    for (size_t i = 0; i < t.own.data.size(); i += t.width)
+      roundToIntegers(llvm::MutableArrayRef<double>(t.own.data).slice(i, t.width), static_cast<double>(*levels));
     return t;
   }
   report.fail() << "sattn.encode " << stringifyCodeKind(op.getHow()) << " has no reference: pass the codes as a role";

@@ -56,7 +56,12 @@ def listed(r):
     return dict(b=r.choice([16, 32, 64, 128]))
 
 
-# Static params, dynamic params, entries of lists, and the params whose multiples key offsets and row offsets are.
+def best(r):
+    return r.choice([0, 1, 5, 16, 17, 64, 100, 10000])
+
+
+# Static params, dynamic params, entries of lists, the params whose multiples key offsets and row offsets are, numbers of
+# features, and whether a call is of all rows at once.
 PATTERNS = {
     "causal": {},
     "dense": {},
@@ -91,6 +96,13 @@ PATTERNS = {
     "nsa_ext": {"static": nsa, "dynamic": lambda r: dict(W=windows(r)), "keys": ("b", "d")},
     "hsa": {"static": lambda r: dict(l=blocks(r), n=r.randint(1, 6)), "keys": ("l",)},
     "hsa_stickbreak": {"static": lambda r: dict(l=blocks(r), n=r.randint(1, 6)), "keys": ("l",)},
+    "dsa": {"static": lambda r: dict(dv=r.choice([1, 7, 16])), "dynamic": lambda r: dict(n=best(r)),
+            "features": (16, 24, 64)},
+    "dsa_sink": {"static": lambda r: dict(dv=16), "dynamic": lambda r: dict(n=best(r)), "features": (16, 24, 64)},
+    "adamas": {"dynamic": lambda r: dict(n=best(r), lo=-r.choice([0.1, 1, 2]), hi=r.choice([0.1, 1, 2])),
+               "features": (8, 16, 32, 64, 128)},
+    "int8_topk": {"dynamic": lambda r: dict(n=best(r))},
+    "mosa": {"dynamic": lambda r: dict(n=max(1, best(r)), first=r.choice([0, 1])), "whole": True},
 }
 
 
@@ -106,7 +118,7 @@ class Kernel:
         self.spec = PATTERNS[pattern]
         self.params = self.spec["static"](r) if "static" in self.spec else {}
         self.group = r.choice([1, 1, 2, 4])
-        self.d = r.choice([8, 16, 32, 64, 64, 128, 24, 7])
+        self.d = r.choice(self.spec.get("features", (8, 16, 32, 64, 64, 128, 24, 7)))
         self.dv = r.choice([self.d, self.d, 16, 40, 1])
         # Blocks of 8 keys with an odd number of features are refused by name: a strip of 16 lanes holds two rows.
         if self.dv % 2 and any(self.params.get(name, 16) < 16 for name in "lb"):
@@ -117,7 +129,7 @@ class Kernel:
     def sizes(self, r):
         kv_heads = r.choice([1, 2, 3])
         keys = r.choice([0, 1, 2, 5, 17, 63, 64, 65, 100, 127, 130, 200, 259, 300])
-        mode = r.choice(["self", "self", "decode", "chunk", "ahead"])
+        mode = "self" if self.spec.get("whole") else r.choice(["self", "self", "decode", "chunk", "ahead"])
         rows = keys if mode == "self" else 1 if mode == "decode" else r.choice([0, 1, 3, 16, 63, 65, 130])
         return dict(B=r.choice([1, 1, 2, 3]), Tq=rows, S=keys, Hq=kv_heads * self.group, Hkv=kv_heads, D=self.d,
                     Dv=self.dv) | ({"D2": self.entries} if self.entries else {}), mode
@@ -131,6 +143,8 @@ class Kernel:
                  "--seed", str(r.randint(1, 10**6)), "--threads", str(r.choice([1, 2, 3]))]
         for name, value in params.items():
             words += ["--param", f"{name}={value}"]
+        if self.spec.get("whole"):
+            return words
         key_unit = multiple(params, self.spec.get("keys", ()))
         row_unit = multiple(params, self.spec.get("rows", ()))
         base = r.choice([0, 0, 0, 1, 3, 2**33]) * key_unit

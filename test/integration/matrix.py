@@ -37,12 +37,12 @@ PATTERNS = {
     "doc_causal": {}, "bucketed": {}, "streaming_llm": {"W": 30, "S": 3}, "mla": {"dv": 32},
     "bigbird": {"b": 32, "r": 2}, "quest": {"page": 16, "n": 3},
     "dsa": {"n": 24, "dv": 32}, "dsa_sink": {"n": 24, "dv": 32},
-    "adamas": {"n": 24, "lo": -1, "hi": 1}, "mosa": {"n": 24, "first": 1},
+    "adamas": {"n": 24, "lo": -1, "hi": 1}, "int8_topk": {"n": 24}, "mosa": {"n": 24, "first": 1},
     "seer": {"b": 32, "n": 5, "theta": 0.1, "D2": 32},
     "block_lists": {"b": 32, "D2": 3}, "block_sparse": {"b": 32, "D2": 64}, "block_bitmap": {"b": 32, "D2": 41},
 }
 # Patterns that GPU targets refuse by name.
-CPU_ONLY = {"dsa", "dsa_sink", "adamas", "mosa"}
+CPU_ONLY = {"dsa", "dsa_sink", "adamas", "int8_topk", "mosa"}
 # Patterns that see the whole sequence: no chunk of it is a call.
 WHOLE = {"mosa"}
 COLUMNS = {

@@ -2,8 +2,10 @@
 #include "lib/transforms/kernels/Encode.h"
 #include "lib/transforms/kernels/Formulas.h"
 #include "lib/transforms/kernels/Plan.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
+#include <limits>
 
 namespace sattn::lower {
 using namespace mlir;
@@ -16,84 +18,164 @@ struct Source {
   Value role;
   EncodeOp transform;
 };
+
+/// Builds the kernel of one sattn.encode.
+class Encoder {
+public:
+  Encoder(Context &context, Operation *user, EncodeOp op) : context(context), user(user), op(op) {}
+
+  FailureOr<Codes> build() {
+    levels = integerLevels(op.getHow());
+    if (!levels && op.getHow() != CodeKind::Buckets)
+      return context.refuse(op, "'sattn.encode " + stringifyCodeKind(op.getHow()) + "' in a score");
+    if (failed(findSource()))
+      return failure();
+    const Facts &facts = context.factsOf(op.getResult());
+    features = context.innerSize(facts.axes);
+    if (levels && features * *levels * *levels >= kExact)
+      return context.refuse(op, "'sattn.encode " + stringifyCodeKind(op.getHow()) + "' of " + Twine(features) +
+                                    " features, whose products can sum to 2^24,");
+    codes.axis = facts.position();
+    codes.head = facts.headAxis();
+    codes.features = features * (levels ? 1 : static_cast<int64_t>(op.getLevelsAttr().size()));
+    declare();
+    emit();
+    return codes;
+  }
+
+private:
+  /// Sums of integers below it are exact in float32.
+  static constexpr int64_t kExact = 1 << 24;
+
+  LogicalResult findSource() {
+    source.role = op.getX();
+    if (auto inner = op.getX().getDefiningOp<EncodeOp>(); inner && !levels && inner.getHow() == CodeKind::Hadamard) {
+      source.transform = inner;
+      source.role = inner.getX();
+    }
+    if (Operation *made = source.role.getDefiningOp())
+      return context.refuse(made, "'" + made->getName().getStringRef() + "' as an operand of 'sattn.encode'");
+    if (context.bound.role(source.role).getIsInt())
+      return context.refuse(user, "an int role as an operand of a score");
+    int64_t size = context.innerSize(context.factsOf(source.role).axes);
+    if (source.transform && !llvm::isPowerOf2_64(size))
+      return source.transform.emitError()
+             << "[SA0207] 'sattn.encode hadamard' of " << size << " features: a Hadamard transform needs a power of 2";
+    return success();
+  }
+
+  void declare() {
+    MLIRContext *mlir = context.pattern.getContext();
+    std::string role = context.bound.role(source.role).getName().str();
+    Workspace workspace;
+    workspace.axis = codes.axis;
+    workspace.head = codes.head;
+    auto add = [&](const char *name, Type element, int64_t inner) {
+      workspace.name = role + name;
+      workspace.type = tile::ArgType::get(mlir, element, inner, tile::PanelsAttr());
+      return context.workspace(workspace);
+    };
+    codes.ref = add("_codes", BFloat16Type::get(mlir), codes.features);
+    if (levels)
+      codes.scales = add("_scales", context.f32(), 1);
+  }
+
+  void emit() {
+    auto kernel = context.program.kernel("encode_" + codes.ref.name);
+    KernelBuilder &k = *kernel;
+    k.loc = op.getLoc();
+    int64_t group = context.ratio(codes.head).value_or(1);
+    Task task(context, k, group);
+    Value first = k.mul(k.gridX(), kEncodedRows), limit = codes.axis.isRow() ? Value() : task.keyCount();
+    Value view = task.slice(context.role(source.role), task.batch, task.head(codes.head), 1, false, limit);
+    Value rows = tile::LoadOp::create(k.b, k.loc, k.tile(kEncodedRows, features), view, first);
+    if (levels)
+      storeIntegers(task, rows, first);
+    else
+      storeBuckets(task, rows, first);
+    Launch launch;
+    launch.x = [axis = codes.axis](PlanWriter &plan) { return plan.index.ceilDiv(plan.axisSize(axis), kEncodedRows); };
+    launch.y = context.ratio(codes.head) ? context.tasksInUnit(group)
+                                         : PlanSize([](PlanWriter &plan) { return plan.index.constant(1); });
+    launch.makes = {op.getResult()};
+    context.finish(std::move(kernel), std::move(launch));
+  }
+
+  //===-- Buckets.
+
+  void storeBuckets(Task &task, Value rows, Value first) {
+    KernelBuilder &k = task.k;
+    if (source.transform)
+      rows = tile::HadamardOp::create(k.b, k.loc, rows.getType(), rows);
+    double scale = source.transform ? 1.0 / std::sqrt(static_cast<double>(features)) : 1.0;
+    auto type = cast<tile::ArgType>(codes.ref.type);
+    auto part = tile::ViewType::get(k.b.getContext(), type.getElementType(), features, 1, false, tile::PanelsAttr());
+    for (auto [i, level] : llvm::enumerate(op.getLevelsAttr().getAsRange<ExprAttr>())) {
+      Value into = tile::SliceOp::create(
+          k.b, k.loc, part, k.operand(codes.ref), task.pair, task.headInUnit(codes.head), Value(), Value(), Value(),
+          IntegerAttr(), k.b.getI64IntegerAttr(static_cast<int64_t>(i) * features), /*repeat=*/false, /*across=*/false,
+          /*page=*/IntegerAttr());
+      tile::StoreOp::create(k.b, k.loc, above(task, rows, emitNumber(task, level), scale), into, first);
+    }
+  }
+
+  // 1 where an element is above the level, else -1.
+  static Value above(Task &task, Value rows, Value level, double scale) {
+    KernelBuilder &k = task.k;
+    return k.map({rows, level}, cast<tile::TileType>(rows.getType()),
+                 [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+                   Value x = args[0];
+                   if (scale != 1.0)
+                     x = arith::MulFOp::create(b, k.loc, x, constant(b, k.loc, scale));
+                   Value isAbove = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OGT, x, args[1]);
+                   return arith::SelectOp::create(b, k.loc, isAbove, constant(b, k.loc, 1.0), constant(b, k.loc, -1.0));
+                 });
+  }
+
+  //===-- Integers.
+
+  void storeIntegers(Task &task, Value rows, Value first) {
+    KernelBuilder &k = task.k;
+    double most = static_cast<double>(*levels);
+    Value sizes = k.map({rows}, cast<tile::TileType>(rows.getType()),
+                        [&](OpBuilder &b, auto args) -> Value { return math::AbsFOp::create(b, k.loc, args[0]); });
+    auto numbers = k.rowVector(kEncodedRows);
+    Value largest = tile::ReduceOp::create(k.b, k.loc, numbers, "max", sizes, "cols", IntegerAttr(), false);
+    Value scales = k.map({largest}, numbers, [&](OpBuilder &b, auto args) -> Value {
+      Value scale = arith::DivFOp::create(b, k.loc, args[0], constant(b, k.loc, most));
+      Value small = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OLT, scale,
+                                          constant(b, k.loc, std::numeric_limits<float>::min()));
+      return arith::SelectOp::create(b, k.loc, small, constant(b, k.loc, 0.0), scale);
+    });
+    Value integers = k.map({rows, scales}, cast<tile::TileType>(rows.getType()), [&](OpBuilder &b, auto args) -> Value {
+      Value zero = constant(b, k.loc, 0.0);
+      Value code = math::RoundEvenOp::create(b, k.loc, arith::DivFOp::create(b, k.loc, args[0], args[1]));
+      code = arith::MinimumFOp::create(b, k.loc, code, constant(b, k.loc, most));
+      code = arith::MaximumFOp::create(b, k.loc, code, constant(b, k.loc, -most));
+      Value none = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[1], zero);
+      return arith::SelectOp::create(b, k.loc, none, zero, code);
+    });
+    auto view = [&](const PlanRef &ref) { return task.slice(ref, task.pair, task.headInUnit(codes.head)); };
+    tile::StoreOp::create(k.b, k.loc, integers, view(codes.ref), first);
+    tile::StoreOp::create(k.b, k.loc, scales, view(*codes.scales), first);
+  }
+
+  static Value constant(OpBuilder &b, Location loc, double value) {
+    return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(static_cast<float>(value)));
+  }
+
+  Context &context;
+  Operation *user;
+  EncodeOp op;
+  std::optional<int64_t> levels; ///< of a code of integers: the largest
+  Source source;
+  int64_t features = 0;
+  Codes codes;
+};
 } // namespace
 
-static FailureOr<Source> sourceOf(Context &context, Operation *user, EncodeOp buckets) {
-  Source source{buckets.getX(), buckets.getX().getDefiningOp<EncodeOp>()};
-  if (source.transform && source.transform.getHow() == CodeKind::Hadamard)
-    source.role = source.transform.getX();
-  if (Operation *made = source.role.getDefiningOp())
-    return context.refuse(made, "'" + made->getName().getStringRef() + "' as an operand of 'sattn.encode'");
-  if (context.bound.role(source.role).getIsInt())
-    return context.refuse(user, "an int role as an operand of a score");
-  int64_t features = context.innerSize(context.factsOf(source.role).axes);
-  if (source.transform && !llvm::isPowerOf2_64(features))
-    return source.transform.emitError() << "[SA0207] 'sattn.encode hadamard' of " << features
-                                        << " features: a Hadamard transform needs a power of 2";
-  return source;
-}
-
-// 1 where an element is above the level, else -1.
-static Value above(Task &task, Value rows, Value level, double scale) {
-  KernelBuilder &k = task.k;
-  return k.map(
-      {rows, level}, cast<tile::TileType>(rows.getType()), [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-        auto constant = [&](double value) -> Value {
-          return arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(static_cast<float>(value)));
-        };
-        Value x = scale == 1.0 ? Value(args[0]) : Value(arith::MulFOp::create(b, k.loc, args[0], constant(scale)));
-        Value isAbove = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OGT, x, args[1]);
-        return arith::SelectOp::create(b, k.loc, isAbove, constant(1.0), constant(-1.0));
-      });
-}
-
 FailureOr<Codes> encode(Context &context, Operation *user, Value tensor) {
-  auto buckets = tensor.getDefiningOp<EncodeOp>(); // the verifier of sattn.score l1 knows
-  auto source = sourceOf(context, user, buckets);
-  if (failed(source))
-    return failure();
-  MLIRContext *mlir = context.pattern.getContext();
-  const Facts &facts = context.factsOf(tensor);
-  SmallVector<ExprAttr> levels(buckets.getLevelsAttr().getAsRange<ExprAttr>());
-  int64_t features = context.innerSize(facts.axes), count = static_cast<int64_t>(levels.size());
-  Codes codes;
-  codes.axis = facts.position();
-  codes.head = facts.headAxis();
-  codes.features = features * count;
-  Workspace workspace;
-  workspace.name = context.bound.role(source->role).getName().str() + "_codes";
-  workspace.type = tile::ArgType::get(mlir, BFloat16Type::get(mlir), codes.features, tile::PanelsAttr());
-  workspace.axis = codes.axis;
-  workspace.head = codes.head;
-  codes.ref = context.workspace(workspace);
-
-  auto kernel = context.program.kernel("encode_" + codes.ref.name);
-  KernelBuilder &k = *kernel;
-  k.loc = buckets.getLoc();
-  int64_t group = context.ratio(codes.head).value_or(1);
-  Task task(context, k, group);
-  Value first = k.mul(k.gridX(), kEncodedRows), limit = codes.axis.isRow() ? Value() : task.keyCount();
-  Value view = task.slice(context.role(source->role), task.batch, task.head(codes.head), 1, false, limit);
-  Value rows = tile::LoadOp::create(k.b, k.loc, k.tile(kEncodedRows, features), view, first);
-  bool transforms = source->transform && source->role != buckets.getX();
-  if (transforms)
-    rows = tile::HadamardOp::create(k.b, k.loc, rows.getType(), rows);
-  double scale = transforms ? 1.0 / std::sqrt(static_cast<double>(features)) : 1.0;
-  auto part = tile::ViewType::get(mlir, workspace.type.getElementType(), features, 1, false, tile::PanelsAttr());
-  for (auto [i, level] : llvm::enumerate(levels)) {
-    Value into = tile::SliceOp::create(
-        k.b, k.loc, part, k.operand(codes.ref), task.pair, task.headInUnit(codes.head), Value(), Value(), Value(),
-        IntegerAttr(), k.b.getI64IntegerAttr(static_cast<int64_t>(i) * features), /*repeat=*/false, /*across=*/false,
-        /*page=*/IntegerAttr());
-    tile::StoreOp::create(k.b, k.loc, above(task, rows, emitNumber(task, level), scale), into, first);
-  }
-  Launch launch;
-  launch.x = [axis = codes.axis](PlanWriter &plan) { return plan.index.ceilDiv(plan.axisSize(axis), kEncodedRows); };
-  launch.y = context.ratio(codes.head) ? context.tasksInUnit(group)
-                                       : PlanSize([](PlanWriter &plan) { return plan.index.constant(1); });
-  launch.makes = {tensor};
-  context.finish(std::move(kernel), std::move(launch));
-  return codes;
+  return Encoder(context, user, tensor.getDefiningOp<EncodeOp>()).build();
 }
 
 } // namespace sattn::lower

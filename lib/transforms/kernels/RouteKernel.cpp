@@ -208,11 +208,12 @@ private:
     Type i32 = k.b.getI32Type();
     return tile::LoadOp::create(k.b, k.loc, columns ? k.tile(1, kTile, i32) : k.rowVector(kTile, i32), list, first);
   }
-  Value gathered(Task &task, Value tensor, Value ids) {
+  // Numbers of rows are a row vector; an operand of a dot has columns, be it one.
+  Value gathered(Task &task, Value tensor, Value ids, bool operand = true) {
     KernelBuilder &k = task.k;
     Value role = tensor.getDefiningOp<GatherOp>().getX();
     int64_t inner = context.innerSize(context.factsOf(role).axes);
-    auto type = inner == 1 ? k.rowVector(kTile) : k.tile(kTile, inner);
+    auto type = inner == 1 && !operand ? k.rowVector(kTile) : k.tile(kTile, inner);
     return tile::GatherOp::create(k.b, k.loc, type, roleView(task, role), k.constant(0), ids);
   }
 
@@ -225,7 +226,9 @@ private:
     Rows rows{kTile, 1, false, first, {}};
     Epilogue epilogue(
         task, rows, [&](AccumulateOp op) { return accumulate(task, list, ids, op, branches.find(op)->second); },
-        [&](Value value) { return value.getDefiningOp<GatherOp>() ? gathered(task, value, ids) : Value(); });
+        [&](Value value) {
+          return value.getDefiningOp<GatherOp>() ? gathered(task, value, ids, /*operand=*/false) : Value();
+        });
     for (auto [scatter, ref] : results) {
       auto tensor = epilogue.tensor(scatter, scatter.getX());
       if (failed(tensor))

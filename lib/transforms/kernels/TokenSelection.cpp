@@ -27,6 +27,7 @@ struct TokenScores {
   RowOperand queries;
   KeyOperand keys;
   FailureOr<LocalSet> where = failure(), forced = failure();
+  std::optional<PlanRef> queryScales, keyScales; ///< of codes of integers
   PlanRef scores;
   bool isSummed = false; ///< over all heads that there are
   int64_t heads = 1;     ///< of a tile; those that are reduced to one, or neighbours
@@ -110,7 +111,7 @@ private:
     ScoreOp score = of.chain.score;
     if (!of.isSummed && failed(checkHeads(context, of.chain, of.reduce ? of.heads : 1)))
       return failure();
-    if (score.getHow() == ScoreKind::L1)
+    if (score.getHow() == ScoreKind::L1 || isOfIntegers(score.getQ()) || isOfIntegers(score.getK()))
       return codes();
     auto rows = preparer.rows(of.select, score.getQ());
     if (failed(rows))
@@ -128,11 +129,17 @@ private:
     return of.isSummed ? checkSummed() : success();
   }
 
+  bool isOfIntegers(Value tensor) { return integerLevels(context.factsOf(tensor).code).has_value(); }
+
   // Codes are compared head by head.
   LogicalResult codes() {
     ScoreOp score = of.chain.score;
     if (of.isSummed)
-      return context.refuse(score, "'sattn.score l1' before 'sattn.reduce' to one");
+      return context.refuse(score, "'sattn.score " + stringifyScoreKind(score.getHow()) +
+                                       (score.getHow() == ScoreKind::L1 ? "'" : "' of codes") +
+                                       " before 'sattn.reduce' to one");
+    if (score.getHow() != ScoreKind::L1 && isOfIntegers(score.getQ()) != isOfIntegers(score.getK()))
+      return context.refuse(score, "'sattn.score dot' of a code and what is none");
     auto rows = encode(context, score, score.getQ());
     auto keys = failed(rows) ? FailureOr<Codes>(failure()) : encode(context, score, score.getK());
     if (failed(keys))
@@ -143,6 +150,8 @@ private:
     of.keys.head = keys->head;
     of.keys.features = keys->features;
     of.keys.tile = llvm::alignTo(context.target.keyTile, kListStrip);
+    of.queryScales = rows->scales;
+    of.keyScales = keys->scales;
     if (rows->features != keys->features)
       return context.refuse(score, "'sattn.score l1' of codes of other levels");
     return success();
@@ -402,6 +411,7 @@ private:
     Predicate open = of.where->predicate(task, end);
     QueryTile queries = loadQueries(task, rows, of.queries, of.chain, ScoreUnit::Plain);
     Value keyView = viewOf(task, of.keys);
+    Scales scales = loadScales(task, rows);
     int64_t tileRows = of.reduce ? of.positions : rows.count();
     Value into = task.slice(of.scores, task.pair, k.floorDiv(listOf(task, of.lists, local), tileRows), tileRows);
     AffineMap toRow =
@@ -409,9 +419,9 @@ private:
     stream(k, cover, {}, [&](Value j, ValueRange) {
       Value firstKey = k.mul(j, of.keys.tile);
       Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(of.keys.tile, of.keys.features), keyView, firstKey);
-      Value z = of.chain.score.getHow() == ScoreKind::L1
-                    ? distances(task, rows, queries, keys, firstKey)
-                    : scoreTile(task, rows, queries, keys, firstKey, of.chain, ScoreUnit::Plain);
+      Value z = of.chain.score.getHow() == ScoreKind::L1 ? distances(task, rows, queries, keys, firstKey)
+                : of.keyScales ? scaledDots(task, rows, queries, keys, firstKey, scales)
+                               : scoreTile(task, rows, queries, keys, firstKey, of.chain, ScoreUnit::Plain);
       if (isOuter)
         z = tile::ReduceOp::create(k.b, k.loc, k.tile(tileRows, of.keys.tile),
                                    of.reduce.getHow() == ReduceKind::Max ? "max" : "sum", z, "heads",
@@ -440,6 +450,41 @@ private:
                 Value half = arith::MulFOp::create(b, k.loc, left, constant(0.5));
                 return arith::MulFOp::create(b, k.loc, half, args[1]);
               });
+    for (MapOp map : of.chain.maps)
+      z = mapTile(task, rows, {of.keys.tile, firstKey, {}}, map, queries.values, z, 1.0);
+    return z;
+  }
+
+  /// Of codes of integers: the scales of a tile's rows, and those of all keys.
+  struct Scales {
+    Value ofRows, keyView;
+  };
+  Scales loadScales(Task &task, const Rows &rows) {
+    if (!of.keyScales)
+      return {};
+    KernelBuilder &k = task.k;
+    Value head = task.headInUnit(of.queries.head);
+    Value view = task.slice(*of.queryScales, task.pair, rows.heads == 1 ? head : k.floorDiv(head, rows.heads),
+                            rows.heads, rows.outer);
+    Value ofRows = tile::LoadOp::create(k.b, k.loc, k.rowVector(rows.count()), view, rows.first);
+    return {ofRows, task.slice(*of.keyScales, task.pair, task.headInUnit(of.keys.head))};
+  }
+
+  // (a . b * scale of the row) * scale of the key, see sattn.encode.
+  Value scaledDots(Task &task, const Rows &rows, const QueryTile &queries, Value keys, Value firstKey, Scales scales) {
+    KernelBuilder &k = task.k;
+    auto type = k.tile(rows.count(), of.keys.tile);
+    Value z = tile::DotOp::create(k.b, k.loc, type, "nt", queries.tile, keys, Value(), Value());
+    Value ofKeys = tile::LoadOp::create(k.b, k.loc, k.tile(1, of.keys.tile), scales.keyView, firstKey);
+    SmallVector<Value> inputs{z, scales.ofRows, ofKeys};
+    if (ExprAttr scale = of.chain.score.getScaleAttr())
+      inputs.push_back(emitNumber(task, scale));
+    z = k.map(inputs, type, [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+      Value y = args[0];
+      for (Value factor : args.drop_front())
+        y = arith::MulFOp::create(b, k.loc, y, factor);
+      return y;
+    });
     for (MapOp map : of.chain.maps)
       z = mapTile(task, rows, {of.keys.tile, firstKey, {}}, map, queries.values, z, 1.0);
     return z;

@@ -73,10 +73,57 @@ TEST_CASE("codes") {
   };
   CHECK(code("hadamard %k")["m"].data == Data{5, -1, -2, 0});
   CHECK(code("buckets %k at(1.0, 2.5, 3.0)")["m"].data == Data{0, 1, 2, 3});
-  CHECK(code("int8 %k").error == "sattn.encode int8 has no reference: pass the codes as a role");
+  CHECK(code("fp8 %k").error == "sattn.encode fp8 has no reference: pass the codes as a role");
   call.roles["k"] = array({1, 1, 1, 3}, {1, 2, 3});
   CHECK(code("hadamard %k").error ==
         "sattn.encode hadamard needs a number of features that is a power of 2, but got 3");
+}
+
+/// The rows of one call, encoded.
+static Data encoded(const std::string &how, Data rows, int64_t width) {
+  Call call;
+  int64_t count = static_cast<int64_t>(rows.size()) / width;
+  call.roles["k"] = array({1, count, 1, width}, std::move(rows));
+  return run("sattn.pattern @p(%k: [s, g, D]) -> (m) {\n  %m = sattn.encode " + how + " %k\n  sattn.yield %m\n}",
+             call)["m"]
+      .data;
+}
+
+TEST_CASE("codes of integers: a scale for each row, ties to even") {
+  CHECK(encoded("int8", {-127, 1.5, 2.5, 0.5, 0, 0, 0, 0, 254, 1, 3, -5}, 4) ==
+        Data{-127, 2, 2, 0, 0, 0, 0, 0, 254, 0, 4, -4});
+  CHECK(encoded("int4", {7, 1.5, 2.5, -3.4}, 4) == Data{7, 2, 2, -3});
+  // The scale is a float32.
+  float scale = 1.0f / 127.0f;
+  CHECK(encoded("int8", {1, 0.5}, 2) == Data{127.0 * scale, 64.0 * scale}); // 63.5 to even
+}
+
+TEST_CASE("codes of integers: rows without a normal scale, NaN and infinity") {
+  CHECK(encoded("int8", {1e-37, 0}, 2) == Data{0, 0});
+  double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  for (double odd : {infinity, -infinity, nan})
+    for (double value : encoded("int8", {odd, 1, 0}, 3))
+      CHECK(std::isnan(value));
+}
+
+TEST_CASE("dot products of codes of integers are float32") {
+  const std::string text = "sattn.pattern @p(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (lse) {\n"
+                           "  %all = sattn.set (t, s) : all\n"
+                           "  %qi = sattn.encode int8 %q\n"
+                           "  %ki = sattn.encode int8 %k\n"
+                           "  %z = sattn.score dot %qi, %ki\n"
+                           "  %p = sattn.accumulate softmax %z over %all, %v\n"
+                           "  %lse = sattn.lse %p\n"
+                           "  sattn.yield %lse\n}";
+  Call call;
+  call.roles["q"] = array({1, 1, 1, 2}, {1, 0.25});
+  call.roles["k"] = array({1, 1, 1, 2}, {3, -2});
+  call.roles["v"] = array({1, 1, 1, 1}, {1});
+  float q = 1.0f / 127.0f, k = 3.0f / 127.0f;
+  float left = static_cast<float>(127 * 127 + 32 * -85) * q;
+  CHECK(run(text, call)["lse"].data == Data{left * k});
+  call.roles["k"] = array({1, 1, 1, 2}, {0, 0});
+  CHECK(run(text, call)["lse"].data == Data{0});
 }
 
 /// Votes 1, 5, 2, 4, 3 smoothed.

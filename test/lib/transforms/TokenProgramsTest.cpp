@@ -124,6 +124,26 @@ sattn.pattern @plain<n: int = 5>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -
   agreeOnShapes(plain);
 }
 
+TEST_CASE("a list for each query head, by products of integer rows") {
+  Case one("int8_topk");
+  one.params = {{"n", 6}};
+  agreeOnShapes(one);
+  Case coarse(R"(
+sattn.pattern @coarse<n: int = 5>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [t, h]) -> (o) {
+  %past = sattn.set (t, s) : s <= t
+  %qi = sattn.encode int4 %q
+  %ki = sattn.encode int8 %k
+  %a = sattn.score dot %qi, %ki scale(0.5)
+  %y = sattn.map %a : z * %w[t, h]
+  %b = sattn.reduce sum %y over h to g
+  %keys = sattn.select top(n) %b where %past force(last(1))
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+})");
+  agreeOnShapes(coarse);
+}
+
 TEST_CASE("rows that each head chooses by a routing list") {
   for (double n : {1, 7, 16, 200})
     for (double first : {0, 2})

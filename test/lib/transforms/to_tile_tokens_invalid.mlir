@@ -165,3 +165,49 @@ sattn.pattern @prefix(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2,
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
 }
+
+// -----
+
+sattn.pattern @summed_integers(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2, D2], %ik: [s, 1, D2]) -> (o) {
+  %past = sattn.set (t, s) : s <= t
+  %qi = sattn.encode int8 %iq
+  %ki = sattn.encode int8 %ik
+  // expected-error @below {{[SA0201] 'sattn.score dot' of codes before 'sattn.reduce' to one is not compiled yet: run the pattern with the reference (--oracle)}}
+  %a = sattn.score dot %qi, %ki
+  %b = sattn.reduce sum %a over h2 to one
+  %keys = sattn.select top(2) %b where %past
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @one_code(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2, D2], %ik: [s, g, D2]) -> (o) {
+  %past = sattn.set (t, s) : s <= t
+  %ki = sattn.encode int8 %ik
+  // expected-error @below {{[SA0201] 'sattn.score dot' of a code and what is none is not compiled yet: run the pattern with the reference (--oracle)}}
+  %a = sattn.score dot %iq, %ki
+  %b = sattn.reduce sum %a over h2 to g
+  %keys = sattn.select top(2) %b where %past
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @turned(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2, D2], %ik: [s, g, D2]) -> (o) {
+  %past = sattn.set (t, s) : s <= t
+  // expected-error @below {{[SA0201] 'sattn.encode' as an operand of 'sattn.encode' is not compiled yet: run the pattern with the reference (--oracle)}}
+  %qh = sattn.encode hadamard %iq
+  %kh = sattn.encode hadamard %ik
+  %qi = sattn.encode int8 %qh
+  %ki = sattn.encode int8 %kh
+  %a = sattn.score dot %qi, %ki
+  %b = sattn.reduce sum %a over h2 to g
+  %keys = sattn.select top(2) %b where %past
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
