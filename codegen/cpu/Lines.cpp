@@ -44,7 +44,7 @@ static bool hasLines(Operation *op) {
   if (auto list = dyn_cast<tile::TopListOp>(op))
     return list.getScores().getType().getRows() == 1;
   if (auto reduce = dyn_cast<tile::ReduceOp>(op))
-    return reduce.getOver() == "heads" && isFew(reduce.getTile()) && isFew(reduce.getResult());
+    return isFew(reduce.getTile()) && isFew(reduce.getResult());
   if (isa<tile::TopInitOp>(op))
     return true;
   if (!llvm::all_of(op->getResults(), isFew))
@@ -331,14 +331,16 @@ static Value acrossLanes(Code &c, Value strip, llvm::function_ref<Value(Value, V
   return strip;
 }
 
+static void storeLane(Code &c, Value strip, Ptr place) {
+  c.store(mlir::LLVM::ExtractElementOp::create(c.b, strip, c.int64(0)), place, 4);
+}
+
 // Row by row; a row's numbers stand in all lanes.
 void Lowering::softmaxLines(tile::SoftmaxStepOp op) {
   Lines oldM = linesOf(op.getM()), oldL = linesOf(op.getL()), p = takeLines(op.getS(), op);
   tile::TileType vector = op.getM().getType();
   Lines m = newLines(vector), l = newLines(vector), alpha = newLines(vector);
-  auto store = [&](Value strip, const Lines &to, Value row) {
-    c.store(mlir::LLVM::ExtractElementOp::create(c.b, strip, c.int64(0)), c.atScaled(to.base, row, 4), 4);
-  };
+  auto store = [&](Value strip, const Lines &to, Value row) { storeLane(c, strip, c.atScaled(to.base, row, 4)); };
   Value live = p.cols % kLanes == 0 ? Value() : c.lanesBelow(p.cols % kLanes);
   c.loop(0, p.rows, 1, [&](Value row) {
     Value before = c.loadBroadcast(c.atScaled(oldM.base, row, 4));
@@ -372,9 +374,27 @@ void Lowering::softmaxLines(tile::SoftmaxStepOp op) {
     setLines(result, lines);
 }
 
-// Row r of the result joins the rows of its heads: r, r + rows and so on where heads are outer, else neighbours.
 void Lowering::reduceLines(tile::ReduceOp op) {
   Lines from = linesOf(op.getTile()), to = newLines(op.getResult().getType());
+  setLines(op.getResult(), to);
+  if (op.getOver() == "heads")
+    return joinHeads(op, from, to);
+  bool isMax = op.getKind() == "max";
+  auto join = [&](Value a, Value b) { return isMax ? c.maxNan(a, b) : c.addf(a, b); };
+  Value neutral = isMax ? c.minusInf() : c.zero();
+  int64_t whole = from.cols / kLanes, left = from.cols % kLanes;
+  c.loop(0, from.rows, 1, [&](Value row) {
+    Values all = c.loop(0, whole, 1, {neutral}, [&](Value strip, ValueRange now) {
+      return Values{join(c.loadStrip(lineAt(from, row, strip)), now[0])};
+    });
+    if (left != 0)
+      all[0] = join(c.select(c.lanesBelow(left), c.loadStrip(lineAt(from, row, c.int64(whole))), neutral), all[0]);
+    storeLane(c, acrossLanes(c, all[0], join), c.atScaled(to.base, row, 4));
+  });
+}
+
+// Row r of the result joins the rows of its heads: r, r + rows and so on where heads are outer, else neighbours.
+void Lowering::joinHeads(tile::ReduceOp op, const Lines &from, const Lines &to) {
   int64_t heads = from.rows / to.rows, step = op.getOuter() ? to.rows : 1;
   bool isMax = op.getKind() == "max";
   for (int64_t row = 0; row < to.rows; ++row)
@@ -387,7 +407,6 @@ void Lowering::reduceLines(tile::ReduceOp op) {
       }
       c.storeStrip(sum, lineAt(to, c.int64(row), strip));
     });
-  setLines(op.getResult(), to);
 }
 
 //===-- The walk ----------------------------------------------------------------------------------------===//

@@ -189,6 +189,7 @@ private:
   void turn(const Panels &from, const Lines &to);
   Panels panelsFrom(const Lines &lines, Value value);
   void reduceLines(tile::ReduceOp op);
+  void joinHeads(tile::ReduceOp op, const Lines &from, const Lines &to);
   bool pushLine(tile::TopPushOp op, const TopState &top, ArrayRef<Value> symbols);
   bool pushColumn(tile::TopPushOp op, const TopState &top, int64_t panel, Value score, Value place,
                   ArrayRef<Value> symbols);

@@ -304,6 +304,47 @@ TEST_CASE("reductions over columns and heads, prefix sums") {
       }
 }
 
+// Few rows beside a product: columns are lanes.
+TEST_CASE("reductions over the columns of few rows") {
+  for (Isa isa : levels())
+    for (auto [rows, cols] : {std::pair<int64_t, int64_t>{1, 64}, {3, 16}, {5, 40}, {2, 7}})
+      for (const char *kind : {"sum", "max"}) {
+        constexpr int64_t features = 8;
+        Tensor q(Tensor::F32, 1, rows, 1, features), k(Tensor::F32, 1, cols, 1, features),
+            r(Tensor::F32, 1, rows, 1, 1);
+        fillNormal(q, 3);
+        fillNormal(k, 4);
+        auto program = compiled(oneKernel("%q: A<f32, 8>, %k: A<f32, 8>, %r: A<f32, 1>", R"(
+    %c0 = arith.constant 0 : index
+    %qv = @slice %q[%c0, %c0] : A<f32, 8> -> V<f32, 8>
+    %kv = @slice %k[%c0, %c0] : A<f32, 8> -> V<f32, 8>
+    %rv = @slice %r[%c0, %c0] : A<f32, 1> -> V<f32, 1>
+    %qt = @load %qv[%c0] : V<f32, 8> -> T<$R$x8xf32>
+    %kt = @load %kv[%c0] : V<f32, 8> -> T<$C$x8xf32>
+    %z = @dot nt %qt, %kt : T<$R$x8xf32>, T<$C$x8xf32> -> T<$R$x$C$xf32>
+    %t = @reduce $K$ %z over cols : T<$R$x$C$xf32> -> T<$R$xf32>
+    @store %t, %rv[%c0] : T<$R$xf32>, V<f32, 1>)",
+                                          {{"R", n(rows)}, {"C", n(cols)}, {"K", kind}}),
+                                isa);
+        Frame frame;
+        for (Tensor *tensor : {&q, &k, &r})
+          tensor->in(frame);
+        program->run("k", frame, 1, 1, 1);
+        bool isSum = *kind == 's';
+        for (int64_t row = 0; row < rows; ++row) {
+          double want = isSum ? 0 : -INFINITY;
+          for (int64_t col = 0; col < cols; ++col) {
+            double product = 0;
+            for (int64_t d = 0; d < features; ++d)
+              product += q.get(0, row, 0, d) * k.get(0, col, 0, d);
+            want = isSum ? want + product : std::max(want, product);
+          }
+          INFO(targetName(isa).str(), " ", rows, " ", cols, " ", kind);
+          CHECK(std::fabs(r.get(0, row, 0, 0) - want) < 1e-4);
+        }
+      }
+}
+
 TEST_CASE("means, sums and extremes of blocks") {
   for (Isa isa : levels())
     for (bool ragged : {false, true})
