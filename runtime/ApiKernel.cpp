@@ -3,6 +3,7 @@
 #include "runtime/Binding.h"
 #include "runtime/Explain.h"
 #include "runtime/Launch.h"
+#include "runtime/Packed.h"
 
 using namespace sattn::rt;
 
@@ -39,6 +40,16 @@ Place placeOf(const Kernel &kernel) {
   return kernel.device()->takesCudaMemory() ? Place::Cuda : Place::Device;
 }
 
+/// A packed call is one launch after the other there, in the order of the stream: one memory serves all.
+Status runOnDevice(DeviceCode &device, const Kernel &kernel, const sattn_call &call, RunState &state) {
+  if (!state.isPacked)
+    return device.run(kernel, call, state);
+  SATTN_TRY(checkWorkspace(call, state.workspaceTotal));
+  for (RunState *sequence : state.packed->order)
+    SATTN_TRY(device.run(kernel, call, *sequence));
+  return success();
+}
+
 Status run(Kernel &kernel, const sattn_call *given) {
   Engine &engine = kernel.engine();
   Stopwatch watch;
@@ -48,7 +59,7 @@ Status run(Kernel &kernel, const sattn_call *given) {
   SATTN_TRY(bindCall(kernel.manifest(), call, placeOf(kernel), false, *state));
   int threads = call.threads ? call.threads : engine.threads;
   if (DeviceCode *device = kernel.device()) {
-    SATTN_TRY(device->run(kernel, call, *state));
+    SATTN_TRY(runOnDevice(*device, kernel, call, *state));
   } else {
     BufferPool::Buffer own;
     char *workspace = nullptr;
@@ -89,6 +100,8 @@ Status explain(Kernel &kernel, const sattn_call *given, Status (*write)(const Ke
   } else {
     sattn_call call;
     SATTN_TRY(readCall(given, call));
+    if (isPacked(call))
+      return fail<Err::NotYet>(call.cu_q.count ? "cu_q" : "cu_kv", "explain the call of one of its sequences");
     BorrowedState state(kernel.engine());
     SATTN_TRY(bindCall(kernel.manifest(), call, placeOf(kernel), true, *state));
     SATTN_TRY(write(kernel, &*state, out));

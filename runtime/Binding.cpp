@@ -1,6 +1,7 @@
 // Checks of a call in the order in which a message helps most: names, dtypes, ranks, sizes, positions, strides.
 #include "runtime/Binding.h"
 
+#include "runtime/Packed.h"
 #include "runtime/WorkspaceLayout.h"
 
 #include <algorithm>
@@ -49,7 +50,6 @@ private:
   int64_t maximumOf(PerBatch which) const;
   int64_t divisorOf(PerBatch which) const;
   Status checkRequirements() const;
-  Status checkOverlap() const;
 
   /// Size 1 of an axis that was never given: what stride is asked of it does not matter.
   int64_t strideOf(const DLTensor &tensor, int dimension) const;
@@ -79,8 +79,6 @@ template <typename List> bool hasName(const List &list, const std::string &name)
 
 Status Binder::checkSupported() const {
   auto refuse = [](const char *field, const char *why) { return fail<Err::NotYet>(field, why); };
-  if (call.cu_q.count != 0 || call.cu_kv.count != 0)
-    return refuse(call.cu_q.count ? "cu_q" : "cu_kv", "call once for each sequence, or pad and give 'kv_len'");
   if (call.stream && place == Place::Cpu)
     return refuse("stream", "kernels for CPUs run on the calling thread");
   if (call.per_batch_on_device && place != Place::Cuda)
@@ -435,29 +433,6 @@ Status Binder::bindView(const Operand &operand, const DLTensor &tensor, bool isW
   return bindExtent(operand, tensor, view, extent);
 }
 
-Status Binder::checkOverlap() const {
-  size_t roleCount = m.roles.size();
-  auto nameOf = [&](size_t i) { return i < roleCount ? m.roles[i].name : m.results[i - roleCount].name; };
-  auto isWritten = [&](size_t i) { return i >= roleCount || m.roles[i].kept; };
-  auto kindOf = [&](size_t i) { return i < roleCount ? "kept summary" : "result"; };
-  for (size_t r = 0; r < state.extents.size(); ++r) {
-    const Extent &table = state.pagesExtent;
-    if (isWritten(r) && state.extents[r].low < table.high && table.low < state.extents[r].high &&
-        state.extents[r].dense)
-      return fail<Err::ResultOverlap>(kindOf(r), nameOf(r), pageTable().name);
-    for (size_t other = 0; other < r; ++other) {
-      if (!isWritten(r) && !isWritten(other))
-        continue;
-      const Extent &a = state.extents[r], &b = state.extents[other];
-      bool meet = a.low < b.high && b.low < a.high;
-      // Interleaved views may share a range and not an element; what is dense shares elements.
-      if (meet && ((a.dense && b.dense) || a.low == b.low))
-        return fail<Err::ResultOverlap>(kindOf(r), nameOf(r), nameOf(other));
-    }
-  }
-  return success();
-}
-
 // ---- Values that follow
 
 Status Binder::bindDerived() {
@@ -501,7 +476,7 @@ Status Binder::checkResults() {
     if (state.given[i])
       SATTN_TRY(bindView(m.results[i], *find(call.outputs, call.output_count, m.results[i].name), true,
                          state.results[i], state.extents[m.roles.size() + i]));
-  return checkOverlap();
+  return checkOverlap(m, state.extents, state.pagesExtent);
 }
 
 Status Binder::checkPerBatch(PerBatch which, const sattn_per_batch &given) const {
@@ -637,7 +612,31 @@ Status Binder::bind() {
 
 } // namespace
 
+Status checkOverlap(const Manifest &m, const std::vector<Extent> &extents, const Extent &table) {
+  size_t roleCount = m.roles.size();
+  auto nameOf = [&](size_t i) { return i < roleCount ? m.roles[i].name : m.results[i - roleCount].name; };
+  auto isWritten = [&](size_t i) { return i >= roleCount || m.roles[i].kept; };
+  auto kindOf = [&](size_t i) { return i < roleCount ? "kept summary" : "result"; };
+  for (size_t r = 0; r < extents.size(); ++r) {
+    if (isWritten(r) && extents[r].low < table.high && table.low < extents[r].high && extents[r].dense)
+      return fail<Err::ResultOverlap>(kindOf(r), nameOf(r), pageTable().name);
+    for (size_t other = 0; other < r; ++other) {
+      if (!isWritten(r) && !isWritten(other))
+        continue;
+      const Extent &a = extents[r], &b = extents[other];
+      bool meet = a.low < b.high && b.low < a.high;
+      // Interleaved views may share a range and not an element; what is dense shares elements.
+      if (meet && ((a.dense && b.dense) || a.low == b.low))
+        return fail<Err::ResultOverlap>(kindOf(r), nameOf(r), nameOf(other));
+    }
+  }
+  return success();
+}
+
 Status bindCall(const Manifest &manifest, const sattn_call &call, Place place, bool sizesOnly, RunState &state) {
+  state.isPacked = false;
+  if (isPacked(call))
+    return bindPacked(manifest, call, place, sizesOnly, state);
   return Binder(manifest, call, place, sizesOnly, state).bind();
 }
 

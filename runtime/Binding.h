@@ -14,8 +14,11 @@ enum class Place : uint8_t {
   Cuda,
 };
 
-/// Checks `call` against `manifest` and fills `state`. With `sizesOnly`, data pointers are not looked at.
-/// `call` has been widened to this version's struct.
+/// Checks `call` against `manifest` and fills `state`; of a packed call `state.packed` (Packed.h). With `sizesOnly`,
+/// data pointers are not looked at. `call` has been widened to this version's struct.
 Status bindCall(const Manifest &manifest, const sattn_call &call, Place place, bool sizesOnly, RunState &state);
+
+/// What is written overlaps nothing. `extents` are those of the roles, then of the results; `table` the page table's.
+Status checkOverlap(const Manifest &manifest, const std::vector<Extent> &extents, const Extent &table);
 
 } // namespace sattn::rt

@@ -12,7 +12,7 @@ struct Collector final : StepObserver {
   Collector(const Manifest &manifest, const RunState &state, CallReport &report)
       : state(state), report(report), tiles(manifest) {}
 
-  bool step(const Step &step, const int64_t (&grid)[3]) override {
+  void step(const Step &step, const int64_t (&grid)[3]) override {
     auto known = std::find_if(report.launches.begin(), report.launches.end(),
                               [&](const CallReport::Launches &launches) { return launches.step == step.where; });
     if (known == report.launches.end())
@@ -20,7 +20,6 @@ struct Collector final : StepObserver {
     ++known->count;
     known->tasks += static_cast<double>(grid[0]) * static_cast<double>(grid[1]) * static_cast<double>(grid[2]);
     tiles.add(step, grid, state);
-    return false;
   }
 
   const RunState &state;
@@ -39,7 +38,7 @@ Status reportCall(const Kernel &kernel, RunState &state, CallReport &report) {
       report.workspaces.push_back({m.workspaces[i].name, state.workspaceBytes[i], state.workspaceOffsets[i]});
   report.workspaceBytes = state.workspaceTotal;
   Collector collector(m, state, report);
-  SATTN_TRY(launch(kernel, state, nullptr, 1, &collector));
+  SATTN_TRY(observe(kernel, state, collector));
   for (StreamCount &stream : collector.tiles.counts())
     if (std::any_of(report.launches.begin(), report.launches.end(), [&](const CallReport::Launches &launches) {
           return m.kernels[launches.kernel].name == stream.kernel;

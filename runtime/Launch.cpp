@@ -1,6 +1,7 @@
 // The interpreter of launch plans (Launch.h).
 #include "runtime/Launch.h"
 
+#include "runtime/Packed.h"
 #include "runtime/TensorMaps.h"
 
 #include <immintrin.h>
@@ -27,79 +28,152 @@ private:
   unsigned saved;
 };
 
-/// The tasks of one step. Called once by each worker.
+void runTask(const StepTasks &tasks, int64_t index, char *scratch) {
+  int64_t at[3] = {0, 0, 0};
+  for (int i = 2; i >= 0; --i) {
+    int64_t size = tasks.grid[tasks.order[i].axis], place = index % size;
+    index /= size;
+    at[tasks.order[i].axis] = tasks.order[i].reversed ? size - 1 - place : place;
+  }
+  tasks.function(tasks.frame, scratch, at[0], at[1], at[2]);
+}
+
+/// The tasks of one step of each call. Called once by each worker.
 struct TaskLoop {
-  KernelFunction function;
-  const int64_t *frame;
+  RunState *const *calls;
   char *scratch;
   int64_t scratchBytes; ///< for each worker
-  int64_t grid[3];
-  const OrderedAxis *order;
   int64_t total;
   int64_t chunk; ///< tasks taken at a time
   std::atomic<int64_t> next{0};
 
-  void task(int64_t index, char *own) const {
-    int64_t at[3] = {0, 0, 0};
-    for (int i = 2; i >= 0; --i) {
-      int64_t size = grid[order[i].axis], place = index % size;
-      index /= size;
-      at[order[i].axis] = order[i].reversed ? size - 1 - place : place;
-    }
-    function(frame, own, at[0], at[1], at[2]);
-  }
-
   void operator()(int worker) {
     KernelFloatMode mode;
     char *own = scratch ? scratch + worker * scratchBytes : nullptr;
+    RunState *const *of = calls; // a worker's tasks ascend
     while (true) {
       int64_t begin = next.fetch_add(chunk, std::memory_order_relaxed);
       if (begin >= total)
         return;
-      for (int64_t i = begin; i < std::min(begin + chunk, total); ++i)
-        task(i, own);
+      for (int64_t i = begin; i < std::min(begin + chunk, total); ++i) {
+        while (i >= (*of)->tasks.end)
+          ++of;
+        runTask((*of)->tasks, i - (*of)->tasks.begin, own);
+      }
     }
   }
 };
 
-class Launcher {
-public:
-  Launcher(const Kernel &kernel, RunState &state, char *workspace, int threads, StepObserver *observer,
-           DeviceLaunches *device)
-      : kernel(kernel), m(kernel.manifest()), state(state), workspace(workspace), threads(threads), observer(observer),
-        device(device) {}
+Status evaluate(const Expr &expr, const RunState &state, const Step &step, const char *what, int64_t &result) {
+  Expr::Fault fault = expr.evaluate(state.values.data(), result);
+  return fault == Expr::Fault::None ? success() : exprFault(fault, std::string(what) + " of " + step.where);
+}
 
-  Status run();
+/// Follows the plan of one call.
+class Planner {
+public:
+  Planner(const Manifest &manifest, RunState &state) : m(manifest), state(state) {}
+
+  void start() { state.plan.assign(1, {&m.steps, 0, nullptr, 0, 1}); }
+  /// The next step with tasks, whose grid goes to state.tasks; null at the end.
+  Status next(const Step *&step);
 
 private:
-  Status runSteps(const std::vector<Step> &steps);
-  Status runLoop(const Step &step);
-  Status runKernel(const Step &step);
-  Status runOnDevice(const Step &step, const int64_t (&grid)[3], int64_t total);
+  Status enter(const Step &step);
+  Status readGrid(const Step &step, bool &any);
+
+  const Manifest &m;
+  RunState &state;
+};
+
+Status Planner::enter(const Step &step) {
+  bool isLoop = step.kind == Step::Kind::Loop;
+  int64_t count = 0;
+  SATTN_TRY(evaluate(step.condition, state, step, isLoop ? "the count" : "the condition", count));
+  if (isLoop ? count <= 0 : count == 0)
+    return success();
+  if (isLoop)
+    state.values[step.variable] = 0;
+  state.plan.push_back({&step.body, 0, isLoop ? &step : nullptr, 0, isLoop ? count : 1});
+  return success();
+}
+
+Status Planner::readGrid(const Step &step, bool &any) {
+  StepTasks &tasks = state.tasks;
+  for (int i = 0; i < 3; ++i) {
+    SATTN_TRY(evaluate(step.grid[i], state, step, "the grid", tasks.grid[i]));
+    if (tasks.grid[i] < 0)
+      return fail<Err::NegativeCount>("the grid of " + step.where, tasks.grid[i]);
+  }
+  any = tasks.grid[0] != 0 && tasks.grid[1] != 0 && tasks.grid[2] != 0;
+  int64_t total = any;
+  for (int64_t size : tasks.grid)
+    if (any && __builtin_mul_overflow(total, size, &total))
+      return exprFault(Expr::Fault::Overflow, "the grid of " + step.where);
+  // The counter passes the end by one chunk for each worker.
+  if (total > std::numeric_limits<int64_t>::max() / 2)
+    return exprFault(Expr::Fault::Overflow, "the grid of " + step.where);
+  tasks.begin = 0;
+  tasks.end = total;
+  return success();
+}
+
+Status Planner::next(const Step *&step) {
+  while (!state.plan.empty()) {
+    PlanLevel &level = state.plan.back();
+    if (level.next == level.steps->size()) {
+      if (++level.index < level.count) {
+        state.values[level.loop->variable] = level.index;
+        level.next = 0;
+      } else {
+        state.plan.pop_back();
+      }
+      continue;
+    }
+    const Step &candidate = (*level.steps)[level.next++];
+    if (candidate.kind != Step::Kind::Kernel) {
+      SATTN_TRY(enter(candidate));
+      continue;
+    }
+    bool any = false;
+    SATTN_TRY(readGrid(candidate, any));
+    if (any) {
+      step = &candidate;
+      return success();
+    }
+  }
+  step = nullptr;
+  return success();
+}
+
+/// Builds the frames of one call and hands its launches on.
+class Launcher {
+public:
+  Launcher(const Kernel &kernel, RunState &state, char *workspace, DeviceLaunches *device)
+      : kernel(kernel), m(kernel.manifest()), state(state), workspace(workspace), device(device) {}
+
+  /// Results that nobody wants go into the workspace.
+  void placeResults();
+  Status buildFrame(const Step &step);
+  /// All of the plan.
+  Status runOnDevice();
+
+private:
+  Status runOnDevice(const Step &step);
   void listMemory();
   Status checkAlignment(const Step &step) const;
-  Status buildFrame(const Step &step);
   Status buildWorkspaceView(const Step &step, const KernelArg &arg);
-  Status evaluate(const Expr &expr, const Step &step, const char *what, int64_t &result) const;
   void pushView(const View &view);
 
   const Kernel &kernel;
   const Manifest &m;
   RunState &state;
   char *workspace;
-  int threads;
-  StepObserver *observer;
-  DeviceLaunches *device; ///< null: the CPU
-  BufferPool::Buffer scratch;
+  DeviceLaunches *device;                  ///< null: the CPU
   std::vector<sattn_device_memory> memory; ///< of a device's launches
   std::vector<sattn_tensor_map> maps;      ///< of the present launch
   bool launched = false;
 };
-
-Status Launcher::evaluate(const Expr &expr, const Step &step, const char *what, int64_t &result) const {
-  Expr::Fault fault = expr.evaluate(state.values.data(), result);
-  return fault == Expr::Fault::None ? success() : exprFault(fault, std::string(what) + " of " + step.where);
-}
 
 void Launcher::pushView(const View &view) {
   state.pointers.push_back(state.frame.size());
@@ -112,8 +186,8 @@ Status Launcher::buildWorkspaceView(const Step &step, const KernelArg &arg) {
   View view;
   view.data = workspace ? workspace + state.workspaceOffsets[arg.index] : nullptr; // null: none of it has a byte
   for (int i = 0; i < 3; ++i) {
-    SATTN_TRY(evaluate(arg.counts[i], step, "a workspace count", view.counts[i]));
-    SATTN_TRY(evaluate(arg.strides[i], step, "a workspace stride", view.strides[i]));
+    SATTN_TRY(evaluate(arg.counts[i], state, step, "a workspace count", view.counts[i]));
+    SATTN_TRY(evaluate(arg.strides[i], state, step, "a workspace stride", view.strides[i]));
   }
   pushView(view);
   return success();
@@ -139,7 +213,7 @@ Status Launcher::buildFrame(const Step &step) {
       SATTN_TRY(buildWorkspaceView(step, arg));
       continue;
     case KernelArg::Kind::Index:
-      SATTN_TRY(evaluate(arg.value, step, "an argument", slot));
+      SATTN_TRY(evaluate(arg.value, state, step, "an argument", slot));
       break;
     case KernelArg::Kind::FloatParam:
       slot = std::bit_cast<uint32_t>(state.floats[arg.index]);
@@ -154,48 +228,6 @@ Status Launcher::buildFrame(const Step &step) {
     }
     state.frame.push_back(slot);
   }
-  return success();
-}
-
-Status Launcher::runKernel(const Step &step) {
-  TaskLoop loop;
-  loop.total = 1;
-  for (int i = 0; i < 3; ++i) {
-    SATTN_TRY(evaluate(step.grid[i], step, "the grid", loop.grid[i]));
-    if (loop.grid[i] < 0)
-      return fail<Err::NegativeCount>("the grid of " + step.where, loop.grid[i]);
-  }
-  if (loop.grid[0] == 0 || loop.grid[1] == 0 || loop.grid[2] == 0)
-    return success();
-  for (int64_t size : loop.grid)
-    if (__builtin_mul_overflow(loop.total, size, &loop.total))
-      return exprFault(Expr::Fault::Overflow, "the grid of " + step.where);
-  // The counter passes the end by one chunk for each worker.
-  if (loop.total > std::numeric_limits<int64_t>::max() / 2)
-    return exprFault(Expr::Fault::Overflow, "the grid of " + step.where);
-  if (observer && !observer->step(step, loop.grid))
-    return success();
-  SATTN_TRY(buildFrame(step));
-  if (device)
-    return runOnDevice(step, loop.grid, loop.total);
-  auto workers = static_cast<int>(std::min<int64_t>(threads, loop.total));
-  loop.function = kernel.function(step.kernel);
-  loop.frame = state.frame.data();
-  loop.scratch = scratch.data();
-  loop.scratchBytes = m.kernels[step.kernel].scratch;
-  loop.order = step.order.data();
-  // Tiny tasks are taken several at a time, but never so many that the last ones leave workers idle.
-  loop.chunk = std::clamp<int64_t>(loop.total / (int64_t(workers) * 32), 1, 64);
-  Engine &engine = kernel.engine();
-  if (workers == 1) {
-    loop(0);
-  } else if (engine.parallelFor) {
-    auto call = [](void *arg, int64_t worker) { (*static_cast<TaskLoop *>(arg))(static_cast<int>(worker)); };
-    engine.parallelFor(engine.parallelForUser, workers, call, &loop);
-  } else {
-    engine.pool.run(workers, loop);
-  }
-  Stats::add(engine.stats.tasks, static_cast<uint64_t>(loop.total));
   return success();
 }
 
@@ -243,16 +275,16 @@ Status Launcher::checkAlignment(const Step &step) const {
   return success();
 }
 
-Status Launcher::runOnDevice(const Step &step, const int64_t (&grid)[3], int64_t total) {
+Status Launcher::runOnDevice(const Step &step) {
   SATTN_TRY(checkAlignment(step));
   if (!launched && device->wantsMemory())
     listMemory();
   const KernelInfo &info = m.kernels[step.kernel];
-  state.frame.insert(state.frame.end(), std::begin(grid), std::end(grid));
+  state.frame.insert(state.frame.end(), std::begin(state.tasks.grid), std::end(state.tasks.grid));
   sattn_device_launch launch = {};
   launch.struct_size = sizeof launch;
   launch.symbol = info.symbol.c_str();
-  launch.blocks = total;
+  launch.blocks = state.tasks.end;
   launch.threads = info.threads;
   launch.shared_bytes = info.shared;
   launch.slots = state.frame.data();
@@ -266,64 +298,156 @@ Status Launcher::runOnDevice(const Step &step, const int64_t (&grid)[3], int64_t
   launch.maps = maps.data();
   launch.map_count = maps.size();
   launched = true;
-  Stats::add(kernel.engine().stats.tasks, static_cast<uint64_t>(total));
+  Stats::add(kernel.engine().stats.tasks, static_cast<uint64_t>(state.tasks.end));
   return device->launch(step.kernel, launch);
 }
 
-Status Launcher::runLoop(const Step &step) {
-  int64_t count = 0;
-  SATTN_TRY(evaluate(step.condition, step, "the count", count));
-  for (int64_t i = 0; i < count; ++i) {
-    state.values[step.variable] = i;
-    SATTN_TRY(runSteps(step.body));
+Status Launcher::runOnDevice() {
+  placeResults();
+  Planner planner(m, state);
+  planner.start();
+  const Step *step = nullptr;
+  while (true) {
+    SATTN_TRY(planner.next(step));
+    if (!step)
+      return success();
+    SATTN_TRY(buildFrame(*step));
+    SATTN_TRY(runOnDevice(*step));
   }
-  return success();
 }
 
-Status Launcher::runSteps(const std::vector<Step> &steps) {
-  for (const Step &step : steps) {
-    int64_t condition = 0;
-    switch (step.kind) {
-    case Step::Kind::Kernel:
-      SATTN_TRY(runKernel(step));
-      break;
-    case Step::Kind::Loop:
-      SATTN_TRY(runLoop(step));
-      break;
-    case Step::Kind::If:
-      SATTN_TRY(evaluate(step.condition, step, "the condition", condition));
-      if (condition)
-        SATTN_TRY(runSteps(step.body));
-      break;
-    }
-  }
-  return success();
-}
-
-Status Launcher::run() {
+void Launcher::placeResults() {
   for (size_t i = 0; i < m.results.size(); ++i)
     if (workspace && !state.given[i])
       state.results[i].data = workspace + state.resultOffsets[i];
-  int64_t bytes = 0;
+}
+
+// ---- Calls on the CPU
+
+/// Calls that share nothing, side by side: in each round the next step of each.
+class Rounds {
+public:
+  Rounds(const Kernel &kernel, char *workspace, int threads)
+      : kernel(kernel), m(kernel.manifest()), workspace(workspace), threads(threads) {}
+
+  /// Thread scratch, for all rounds.
+  Status prepare();
+  Status run(RunState *const *calls, size_t count);
+
+private:
+  /// Numbers the tasks of the next round; `total` 0: there is none.
+  Status gather(RunState *const *calls, size_t count, int64_t &total);
+  void runTasks(RunState *const *calls, int64_t total);
+
+  const Kernel &kernel;
+  const Manifest &m;
+  char *workspace;
+  int threads;
+  BufferPool::Buffer scratch;
+  int64_t scratchBytes = 0; ///< of a worker
+};
+
+Status Rounds::prepare() {
   for (const KernelInfo &info : m.kernels)
-    bytes = std::max(bytes, info.scratch);
-  if (!observer && bytes > 0) {
-    size_t all = static_cast<size_t>(bytes) * static_cast<size_t>(threads);
-    scratch = kernel.engine().buffers.acquire(all);
-    if (!scratch.data())
-      return fail<Err::NoWorkspace>(static_cast<uint64_t>(all));
+    scratchBytes = std::max(scratchBytes, info.scratch);
+  if (scratchBytes == 0)
+    return success();
+  size_t all = static_cast<size_t>(scratchBytes) * static_cast<size_t>(threads);
+  scratch = kernel.engine().buffers.acquire(all);
+  return scratch.data() ? success() : fail<Err::NoWorkspace>(static_cast<uint64_t>(all));
+}
+
+Status Rounds::gather(RunState *const *calls, size_t count, int64_t &total) {
+  total = 0;
+  for (size_t i = 0; i < count; ++i) {
+    RunState &state = *calls[i];
+    StepTasks &tasks = state.tasks;
+    const Step *step = nullptr;
+    SATTN_TRY(Planner(m, state).next(step));
+    if (!step) {
+      tasks.begin = tasks.end = total;
+      continue;
+    }
+    SATTN_TRY(
+        Launcher(kernel, state, workspace ? workspace + state.workspaceBase : nullptr, nullptr).buildFrame(*step));
+    tasks.function = kernel.function(step->kernel);
+    tasks.frame = state.frame.data();
+    tasks.order = step->order.data();
+    tasks.begin = total;
+    // Room for a chunk of each worker behind the last task, as in one call.
+    if (__builtin_add_overflow(total, tasks.end, &total) || total > std::numeric_limits<int64_t>::max() / 2)
+      return exprFault(Expr::Fault::Overflow, "the grid of " + step->where);
+    tasks.end = total;
   }
-  return runSteps(m.steps);
+  return success();
+}
+
+void Rounds::runTasks(RunState *const *calls, int64_t total) {
+  auto workers = static_cast<int>(std::min<int64_t>(threads, total));
+  TaskLoop loop;
+  loop.calls = calls;
+  loop.scratch = scratch.data();
+  loop.scratchBytes = scratchBytes;
+  loop.total = total;
+  // Tiny tasks are taken several at a time, but never so many that the last ones leave workers idle.
+  loop.chunk = std::clamp<int64_t>(total / (int64_t(workers) * 32), 1, 64);
+  Engine &engine = kernel.engine();
+  if (workers == 1) {
+    loop(0);
+  } else if (engine.parallelFor) {
+    auto call = [](void *arg, int64_t worker) { (*static_cast<TaskLoop *>(arg))(static_cast<int>(worker)); };
+    engine.parallelFor(engine.parallelForUser, workers, call, &loop);
+  } else {
+    engine.pool.run(workers, loop);
+  }
+  Stats::add(engine.stats.tasks, static_cast<uint64_t>(total));
+}
+
+Status Rounds::run(RunState *const *calls, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    RunState &state = *calls[i];
+    Planner(m, state).start();
+    Launcher(kernel, state, workspace ? workspace + state.workspaceBase : nullptr, nullptr).placeResults();
+  }
+  while (true) {
+    int64_t total = 0;
+    SATTN_TRY(gather(calls, count, total));
+    if (total == 0)
+      return success();
+    runTasks(calls, total);
+  }
 }
 
 } // namespace
 
-Status launch(const Kernel &kernel, RunState &state, char *workspace, int threads, StepObserver *observer) {
-  return Launcher(kernel, state, workspace, threads, observer, nullptr).run();
+Status launch(const Kernel &kernel, RunState &state, char *workspace, int threads) {
+  Rounds rounds(kernel, workspace, threads);
+  SATTN_TRY(rounds.prepare());
+  if (!state.isPacked) {
+    RunState *one = &state;
+    state.workspaceBase = 0;
+    return rounds.run(&one, 1);
+  }
+  const PackedCall &packed = *state.packed;
+  for (const PackedCall::Group &group : packed.groups)
+    SATTN_TRY(rounds.run(packed.order.data() + group.first, group.count));
+  return success();
+}
+
+Status observe(const Kernel &kernel, RunState &state, StepObserver &observer) {
+  Planner planner(kernel.manifest(), state);
+  planner.start();
+  const Step *step = nullptr;
+  while (true) {
+    SATTN_TRY(planner.next(step));
+    if (!step)
+      return success();
+    observer.step(*step, state.tasks.grid);
+  }
 }
 
 Status launchOnDevice(const Kernel &kernel, RunState &state, char *workspace, DeviceLaunches &launches) {
-  return Launcher(kernel, state, workspace, 1, nullptr, &launches).run();
+  return Launcher(kernel, state, workspace, &launches).runOnDevice();
 }
 
 Status checkWorkspace(const sattn_call &call, uint64_t needed) {

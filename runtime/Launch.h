@@ -1,5 +1,6 @@
 // Executes the launch plan of a kernel for a bound call: steps in order, the tasks of each step on all workers. The
-// frame of a step is built once; workers take tasks from one counter in the order that the plan gives.
+// frame of a step is built once; workers take tasks from one counter in the order that the plan gives. The sequences of
+// a packed call follow their plans side by side: the tasks of a step of each are one set of tasks.
 #pragma once
 
 #include "runtime/Kernel.h"
@@ -7,17 +8,21 @@
 
 namespace sattn::rt {
 
-/// Sees every kernel step that is reached, before it runs, for sattn_explain(); returns whether it shall run.
+/// Sees the kernel steps that have tasks, in their order, for sattn_explain().
 struct StepObserver {
   virtual ~StepObserver() = default;
-  virtual bool step(const Step &step, const int64_t (&grid)[3]) = 0;
+  virtual void step(const Step &step, const int64_t (&grid)[3]) = 0;
 };
 
-/// Runs `kernel` for `state`, which bindCall() filled. `workspace` has state.workspaceTotal bytes (null for none);
-/// `threads` >= 1. With an `observer`, steps it declines are not run.
-Status launch(const Kernel &kernel, RunState &state, char *workspace, int threads, StepObserver *observer = nullptr);
+/// Runs `kernel` for `state`, which bindCall() filled: one call, or all sequences of a packed one. `workspace` has
+/// state.workspaceTotal bytes (null for none); `threads` >= 1.
+Status launch(const Kernel &kernel, RunState &state, char *workspace, int threads);
 
-/// The same for code of a device: hands the launches to `launches`. `workspace` is an address of the device.
+/// Shows `observer` what launch() would run.
+Status observe(const Kernel &kernel, RunState &state, StepObserver &observer);
+
+/// The same for code of a device and one call: hands the launches to `launches`. `workspace` is an address of the
+/// device.
 Status launchOnDevice(const Kernel &kernel, RunState &state, char *workspace, DeviceLaunches &launches);
 
 /// The caller's workspace must be aligned and have `needed` bytes; none at all is right too.

@@ -24,6 +24,27 @@ struct Extent {
   bool dense = false;
 };
 
+struct OrderedAxis;
+struct PackedCall;
+struct Step;
+
+/// The tasks of one step of one call, which the launch numbers from `begin` to `end` among those of other calls.
+struct StepTasks {
+  void (*function)(const int64_t *frame, char *scratch, int64_t x, int64_t y, int64_t z) = nullptr;
+  const int64_t *frame = nullptr;
+  int64_t grid[3] = {};
+  const OrderedAxis *order = nullptr;
+  int64_t begin = 0, end = 0;
+};
+
+/// Where the launch stands in a list of steps.
+struct PlanLevel {
+  const std::vector<Step> *steps;
+  size_t next;
+  const Step *loop; ///< whose body it is; null: another list
+  int64_t index, count;
+};
+
 struct RunState {
   std::vector<int64_t> values; ///< by symbol of the manifest
   std::vector<int> owners;     ///< by symbol: the role that gave the size, -1: none yet
@@ -47,6 +68,11 @@ struct RunState {
   std::vector<int64_t> frame;
   std::vector<size_t> pointers; ///< slots of the frame that hold addresses
   std::vector<int> order;       ///< of workspaces, for packing
+  std::vector<PlanLevel> plan;  ///< innermost last
+  StepTasks tasks;
+  uint64_t workspaceBase = 0;         ///< where the memory of this call begins in that of a packed one
+  bool isPacked = false;              ///< nothing above counts but `workspaceTotal` and `device`
+  std::shared_ptr<PackedCall> packed; ///< the calls of its sequences; kept between calls
 };
 
 /// The free list of RunStates. Thread-safe, fork-safe.

@@ -6,9 +6,16 @@
 namespace sattn::rt {
 
 /// Control characters would let a file name or an operand name break the log's one line per message.
-static void appendPrintable(std::string &out, const std::string &text) {
+static void appendPrintable(std::string &out, std::string_view text) {
   for (char c : text)
     out += static_cast<unsigned char>(c) < 0x20 && c != '\n' ? '?' : c;
+}
+
+static void append(std::string &out, const Arg &arg) {
+  if (arg.kind == Arg::Text)
+    appendPrintable(out, arg.text);
+  else
+    out += arg.kind == Arg::Signed ? std::to_string(static_cast<int64_t>(arg.number)) : std::to_string(arg.number);
 }
 
 Status Status::make(Err error, std::initializer_list<Arg> args) {
@@ -22,12 +29,22 @@ Status Status::make(Err error, std::initializer_list<Arg> args) {
       text += *c;
       continue;
     }
-    appendPrintable(text, next->text);
+    append(text, *next);
     ++next;
     ++c;
   }
   Status status;
   status.detail = std::make_shared<const Detail>(Detail{error, info.status, std::move(text)});
+  return status;
+}
+
+Status Status::within(const std::string &place) const {
+  if (ok())
+    return *this;
+  size_t code = detail->text.find(' ') + 1;
+  Status status;
+  status.detail = std::make_shared<const Detail>(
+      Detail{detail->error, detail->code, detail->text.substr(0, code) + place + ": " + detail->text.substr(code)});
   return status;
 }
 

@@ -46,15 +46,17 @@ constexpr int placeholders(const char *text) {
 }
 } // namespace detail
 
-/// One value for a placeholder: text or a number.
+/// One value for a placeholder: text, which is not copied, or a number.
 struct Arg {
-  std::string text;
-  Arg(const char *value) : text(value) {}
-  Arg(std::string value) : text(std::move(value)) {}
-  Arg(std::string_view value) : text(value) {}
-  Arg(int value) : text(std::to_string(value)) {}
-  Arg(int64_t value) : text(std::to_string(value)) {}
-  Arg(uint64_t value) : text(std::to_string(value)) {}
+  enum Kind : uint8_t { Text, Signed, Unsigned } kind;
+  std::string_view text;
+  uint64_t number = 0;
+  Arg(const char *value) : kind(Text), text(value) {}
+  Arg(const std::string &value) : kind(Text), text(value) {}
+  Arg(std::string_view value) : kind(Text), text(value) {}
+  Arg(int value) : Arg(static_cast<int64_t>(value)) {}
+  Arg(int64_t value) : kind(Signed), number(static_cast<uint64_t>(value)) {}
+  Arg(uint64_t value) : kind(Unsigned), number(value) {}
 };
 
 class [[nodiscard]] Status {
@@ -69,6 +71,8 @@ public:
   sattn_status code() const { return detail ? detail->code : SATTN_OK; }
   /// Which entry of Errors.def; only for a failed status.
   Err error() const { return detail->error; }
+  /// The same, said of a part: "[SA0304] sequence 3: k has ...".
+  Status within(const std::string &place) const;
   /// "[SA0304] k has D=32, but q has D=64"; "" for success.
   const std::string &text() const;
 
@@ -84,10 +88,10 @@ private:
 inline Status success() { return {}; }
 
 /// A failed status: `return fail<Err::MissingOperand>("k", "B, s, g, D");`
-template <Err E, typename... Args> Status fail(Args &&...args) {
+template <Err E, typename... Args> Status fail(const Args &...args) {
   static_assert(sizeof...(Args) == detail::placeholders(detail::infoOf(E).text),
                 "the number of arguments is that of the placeholders in Errors.def");
-  return Status::make(E, {Arg(std::forward<Args>(args))...});
+  return Status::make(E, {Arg(args)...});
 }
 
 } // namespace sattn::rt

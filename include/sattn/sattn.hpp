@@ -144,8 +144,12 @@ public:
   Call &kvOffset(int64_t value) { return set(kvOffsets, {value}); }
   Call &kvLen(int64_t value) { return set(kvLens, {value}); }
 
-  /// Keys and values lie in pools of pages of `size` positions: for kernels with 'paged=size' in their bind. The table is
-  /// int32 [B, entries].
+  /// Packed sequences: rows over t, or over s, of sequence b are cu[b] up to cu[b + 1], without a batch dimension.
+  Call &cuQ(std::vector<int64_t> cumulative) { return set(cuQs, std::move(cumulative)); }
+  Call &cuKv(std::vector<int64_t> cumulative) { return set(cuKvs, std::move(cumulative)); }
+
+  /// Keys and values lie in pools of pages of `size` positions: for kernels with 'paged=size' in their bind. The table
+  /// is int32 [B, entries].
   Call &pages(Tensor table, int64_t size) {
     pageTable.assign(1, {"page_table", std::move(table)});
     pageSize = size;
@@ -244,6 +248,8 @@ private:
     call.q_offset = perBatch(qOffsets);
     call.kv_offset = perBatch(kvOffsets);
     call.kv_len = perBatch(kvLens);
+    call.cu_q = perBatch(cuQs);
+    call.cu_kv = perBatch(cuKvs);
     call.page_table = table.empty() ? nullptr : table[0].tensor;
     call.page_size = pageSize;
     call.workspace = workspaceMemory;
@@ -256,7 +262,7 @@ private:
   std::vector<Named> inputs, outputs, pageTable;
   int64_t pageSize = 0;
   std::vector<std::pair<std::string, sattn_param>> params;
-  std::vector<int64_t> qOffsets, kvOffsets, kvLens;
+  std::vector<int64_t> qOffsets, kvOffsets, kvLens, cuQs, cuKvs;
   void *workspaceMemory = nullptr;
   size_t workspaceBytes = 0;
   int threadCount = 0;

@@ -267,13 +267,6 @@ TEST_CASE("offsets that must begin a block") {
 
 TEST_CASE("what this version does not support is named") {
   Good g;
-  int64_t lengths[] = {0, 3, 6};
-  g.call.call.cu_q = {lengths, 3};
-  g.expect("[SA0320] 'cu_q' is not supported by this version", SATTN_UNSUPPORTED);
-  g.call.call.cu_q = {};
-  g.call.call.cu_kv = {lengths, 3};
-  g.expect("[SA0320] 'cu_kv' is not supported", SATTN_UNSUPPORTED);
-  g.call.call.cu_kv = {};
   g.call.call.stream = &g;
   g.expect("[SA0320] 'stream' is not supported", SATTN_UNSUPPORTED);
   g.call.call.stream = nullptr;

@@ -139,6 +139,29 @@ TEST_CASE("steps of a call follow each other, and the workspace is listed") {
   CHECK(device.memory[1][4] == "workspace 64 written");
 }
 
+TEST_CASE("packed sequences are launched one after the other, the longest first") {
+  TestDevice device;
+  TestCompiler compiler;
+  compiler.add(gpuManifest(), "the PTX");
+  TestContext context(&compiler);
+  sattn_device hooks = device.get();
+  REQUIRE(sattn_set_device(context.get(), &hooks) == SATTN_OK);
+  Tensor q({6, 2, 4}, 1), o({6, 2, 4});
+  CallBuilder call;
+  PerBatchValues lengths{{0, 2, 2, 6}}, offsets{{10, 20, 30}};
+  call.input("q", q).output("o", o);
+  call.call.cu_q = lengths;
+  call.call.q_offset = offsets;
+  CHECK_RUN(sattn_run(context.kernel(gpuManifest(), "sm_80"), call.get()));
+  for (size_t i = 0; i < o.memory.size(); ++i)
+    CHECK(o[i] == 2 + 3 + (i < 16 ? 10 : 30));
+  REQUIRE(device.launches.size() == 2);
+  CHECK(device.launches[0].blocks == 8);
+  CHECK(device.launches[1].blocks == 4);
+  CHECK(device.launches[1].first_step == 1);
+  CHECK(device.memory[1] == std::vector<std::string>{"q 64", "o 64 written", "q_offset 8", "kv_offset 8", "kv_len 8"});
+}
+
 TEST_CASE("tensors of which a kernel copies boxes are described for each launch") {
   TestDevice device;
   TestCompiler compiler;
