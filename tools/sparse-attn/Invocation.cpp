@@ -1,6 +1,7 @@
 // From the words of the command line to checked operands, params and offsets.
 #include "tools/sparse-attn/Invocation.h"
 #include "tools/sparse-attn/Npy.h"
+#include "tools/sparse-attn/Packed.h"
 #include "tools/sparse-attn/Pages.h"
 #include "tools/sparse-attn/Random.h"
 #include "tools/sparse-attn/ToolError.h"
@@ -146,13 +147,25 @@ std::string Invocation::bind() const {
   return text;
 }
 
+const std::vector<int64_t> *Invocation::cumulative(const std::string &axis) const {
+  const std::vector<int64_t> &lengths = axis[0] == 't' || axis[0] == 'u' ? cuQ : cuKv;
+  return lengths.empty() ? nullptr : &lengths;
+}
+
+bool Invocation::isPacked(const std::vector<std::string> &axes) const {
+  return std::any_of(axes.begin(), axes.end(),
+                     [&](const std::string &axis) { return isPositionAxis(axis) && cumulative(axis); });
+}
+
 Shape Invocation::resultShape(const ResultInfo &result) const {
   Shape shape;
-  if (result.batched())
+  if (result.batched() && !isPacked(result.axes))
     shape.push_back(size("B"));
   for (const std::string &axis : result.axes)
     if (isFixedAxis(axis))
       shape.push_back(std::stoll(axis));
+    else if (isPositionAxis(axis) && !sizes.count(axis) && cumulative(axis))
+      shape.push_back(allRowsOf(*this, axis, result.ragged));
     else if (std::optional<BlockAxis> blocks = sizes.count(axis) ? std::nullopt : blockAxis(axis))
       shape.push_back(blocks->count(size(blocks->ofKeys ? "s" : "t", 0), result.ragged));
     else
@@ -163,7 +176,7 @@ Shape Invocation::resultShape(const ResultInfo &result) const {
 int Invocation::rowDimension(const ResultInfo &result) const {
   for (size_t i = 0; i < result.axes.size(); ++i)
     if (result.axes[i] == "t")
-      return static_cast<int>(i) + result.batched();
+      return static_cast<int>(i) + (result.batched() && !isPacked(result.axes));
   return -1;
 }
 
@@ -183,16 +196,16 @@ public:
 
   void add(const RoleInfo &role, const Operand &operand) {
     const Shape &shape = operand.tensor.shape;
-    size_t expected = role.axes.size() + role.batched();
+    bool hasBatch = role.batched() && !call.isPacked(role.axes);
+    size_t expected = role.axes.size() + hasBatch;
     if (shape.size() != expected)
       fail(Err::WrongRank, role.name, shape.size(), expected,
-           fmt::format("{}{}", role.batched() ? "B, " : "", fmt::join(role.axes, ", ")), operand.source,
-           shapeText(shape));
+           fmt::format("{}{}", hasBatch ? "B, " : "", fmt::join(role.axes, ", ")), operand.source, shapeText(shape));
     size_t at = 0;
     bool isPool = inPages && isPaged(role);
-    if (role.batched() && !isPool)
+    if (hasBatch && !isPool)
       set("B", shape[0], role, operand);
-    at += role.batched();
+    at += hasBatch;
     for (const std::string &axis : role.axes) {
       int64_t extent = shape[at++];
       if (isPool && axis == "s") {
@@ -200,6 +213,8 @@ public:
           fail(Err::PageRows, role.name, extent, call.pageSize, operand.source, shapeText(shape));
         continue;
       }
+      if (isPositionAxis(axis) && call.cumulative(axis))
+        checkPacked(axis, extent, role, operand);
       if (!isFixedAxis(axis))
         set(axis, extent, role, operand);
       else if (extent != std::stoll(axis))
@@ -208,13 +223,20 @@ public:
   }
 
 private:
+  void checkPacked(const std::string &axis, int64_t extent, const RoleInfo &role, const Operand &operand) {
+    int64_t complete = allRowsOf(call, axis, false), all = allRowsOf(call, axis, true);
+    std::optional<BlockAxis> blocks = blockAxis(axis);
+    if (extent != complete && (!blocks || blocks->length != blocks->stride || extent != all))
+      fail(Err::PackedTotal, role.name, axis, extent, axis[0] == 't' || axis[0] == 'u' ? "--cu-q" : "--cu-kv", complete,
+           operand.source, shapeText(operand.tensor.shape));
+  }
   void set(const std::string &axis, int64_t extent, const RoleInfo &role, const Operand &operand) {
     auto [place, isNew] = call.sizes.try_emplace(axis, extent);
     if (isNew)
       first[axis] = role.name;
     else if (place->second != extent)
-      fail(Err::AxisMismatch, role.name, axis, extent, first[axis], axis, place->second, operand.source,
-           shapeText(operand.tensor.shape));
+      fail(Err::AxisMismatch, role.name, axis, extent, first.count(axis) ? first[axis] : "the call", axis,
+           place->second, operand.source, shapeText(operand.tensor.shape));
   }
 
   Invocation &call;
@@ -273,8 +295,6 @@ static void readOffsets(Invocation &call, const CallOptions &options) {
   call.qOffset = readNumbers(options.qOffset, "--q-offset");
   call.kvOffset = readNumbers(options.kvOffset, "--kv-offset");
   call.kvLen = readNumbers(options.kvLen, "--kv-len");
-  call.cuQ = readNumbers(options.cuQ, "--cu-q");
-  call.cuKv = readNumbers(options.cuKv, "--cu-kv");
 }
 
 static void sampleRows(Invocation &call, const std::string &word) {
@@ -288,8 +308,23 @@ static void sampleRows(Invocation &call, const std::string &word) {
   call.rows = sampleWithoutReplacement(call.size("t", 0), count, static_cast<uint64_t>(seed));
 }
 
-/// Offsets and sizes agree; t != s needs an offset or a length that says where the queries stand.
+/// Offsets and sizes agree; t != s needs an offset or a length that says where the queries stand. Of packed sequences
+/// that goes for each.
 static void checkPositions(const Invocation &call) {
+  if (isPacked(call)) {
+    for (const auto &[option, values] :
+         {std::pair("--q-offset", &call.qOffset), {"--kv-offset", &call.kvOffset}, {"--kv-len", &call.kvLen}})
+      if (values->size() > 1 && static_cast<int64_t>(values->size()) != call.size("B"))
+        fail(Err::PerBatchCount, option, values->size(), call.size("B"), call.size("B"));
+    for (int64_t b = 0; b < call.size("B"); ++b)
+      try {
+        checkPositions(sequenceOf(call, b, /*withOperands=*/false));
+      } catch (const ToolError &error) {
+        std::string text = error.what();
+        throw ToolError(text.insert(text.find(' ') + 1, fmt::format("sequence {}: ", b)));
+      }
+    return;
+  }
   int64_t batch = call.size("B"), t = call.size("t", -1), s = call.size("s", -1);
   struct {
     const char *option;
@@ -313,9 +348,15 @@ static void checkPositions(const Invocation &call) {
     fail(Err::NoPositions, t, s, std::max<int64_t>(s - t, 0), t <= s ? "end" : "start");
 }
 
-static void takePositions(Invocation &call, const CallOptions &options) {
+/// `atEnd`: offsets where the options say nothing of positions; `lengths`: keys where they say nothing of them.
+static void takePositions(Invocation &call, const CallOptions &options, const std::vector<int64_t> &atEnd = {},
+                          const std::vector<int64_t> &lengths = {}) {
   checkHeads(call);
   readOffsets(call, options);
+  if (call.qOffset.empty() && call.kvLen.empty())
+    call.qOffset = atEnd;
+  if (call.kvLen.empty())
+    call.kvLen = lengths;
   if (call.pageTable.data)
     joinPages(call);
   checkPositions(call);
@@ -335,7 +376,10 @@ static void readPages(Invocation &call, const CallOptions &options) {
 }
 
 void readOperands(Invocation &call, const CallOptions &options) {
+  if (!options.packed.empty())
+    fail(Err::PackedFiles);
   readPages(call, options);
+  readPacked(call, options);
   for (const std::string &word : options.args) {
     Operand operand = readOperand(call, word);
     if (call.operand(operand.name))
@@ -362,7 +406,9 @@ namespace {
 /// The sizes that --shape gives, by the names of the pattern's axes.
 class ShapeTable {
 public:
-  ShapeTable(const PatternInfo &info, const std::string &text) {
+  /// Sizes that packed sequences say stand in `call`.
+  ShapeTable(const Invocation &call, const std::string &text) : call(call) {
+    const PatternInfo &info = call.info;
     std::string rest = text;
     while (!rest.empty()) {
       size_t comma = rest.find(',');
@@ -375,18 +421,23 @@ public:
         fail(Err::UnknownDim, name, fmt::format("{}", fmt::join(axes(info), ", ")));
       if (!given.emplace(name, size).second)
         fail(Err::GivenTwice, name);
+      bool isRow = name == "B" || name == "T" || name == "Tq" || isPositionAxis(name);
+      if (isPacked(call) && (isRow || (name == "S" && !call.cuKv.empty())))
+        fail(Err::PackedShape, name);
     }
   }
 
   int64_t of(const std::string &axis) const {
     if (isFixedAxis(axis))
       return std::stoll(axis);
+    if (isPositionAxis(axis) && call.cumulative(axis))
+      return allRowsOf(call, axis, false);
     if (auto own = given.find(axis); own != given.end())
       return own->second;
     if (std::optional<BlockAxis> blocks = blockAxis(axis))
       return blocks->count(of(blocks->ofKeys ? "s" : "t"), false);
     if (axis == "B")
-      return 1;
+      return call.size("B", 1);
     if (axis == "t")
       return first({"Tq", "T", "S"}, 512);
     if (axis == "s")
@@ -425,6 +476,7 @@ private:
     return names;
   }
 
+  const Invocation &call;
   std::map<std::string, int64_t> given;
 };
 } // namespace
@@ -478,12 +530,23 @@ Dtype parseOperandDtype(const std::string &name) {
 }
 
 void generateOperands(Invocation &call, const ShapeOptions &options, const CallOptions &callOptions) {
-  ShapeTable shapes(call.info, options.shape);
+  call.pageSize = callOptions.pageSize;
+  readPacked(call, callOptions);
+  std::vector<int64_t> lengths;
+  if (!callOptions.packed.empty()) {
+    if (isPacked(call))
+      fail(Err::PackedFiles);
+    parsePacked(call, callOptions.packed, lengths);
+  }
+  std::string shape = options.shape;
+  if (!lengths.empty() && call.cuKv.empty()) // keys of each sequence have a place in the longest
+    shape += fmt::format("{}S={}", shape.empty() ? "" : ",", *std::max_element(lengths.begin(), lengths.end()));
+  ShapeTable shapes(call, shape);
   SizeTable table(call);
   uint64_t stream = 0;
   for (const RoleInfo &role : call.info.roles) {
     Shape shape;
-    if (role.batched())
+    if (role.batched() && !call.isPacked(role.axes))
       shape.push_back(shapes.of("B"));
     for (const std::string &axis : role.axes)
       shape.push_back(shapes.of(axis));
@@ -500,12 +563,16 @@ void generateOperands(Invocation &call, const ShapeOptions &options, const CallO
     table.add(role, operand);
     call.operands.push_back(std::move(operand));
   }
-  call.pageSize = callOptions.pageSize;
-  CallOptions positions = callOptions;
-  int64_t t = call.size("t", 0), s = call.size("s", 0);
-  if (t != s && positions.qOffset.empty() && positions.kvLen.empty())
-    positions.qOffset = std::to_string(std::max<int64_t>(0, s - t));
-  takePositions(call, positions);
+  if (!call.cuKv.empty() || !call.sizes.count("s"))
+    lengths.clear(); // the keys are packed, or there are none
+  std::vector<int64_t> atEnd;
+  for (int64_t b = 0; b < (isPacked(call) ? call.size("B") : 1); ++b) {
+    int64_t t = call.cuQ.empty() ? call.size("t", 0) : rowsOf(call, "t", b, false);
+    int64_t s = !lengths.empty() ? lengths[b] : call.cuKv.empty() ? call.size("s", 0) : rowsOf(call, "s", b, false);
+    atEnd.push_back(std::max<int64_t>(0, s - t));
+  }
+  bool differ = call.size("t", 0) != call.size("s", 0) || isPacked(call);
+  takePositions(call, callOptions, differ ? atEnd : std::vector<int64_t>(), lengths);
 }
 
 } // namespace sattn::tool

@@ -22,7 +22,8 @@ struct CallOptions {
   std::string target;
   int threads = 0;
   uint64_t warpOrder = 0;
-  std::string rows; ///< N[,seed]
+  std::string rows;   ///< N[,seed]
+  std::string packed; ///< ROWS[:KEYS],... of generated operands
   bool keepSummaries = false;
 };
 
@@ -64,6 +65,10 @@ struct Invocation {
   Shape resultShape(const ResultInfo &result) const;
   /// The place of the query rows among these dimensions, or -1.
   int rowDimension(const ResultInfo &result) const;
+  /// Where the sequences begin along a position axis, if they are packed along it; else null.
+  const std::vector<int64_t> *cumulative(const std::string &axis) const;
+  /// Whether a tensor of these axes has its sequences one behind the other, and no batch dimension.
+  bool isPacked(const std::vector<std::string> &axes) const;
   /// The offsets for every batch entry, defaults filled in.
   std::vector<int64_t> perBatch(const std::vector<int64_t> &given, int64_t otherwise) const;
 };

@@ -38,8 +38,10 @@ void addCall(CLI::App *verb, CallOptions &options) {
                    "position of the first query row: N, or FILE.npy with one for each batch entry");
   verb->add_option("--kv-offset", options.kvOffset, "position of the first key, likewise");
   verb->add_option("--kv-len", options.kvLen, "keys that exist, likewise");
-  verb->add_option("--cu-q", options.cuQ, "cumulative lengths of packed query sequences, FILE.npy");
-  verb->add_option("--cu-kv", options.cuKv, "cumulative lengths of packed key sequences, FILE.npy");
+  verb->add_option(
+      "--cu-q", options.cuQ,
+      "operands over t are packed sequences, [rows of all, H, D]: where each begins and all end, FILE.npy");
+  verb->add_option("--cu-kv", options.cuKv, "likewise operands over s");
   verb->add_option("--page-table", options.pageTable,
                    "operands over s are pools of pages, of which this is the table [B, entries], FILE.npy");
   verb->add_option("--page-size", options.pageSize,
@@ -59,6 +61,9 @@ void addRows(CLI::App *verb, CallOptions &options) {
 
 void addGenerated(CLI::App *verb, CompareOptions &options) {
   verb->add_option("--shape", options.shape, "sizes of generated operands: B=1,T=4096,Hq=16,Hkv=4,D=64[,Dv=64][,Tq=1]");
+  verb->add_option(
+      "--packed", options.packed,
+      "packed sequences in place of B, T and S: ROWS[:KEYS],... of each; queries stand at the end of the keys");
   verb->add_option("--dtype", options.dtype, "type of generated operands: f32 (default), f16, bf16");
   verb->add_option("--seed", options.seed, "seed of generated operands (default 1)");
   verb->add_flag("--keep-summaries", options.keepSummaries,
@@ -90,6 +95,7 @@ void addVerify(CLI::App &app, CompareOptions &options, Action &action) {
       "Without --arg, operands are generated: multiples of 1/8, so that selections have exact ties.\nExamples:\n"
       "  sparse-attn verify nsa\n"
       "  sparse-attn verify mine.mlir --shape T=300,Hq=4,Hkv=2,D=32 --target cpu-avx2\n"
+      "  sparse-attn verify causal --packed 17,0,300,1:900 --shape Hq=4,Hkv=2,D=32     (sequences of other lengths)\n"
       "  sparse-attn verify window --arg q=q.npy --arg k=k.npy --arg v=v.npy --rows 256,1");
   verb->callback([&] { action = [&] { return verify(options); }; });
 }

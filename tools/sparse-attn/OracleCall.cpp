@@ -1,5 +1,6 @@
 // Oracle.h over the bridge: tensors widened to float64, errors thrown.
 #include "tools/sparse-attn/OracleBridge.h"
+#include "tools/sparse-attn/Packed.h"
 #include "tools/sparse-attn/ToolError.h"
 
 namespace sattn::tool {
@@ -15,10 +16,60 @@ static std::vector<std::pair<std::string, double>> paramValues(const Invocation 
   return values;
 }
 
+/// Adds `part` behind `whole` along dimension `axis`.
+static void append(OracleResult &whole, const OracleResult &part, int axis) {
+  int64_t outer = 1, inner = 1;
+  for (int i = 0; i < static_cast<int>(part.shape.size()); ++i)
+    (i < axis ? outer : inner) *= i == axis ? 1 : part.shape[i];
+  std::vector<double> values;
+  values.reserve(whole.values.size() + part.values.size());
+  auto take = [&](const OracleResult &from, int64_t row) {
+    int64_t count = from.shape[axis] * inner;
+    values.insert(values.end(), from.values.begin() + row * count, from.values.begin() + (row + 1) * count);
+  };
+  for (int64_t row = 0; row < outer; ++row) {
+    take(whole, row);
+    take(part, row);
+  }
+  whole.shape[axis] += part.shape[axis];
+  whole.values = std::move(values);
+}
+
+/// The results of each sequence alone, put together as the call has them.
+static std::vector<OracleResult> runPacked(const Invocation &call) {
+  std::vector<OracleResult> all;
+  for (const ResultInfo &result : call.info.results) {
+    Shape shape = call.resultShape(result);
+    int axis = 0;
+    while (call.isPacked(result.axes) && !isPositionAxis(result.axes[axis]))
+      ++axis;
+    shape[axis] = 0;
+    all.push_back({result.name, shape, {}});
+  }
+  for (int64_t b = 0; b < call.size("B"); ++b) {
+    Invocation sequence = sequenceOf(call, b);
+    if (!call.rows.empty() && sequence.rows.empty())
+      continue; // none of the sampled rows is of this sequence
+    for (OracleResult &part : runOracle(sequence))
+      for (size_t i = 0; i < all.size(); ++i) {
+        const ResultInfo &result = call.info.results[i];
+        if (all[i].name != part.name)
+          continue;
+        int axis = 0;
+        if (call.isPacked(result.axes)) {
+          part.shape.erase(part.shape.begin());
+          while (!isPositionAxis(result.axes[axis]))
+            ++axis;
+        }
+        append(all[i], part, axis);
+      }
+  }
+  return all;
+}
+
 std::vector<OracleResult> runOracle(const Invocation &call) {
-  for (const auto &[name, isGiven] : {std::pair("--cu-q", !call.cuQ.empty()), std::pair("--cu-kv", !call.cuKv.empty())})
-    if (isGiven)
-      fail(Err::OracleOption, name);
+  if (isPacked(call))
+    return runPacked(call);
   OracleRequest request{call.file.path, call.file.text, {}, paramValues(call), {}, {}, {}, call.rows};
   for (const Operand &operand : call.operands) {
     OracleOperand &wide = request.operands.emplace_back();
@@ -41,7 +92,24 @@ std::vector<OracleResult> runOracle(const Invocation &call) {
   return results;
 }
 
+/// Each operand and result is needed by one sequence, so that bytes add up, too; what all share counts for each.
+static UsefulWork packedWork(const Invocation &call) {
+  UsefulWork all;
+  for (int64_t b = 0; b < call.size("B"); ++b) {
+    UsefulWork work = usefulWork(sequenceOf(call, b));
+    all.flops += work.flops;
+    all.pairs += work.pairs;
+    all.keysPerHead += work.keysPerHead;
+    all.bytes += work.bytes;
+    all.sampled |= work.sampled;
+    all.atMost |= work.atMost;
+  }
+  return all;
+}
+
 UsefulWork usefulWork(const Invocation &call) {
+  if (isPacked(call))
+    return packedWork(call);
   WorkRequest request{call.file.path, call.file.text, {}, paramValues(call), call.qOffset, call.kvOffset, call.kvLen};
   for (const auto &[axis, size] : call.sizes)
     request.sizes.push_back({axis, size});

@@ -1,6 +1,7 @@
 // sparse-attn verify: a compiled kernel against the float64 oracle on the same operands.
 #include "tools/sparse-attn/Engine.h"
 #include "tools/sparse-attn/Oracle.h"
+#include "tools/sparse-attn/Packed.h"
 #include "tools/sparse-attn/Tolerance.h"
 #include "tools/sparse-attn/ToolError.h"
 #include "tools/sparse-attn/Verbs.h"
@@ -56,13 +57,33 @@ static bool sameInOnePiece(Engine &engine, Invocation call, const CompareOptions
   return true;
 }
 
+/// Whether every packed sequence has the bits of a call of its own.
+static bool sameAlone(Engine &engine, const Invocation &call, const CompareOptions &options, sattn_kernel *kernel,
+                      const Results &packed) {
+  std::vector<size_t> begin(packed.tensors.size(), 0); // bytes
+  for (int64_t b = 0; b < call.size("B"); ++b) {
+    Invocation sequence = sequenceOf(call, b);
+    BoundCall bound(engine, sequence, {}, options.threads);
+    bound.keep(kernel, sequence);
+    bound.run(kernel);
+    for (size_t i = 0; i < packed.tensors.size(); ++i) {
+      const Tensor &own = bound.results().tensors[i];
+      if (std::memcmp(own.data.get(), packed.tensors[i].data.get() + begin[i], own.bytes()) != 0)
+        return false;
+      begin[i] += own.bytes();
+    }
+  }
+  return true;
+}
+
 int verify(const CompareOptions &options) {
   Invocation call = openPattern(options);
   if (options.args.empty()) {
     CallOptions generated = options;
-    if (options.rows.empty() && options.shape.empty())
+    bool isPacked = !options.packed.empty() || !options.cuQ.empty() || !options.cuKv.empty();
+    if (options.rows.empty() && options.shape.empty() && !isPacked)
       generated.rows = defaultRows;
-    std::string shape = options.shape.empty() ? defaultShape : options.shape;
+    std::string shape = options.shape.empty() && !isPacked ? defaultShape : options.shape;
     generateOperands(call, {shape, parseOperandDtype(options.dtype), options.seed, /*exact=*/true}, generated);
   } else {
     readOperands(call, options);
@@ -76,15 +97,19 @@ int verify(const CompareOptions &options) {
   std::optional<bool> same;
   if (call.pageSize != 0)
     same = sameInOnePiece(engine, call, options, bound.results());
+  std::optional<bool> alone;
+  if (isPacked(call))
+    alone = sameAlone(engine, call, options, kernel, bound.results());
 
   const Comparison *worst = &comparisons.front();
-  bool holds = same.value_or(true);
+  bool holds = same.value_or(true) && alone.value_or(true);
   for (const Comparison &comparison : comparisons) {
     holds &= comparison.holds();
     if (comparison.difference.error * worst->bound > worst->difference.error * comparison.bound)
       worst = &comparison;
   }
-  int64_t rows = call.size("B") * (call.rows.empty() ? call.size("t", 0) : static_cast<int64_t>(call.rows.size()));
+  int64_t rows = (call.cuQ.empty() ? call.size("B") : 1) *
+                 (call.rows.empty() ? call.size("t", 0) : static_cast<int64_t>(call.rows.size()));
   if (options.json) {
     nlohmann::ordered_json report = {{"pattern", call.info.name},
                                      {"target", sattn_kernel_target(kernel)},
@@ -96,6 +121,8 @@ int verify(const CompareOptions &options) {
                                      {"causal", call.info.causal}};
     if (same)
       report["same_in_one_piece"] = *same;
+    if (alone)
+      report["same_alone"] = *alone;
     for (const Comparison &comparison : comparisons)
       report["results"][comparison.name] = {{"max_error", comparison.difference.error}, {"bound", comparison.bound}};
     fmt::print("{}\n", report.dump());
@@ -108,6 +135,8 @@ int verify(const CompareOptions &options) {
                comparison.bound, comparison.holds() ? "agrees" : "DIFFERS");
   if (same)
     fmt::print("  pages of {}: {} bits as of keys in one piece\n", call.pageSize, *same ? "the same" : "OTHER");
+  if (alone)
+    fmt::print("  {} packed sequences: {} bits as of each alone\n", call.size("B"), *alone ? "the same" : "OTHER");
   fmt::print("  causal: {}\n", call.info.causal);
   return holds ? 0 : 1;
 }
