@@ -100,8 +100,6 @@ Status explain(Kernel &kernel, const sattn_call *given, Status (*write)(const Ke
   } else {
     sattn_call call;
     SATTN_TRY(readCall(given, call));
-    if (isPacked(call))
-      return fail<Err::NotYet>(call.cu_q.count ? "cu_q" : "cu_kv", "explain the call of one of its sequences");
     BorrowedState state(kernel.engine());
     SATTN_TRY(bindCall(kernel.manifest(), call, placeOf(kernel), true, *state));
     SATTN_TRY(write(kernel, &*state, out));

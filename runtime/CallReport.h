@@ -33,7 +33,8 @@ struct CallReport {
   std::vector<StreamCount> streams;
 };
 
-/// `state` was filled by bindCall().
+/// `state` was filled by bindCall(). Of a packed call the launches and streams are those of all sequences together, and
+/// no workspaces are listed: each sequence has its own.
 Status reportCall(const Kernel &kernel, RunState &state, CallReport &report);
 
 } // namespace sattn::rt

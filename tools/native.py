@@ -104,17 +104,20 @@ class Kernel:
     def __init__(self, context, handle):
         self.context, self.handle = context, handle
 
-    def bound(self, inputs, outputs, params=None, threads=0, q_offset=None):
+    def bound(self, inputs, outputs, params=None, threads=0, q_offset=None, kv_len=None, cu_q=None, cu_kv=None):
         """A function without arguments that runs the kernel on these arrays, [B, T, H, D] by name, ints by name. The
-        first row stands at position `q_offset` of every batch entry."""
+        first row stands at position `q_offset` of every batch entry, or at those of a list, of which `kv_len` gives the
+        keys. Packed sequences, [rows of all, H, D], begin at `cu_q` and `cu_kv`."""
         kept = [{name.encode(): view(array) for name, array in arrays.items()} for arrays in (inputs, outputs)]
         lists = [(Tensor * len(views))(*[(name, c.pointer(tensor)) for name, tensor in views.items()]) for views in kept]
         numbers = [(name.encode(), 0, 0, value, 0.0) for name, value in (params or {}).items()]
         call = Call(struct_size=c.sizeof(Call), inputs=lists[0], input_count=len(kept[0]), outputs=lists[1],
                     output_count=len(kept[1]), params=(Param * len(numbers))(*numbers), param_count=len(numbers),
                     threads=threads)
-        if q_offset is not None:
-            call.q_offset = PerBatch((c.c_int64 * 1)(q_offset), 1)
+        for name, values in (("q_offset", q_offset), ("kv_len", kv_len), ("cu_q", cu_q), ("cu_kv", cu_kv)):
+            if values is not None:
+                numbers = [int(value) for value in (values if hasattr(values, "__len__") else [values])]
+                setattr(call, name, PerBatch((c.c_int64 * len(numbers))(*numbers), len(numbers)))
 
         def run(kept=kept, lists=lists):  # what the call points into lives as long as the function
             self.context.check(self.context.runtime.sattn_run(self.handle, c.byref(call)))

@@ -63,6 +63,31 @@ TEST_CASE("cuda stands for the device's compute capability, and a call waits for
   CHECK(context.stats().tasks == 12);
 }
 
+TEST_CASE("packed sequences are launches in the order of the stream") {
+  CudaSim sim;
+  CurrentContext current(sim);
+  CudaTensor q(sim, {6, 2, 4}), o(sim, {6, 2, 4});
+  GpuCompiler compiler;
+  TestContext context(&compiler);
+  sattn_kernel *kernel = context.kernel(cudaManifest(), "cuda");
+  PerBatchValues lengths{{0, 2, 2, 6}}, offsets{{10, 20, 30}};
+  CallBuilder call;
+  call.input("q", q.tensor).output("o", o.tensor);
+  call.call.cu_q = lengths;
+  call.call.q_offset = offsets;
+  auto launches = sim.calls("cuLaunchKernel");
+  CHECK_RUN(sattn_run(kernel, call.get()));
+  CHECK(sim.calls("cuLaunchKernel") == launches + 2); // one sequence is empty
+  std::vector<float> expected = axpyOf(48, 2, 3);
+  for (size_t i = 0; i < expected.size(); ++i)
+    expected[i] += i < 16 ? 10 : 30;
+  CHECK(o.memory.download() == expected);
+  call.call.per_batch_on_device = 1;
+  CHECK_ERROR(sattn_run(kernel, call.get()), SATTN_UNSUPPORTED,
+              "[SA0320] 'per_batch_on_device' is not supported by this version (the lengths of packed sequences are in "
+              "host memory)");
+}
+
 TEST_CASE("the C++ interface on a device") {
   CudaSim sim("devices=2");
   CurrentContext current(sim, 1);

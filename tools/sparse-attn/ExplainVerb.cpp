@@ -29,7 +29,7 @@ struct WorkReport {
 
 static WorkReport reportWork(const Invocation &call, const Json &tiles) {
   WorkReport report{usefulWork(call)};
-  double rows = static_cast<double>(call.size("B") * call.size("t") * call.size("h"));
+  double rows = static_cast<double>((call.cuQ.empty() ? call.size("B") : 1) * call.size("t") * call.size("h"));
   report.keysPerRow = rows > 0 ? report.work.pairs / rows : 0;
   double tiled = 0;
   for (const Json &stream : tiles) {
