@@ -2,6 +2,7 @@
 // in parallel and joined to one text.
 #include "codegen/gpu/Emit.h"
 #include "codegen/gpu/Lowering.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/InstrTypes.h"
@@ -103,6 +104,17 @@ FailureOr<CompiledCode> sattn::gpu::compileProgram(tile::ProgramOp program, cons
   if (tokens)
     return tokens.emitError("[SA0263] the GPU code generator does not support selections of single tokens: compile it "
                             "for a CPU target"),
+           failure();
+  mlir::scf::ForOp sums;
+  program.walk([&](tile::DotOp op) {
+    auto loop = op->getParentOfType<mlir::scf::ForOp>();
+    if (loop && loop->getParentOfType<tile::StreamOp>())
+      sums = loop;
+  });
+  if (sums)
+    return sums.emitError(
+               "[SA0263] the GPU code generator does not support column sums of probabilities: compile it for "
+               "a CPU target"),
            failure();
   CompiledCode code;
   std::vector<codegen::LlvmModule> modules;

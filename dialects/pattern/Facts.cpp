@@ -9,6 +9,10 @@ template <typename PredicateT> static AxisAttr findAxis(ArrayRef<AxisAttr> axes,
   auto found = llvm::find_if(axes, predicate);
   return found == axes.end() ? AxisAttr() : *found;
 }
+std::string chosenAxis(const Facts &facts) {
+  return toText(facts.position()) + "(" + toText(facts.gatheredAt.getDefiningOp<RouteOp>().getTop()) + ")";
+}
+
 AxisAttr Facts::position() const {
   return findAxis(axes, [](AxisAttr axis) { return axis.isPosition(); });
 }

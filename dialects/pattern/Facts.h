@@ -50,6 +50,10 @@ inline std::optional<int64_t> integerLevels(std::optional<CodeKind> code) {
   return code == CodeKind::Int4 ? std::optional<int64_t>(7) : std::nullopt;
 }
 
+/// The name of the position axis of a tensor that was gathered, as results show it: `s(n)` where `top(n)` of positions
+/// s were chosen. Its size is `n`, or that of s where this is less.
+std::string chosenAxis(const Facts &facts);
+
 /// The facts of every value of one pattern. They stay valid while the pattern does not change.
 class PatternFacts {
 public:

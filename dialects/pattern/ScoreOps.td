@@ -144,8 +144,8 @@ def RebinOp : Sattn_BodyOp<"rebin", "zb"> {
 def ColsumOp : Sattn_BodyOp<"colsum", "votes"> {
   let summary = "sum of the probabilities of each column";
   let description = [{
-    `votes[s, h]` is the sum of `p` over the rows of the set that see key s: a second pass over the scores, because the
-    probabilities need the final lse.
+    `votes[s, h]` is the sum of `p` over the rows of the call that the set has for key s: a second pass over the scores,
+    because the probabilities need the final lse. Rows that are no part of the call have no vote.
 
     Constraints: probabilities, over a set that fits them (C21), (C22), (C25).
 

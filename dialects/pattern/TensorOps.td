@@ -129,7 +129,8 @@ def GatherOp : Sattn_BodyOp<"gather", "x"> {
   let summary = "the rows of a tensor at chosen positions";
   let description = [{
     The rows of `x` at the routed positions of each head. They keep these positions, so formulas over them mean what
-    they mean for whole sequences.
+    they mean for whole sequences. As a result it has the axis `s(n)`, `n` from `top(n)`, or all positions where these
+    are fewer; rows behind the last chosen one are 0.
 
     Constraints: routed and gathered over the same heads; what meets is gathered at the same rows (C34).
 
@@ -171,8 +172,8 @@ def ScatterOp : Sattn_BodyOp<"scatter", "x"> {
 def SmoothOp : Sattn_BodyOp<"smooth", "votes"> {
   let summary = "centred pooling along the positions";
   let description = [{
-    `y[j]` is the mean or maximum of `x` over the positions within `width` centred at j, stride 1, those beyond the ends
-    left out.
+    `y[j]` is the mean or maximum of `x` over the positions within `width` centred at j, stride 1. Beyond the ends a
+    maximum finds nothing and a mean counts 0: it divides by `width` everywhere.
 
     Constraints: an odd width of at least 1 (C14).
 
@@ -191,8 +192,8 @@ def SmoothOp : Sattn_BodyOp<"smooth", "votes"> {
 def MixOp : Sattn_BodyOp<"mix", "o"> {
   let summary = "element-wise combination of outputs";
   let description = [{
-    A float expression for each row, head and feature. An operand without an index is an output, taken at the same
-    element; one with indices is a table, such as gates `%g[t, h, 0]`. Names are the row and head of the outputs and
+    A float expression for each row, head and feature, or each key of tensors over keys. An operand without an index is
+    an output, or numbers of keys, taken at the same element; one with indices is a table, such as gates `%g[t, h, 0]`. Names are the row and head of the outputs and
     params; functions are max, min, abs, exp, log, tanh, sigmoid, relu, rsqrt.
 
     Constraints: names (C1), (C2); loads (C15), (C16); outputs of the same rows, heads and features (C34).

@@ -106,10 +106,32 @@ private:
     });
   }
 
+  // A number over params as words that a stack evaluates: `heavy + 2` is "heavy", "2", "+".
+  void writePostfix(ExprAttr expr) {
+    if (std::optional<int64_t> value = integer(expr)) {
+      json.value(std::to_string(*value));
+      return;
+    }
+    if (expr.is(ExprKind::Name)) {
+      json.value(expr.getText());
+      return;
+    }
+    if (expr.is(ExprKind::Neg))
+      json.value("0");
+    for (ExprAttr kid : expr.getKids())
+      writePostfix(kid);
+    json.value(expr.is(ExprKind::Add) ? "+" : expr.is(ExprKind::Mul) ? "*" : "-");
+  }
+
   void writeResult(StringRef name, const Facts &facts) {
     json.object([&] {
       json.attribute("name", name);
-      writeAxes(facts.axes);
+      json.attributeArray("axes", [&] {
+        for (AxisAttr axis : facts.axes)
+          json.value(facts.gatheredAt && axis.isPosition() ? chosenAxis(facts) : axisText(axis));
+      });
+      if (facts.gatheredAt)
+        json.attributeArray("top", [&] { writePostfix(facts.gatheredAt.getDefiningOp<RouteOp>().getTop()); });
       bool hasFeature = llvm::any_of(facts.axes, [](AxisAttr axis) { return axis.isFeature() || axis.isFixed(); });
       bool isSummary = llvm::any_of(facts.axes, [](AxisAttr axis) { return axis.isBlocks(); });
       json.attribute("float32", !hasFeature || isSummary);

@@ -48,6 +48,7 @@ private:
   Json positionsOf(WorkspaceOp workspace);
   void require(Json check, const Twine &message) { requirements.push_back({std::move(check), message.str()}); }
   LogicalResult readRequirements();
+  LogicalResult readSizes();
   void requireBlockCounts();
 
   struct Operand {
@@ -197,8 +198,23 @@ void ManifestWriter::requireBlockCounts() {
     }
 }
 
+// Axes of results whose sizes the program says.
+LogicalResult ManifestWriter::readSizes() {
+  auto list = program->getAttrOfType<ArrayAttr>("sizes");
+  for (Attribute item : list ? list.getValue() : ArrayRef<Attribute>()) {
+    auto fields = dyn_cast<DictionaryAttr>(item);
+    auto name = fields ? fields.getAs<StringAttr>("name") : StringAttr();
+    std::optional<Json> value = name && fields.get("value") ? checkOf(fields.get("value")) : std::nullopt;
+    if (!value)
+      return program.emitOpError("attribute 'sizes' holds an item that is no size with a name");
+    axisSizes.push_back({name.str(), std::move(*value)});
+  }
+  return success();
+}
+
 LogicalResult ManifestWriter::readInterface() {
-  if (failed(readOperands("roles", roles)) || failed(readOperands("results", results)) || failed(readRequirements()))
+  if (failed(readOperands("roles", roles)) || failed(readOperands("results", results)) || failed(readRequirements()) ||
+      failed(readSizes()))
     return failure();
   requireBlockCounts();
   for (const Operand &result : results)

@@ -119,6 +119,7 @@ private:
   Tensor make(ScatterOp op);
   Tensor make(ColsumOp op);
   Tensor make(SmoothOp op);
+  Tensor make(MixOp op);
   std::vector<Keys> route(RouteOp op);
   /// The tensor that `value` is, with `positions` of them, filled with 0.
   Tensor blank(Value value, int64_t positions);

@@ -5,7 +5,9 @@ namespace sattn::ref {
 
 bool Env::isRowWise(Value tensor) {
   Operation *op = tensor.getDefiningOp();
-  return op && isa<FinalizeOp, LseOp, AttendOp, BlendOp, MixOp, WeighOp>(op);
+  if (auto mix = dyn_cast_or_null<MixOp>(op))
+    return !facts(tensor).position() || facts(tensor).position().isRow();
+  return op && isa<FinalizeOp, LseOp, AttendOp, BlendOp, WeighOp>(op);
 }
 
 AxisAttr Env::rowAxis(Value value) {
@@ -68,11 +70,9 @@ int64_t Env::rowCount(Value value) {
   Value chosen = facts(value).gatheredAt;
   if (!chosen)
     return countBlocks(rowUnit(value), true, bound.rows);
-  size_t longest = 0;
-  for (int64_t b = 0; b < bound.batch; ++b)
-    for (int64_t head = 0, heads = headCount(chosen); head < heads; ++head)
-      longest = std::max(longest, rows(chosen, b, head).size());
-  return static_cast<int64_t>(longest);
+  // As many as `top` says, or all positions; what is not chosen, for want of numbers, is 0.
+  auto route = chosen.getDefiningOp<RouteOp>();
+  return std::clamp<int64_t>(integer(route.getTop()), 0, tensor(route.getX()).positions());
 }
 
 bool Env::checkRowBlocks(Blocks blocks) {

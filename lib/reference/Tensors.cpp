@@ -33,7 +33,7 @@ Tensor Env::make(Value value) {
   if (isRowWise(value))
     return makeRowWise(value);
   return llvm::TypeSwitch<Operation *, Tensor>(value.getDefiningOp())
-      .Case<SummarizeOp, EncodeOp, PrefixOp, GatherOp, ScatterOp, ColsumOp, SmoothOp>(
+      .Case<SummarizeOp, EncodeOp, PrefixOp, GatherOp, ScatterOp, ColsumOp, SmoothOp, MixOp>(
           [&](auto op) { return make(op); });
 }
 
@@ -239,10 +239,6 @@ Tensor Env::make(ScatterOp op) {
 //===-- Rows made one by one ------------------------------------------------------------------------------------===//
 
 Tensor Env::makeRowWise(Value value) {
-  if (!rowAxis(value).isRow()) {
-    report.fail() << "sattn.mix of tensors that are not over query rows has no reference";
-    return blank(value, 0);
-  }
   int64_t heads = headCount(value), count = rowCount(value);
   Tensor t = blank(value, count);
   if (value.getDefiningOp<WeighOp>()) {

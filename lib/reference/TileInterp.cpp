@@ -2,6 +2,7 @@
 #include "lib/reference/TileInterp.h"
 #include "dialects/pattern/Kinds.h"
 #include "lib/reference/TileTask.h"
+#include "llvm/ADT/StringSwitch.h"
 
 namespace sattn::ref {
 using namespace tile;
@@ -208,7 +209,41 @@ private:
     return size < blocks->length ? 0 : (size - blocks->length) / blocks->stride + 1;
   }
 
+  /// An expression of the attribute `sizes`: an integer, an axis, `$param`, or [op, a, b].
+  std::optional<int64_t> sizeOf(Attribute expression) {
+    if (auto number = dyn_cast_or_null<mlir::IntegerAttr>(expression))
+      return number.getInt();
+    if (auto name = dyn_cast_or_null<StringAttr>(expression)) {
+      StringRef text = name.getValue();
+      if (!text.consume_front("$"))
+        return sizeOf(text, false);
+      std::optional<double> value = param(text);
+      return value ? std::optional(static_cast<int64_t>(*value)) : std::nullopt;
+    }
+    auto parts = dyn_cast_or_null<ArrayAttr>(expression);
+    auto op = parts && parts.size() == 3 ? dyn_cast<StringAttr>(parts[0]) : StringAttr();
+    std::optional<int64_t> x = op ? sizeOf(parts[1]) : std::nullopt, y = x ? sizeOf(parts[2]) : std::nullopt;
+    if (!y)
+      return std::nullopt;
+    return llvm::StringSwitch<std::optional<int64_t>>(op.getValue())
+        .Case("+", *x + *y)
+        .Case("-", *x - *y)
+        .Case("*", *x * *y)
+        .Case("min", std::min(*x, *y))
+        .Case("max", std::max(*x, *y))
+        .Default(std::nullopt);
+  }
+
+  void readSizes() {
+    if (auto list = program->getAttrOfType<ArrayAttr>("sizes"))
+      for (auto item : list.getAsRange<DictionaryAttr>())
+        if (auto name = item.getAs<StringAttr>("name"))
+          if (std::optional<int64_t> size = sizeOf(item.get("value")))
+            sizes[name.getValue()] = *size;
+  }
+
   bool makeResults() {
+    readSizes();
     for (Interface &result : results) {
       SmallVector<int64_t> shape;
       if (hasBatchAxis(result))

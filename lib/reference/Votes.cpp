@@ -1,4 +1,5 @@
 // What looks at all rows at once: column sums, their smoothing, and the routing of rows by such numbers.
+#include "dialects/pattern/Formula.h"
 #include "lib/reference/Env.h"
 #include "lib/reference/Select.h"
 #include <cmath>
@@ -47,6 +48,40 @@ Tensor Env::make(SmoothOp op) {
             most = maxWithNan(most, x.features(b, j, head)[d]);
           }
           t.place(b, i, head)[d] = op.getHow() == SmoothKind::Mean ? sum / static_cast<double>(width) : most;
+        }
+  }
+  return t;
+}
+
+/// Numbers of keys; those of query rows are made row by row.
+Tensor Env::make(MixOp op) {
+  AxisAttr axis = facts(op.getO()).position();
+  const Formula &known = formula(op);
+  const Tensor *whole = nullptr;
+  walkExpr(op.getFormula(), [&](ExprAttr e) {
+    if (e.is(ExprKind::Table) && e.getKids().empty())
+      whole = &tensor(op.getTables()[e.getValue()]);
+    return !e.is(ExprKind::Table);
+  });
+  Tensor t = blank(op.getO(), whole->positions());
+  t.ragged = whole->ragged;
+  int64_t heads = headCount(op.getO());
+  for (int64_t count : known.headCounts())
+    if (!checkHeads(op.getO(), count, heads))
+      return t;
+  for (int64_t b = 0; b < bound.batch && !report.occurred(); ++b) {
+    int64_t first = axisOffset(axis, b), size = bound.keyBlocks(t.blocks, t.ragged, b);
+    for (int64_t i = 0; i < size; ++i)
+      for (int64_t h = 0; h < heads; ++h)
+        for (int64_t d = 0; d < t.width; ++d) {
+          Point at{first + i, 0, {h, heads}, 0.0, bound.qOffset[b] + bound.rows, bound.kvOffset[b] + bound.kvLen[b]};
+          t.place(b, i, h)[d] = known.value(at, [&](int64_t table, ArrayRef<int64_t> index) {
+            Value operand = op.getTables()[table];
+            if (!index.empty())
+              return element(operand, b, index);
+            ArrayRef<double> whole = tensor(operand).features(b, i, h);
+            return whole[whole.size() == 1 ? 0 : d];
+          });
         }
   }
   return t;

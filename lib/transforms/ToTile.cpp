@@ -4,6 +4,7 @@
 #include "lib/transforms/TargetText.h"
 #include "lib/transforms/kernels/AttendKernels.h"
 #include "lib/transforms/kernels/Epilogue.h"
+#include "lib/transforms/kernels/KeepKernel.h"
 #include "lib/transforms/kernels/Kept.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "lib/transforms/kernels/Reasons.h"
@@ -35,6 +36,8 @@ public:
     program->setAttr("results", results());
     program->setAttr("params", params());
     program->setAttr("requires", requirements());
+    if (!chosenSizes.empty())
+      program->setAttr("sizes", b.getArrayAttr(chosenSizes));
   }
 
 private:
@@ -114,8 +117,36 @@ private:
          llvm::zip(yield.getValues(), context.pattern.getOutputs().getAsValueRange<mlir::StringAttr>())) {
       tile::ArgType type = resultType(context, value);
       list.push_back(tensor(name, context.factsOf(value).axes, type.getInner(), type.getElementType()));
+      if (context.factsOf(value).gatheredAt)
+        list.back() = atRows(cast<mlir::DictionaryAttr>(list.back()), context.factsOf(value));
     }
     return b.getArrayAttr(list);
+  }
+
+  // Chosen positions are an axis of their own: as many as `top(n)` says, or all.
+  Attribute atRows(mlir::DictionaryAttr result, const Facts &facts) {
+    auto route = facts.gatheredAt.getDefiningOp<RouteOp>();
+    Attribute all = b.getStringAttr(toText(facts.position())), name = b.getStringAttr(chosenAxis(facts));
+    mlir::NamedAttrList entry(result);
+    auto axes = llvm::to_vector(cast<ArrayAttr>(entry.get("axes")).getValue());
+    llvm::replace(axes, all, name);
+    entry.set("axes", b.getArrayAttr(axes));
+    Attribute zero = b.getI64IntegerAttr(0), count = check("min", check("max", number(route.getTop()), zero), all);
+    Attribute size = b.getDictionaryAttr({b.getNamedAttr("name", name), b.getNamedAttr("value", count)});
+    if (!llvm::is_contained(chosenSizes, size))
+      chosenSizes.push_back(size);
+    return entry.getDictionary(b.getContext());
+  }
+  // An integer over params as the manifest writes it.
+  Attribute number(ExprAttr e) {
+    if (e.is(ExprKind::Int))
+      return b.getI64IntegerAttr(e.getValue());
+    if (e.is(ExprKind::Name))
+      return b.getStringAttr("$" + e.getText());
+    if (e.is(ExprKind::Neg))
+      return check("-", b.getI64IntegerAttr(0), number(e.getKids()[0]));
+    StringRef op = e.is(ExprKind::Add) ? "+" : e.is(ExprKind::Sub) ? "-" : "*";
+    return check(op, number(e.getKids()[0]), number(e.getKids()[1]));
   }
 
   ArrayAttr params() {
@@ -168,7 +199,7 @@ private:
 
   // Rows are routed among all of the sequence.
   void wholeSequence(SmallVectorImpl<Attribute> &list) {
-    if (!routes(context.pattern))
+    if (!routes(context.pattern) || context.keepsKeys)
       return;
     auto text = [&](StringRef name) -> Attribute { return b.getStringAttr(name); };
     auto equal = [&](StringRef name, Attribute to) {
@@ -210,6 +241,7 @@ private:
 
   Context &context;
   Builder b;
+  SmallVector<Attribute> chosenSizes; ///< sizes of the axes of chosen positions
 };
 
 //===-- The pass ----------------------------------------------------------------------------------------===//
@@ -243,7 +275,10 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     declareCalled(pattern, program.program);
     Context usual(pattern, *facts, info, program);
     bool tokens = selectsTokens(pattern, *facts), lists = !tokens && walksLists(usual);
-    bool few = routes(pattern) ? false : tokens ? info.decodeRows > 0 : lists || splitsKeys(pattern, info);
+    usual.keepsKeys = keepsKeys(pattern);
+    bool few = routes(pattern) || usual.keepsKeys ? false
+               : tokens                           ? info.decodeRows > 0
+                                                  : lists || splitsKeys(pattern, info);
     if (few)
       usual.calls.moreThan = info.decodeRows;
     Context decode(pattern, *facts, lists ? listTarget(info) : decodeTarget(info), program, {-1, info.decodeRows});
@@ -253,10 +288,11 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     for (Context *form : forms) {
       Preparer preparer(*form);
       bool splits = form == &decode && !lists;
-      if (failed(summaries(*form, preparer)) || failed(routes(pattern) ? buildRouteKernels(*form)
-                                                       : tokens        ? buildTokenKernels(*form, preparer)
-                                                       : splits        ? buildDecodeKernels(decode, preparer)
-                                                                       : kernels(*form, preparer, form == &decode))) {
+      if (failed(summaries(*form, preparer)) || failed(usual.keepsKeys   ? buildKeepKernels(*form, preparer)
+                                                       : routes(pattern) ? buildRouteKernels(*form)
+                                                       : tokens          ? buildTokenKernels(*form, preparer)
+                                                       : splits          ? buildDecodeKernels(decode, preparer)
+                                                                         : kernels(*form, preparer, form == &decode))) {
         program.program.erase();
         return failure();
       }
@@ -369,7 +405,8 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     auto yield = cast<YieldOp>(context.pattern.getBody().front().back());
     for (auto [value, name] :
          llvm::zip(yield.getValues(), context.pattern.getOutputs().getAsValueRange<mlir::StringAttr>()))
-      if (!isRowWise(value) && !value.getDefiningOp<ScatterOp>() && failed(preparer.result(yield, value, name)))
+      if (!isRowWise(value) && !value.getDefiningOp<ScatterOp>() && !isOfKeys(value) &&
+          failed(preparer.result(yield, value, name)))
         return failure();
     return success();
   }

@@ -294,9 +294,50 @@ def mosa(z, p):
                      finish=lambda results: dict(y=np.einsum("bted,edh->bth", results["o"], z["W_o"].astype(np.float64))))
 
 
+def kv_eviction(z, p):
+    """SnapKV after a prompt; H2O after a prompt and after each of the tokens that follow, where the reference masks what
+    the pattern leaves out, and counts the next token as one of the recent. Sums of earlier calls are made here, from the
+    keys that the reference has kept."""
+    wide = ("q", "k", "v", "before")
+    if "selected" in z:
+        q, k, v = (np.moveaxis(z[name], 1, 2) for name in "qkv")
+        window = np.broadcast_to(np.arange(k.shape[1] - p["window"], k.shape[1]), (*z["selected"].shape[:2], p["window"]))
+        kept = np.sort(np.concatenate([z["selected"], window], axis=-1), axis=-1)
+        index = np.moveaxis(kept, 1, 2)[..., None]
+        expected = dict(kk=np.take_along_axis(k, index, axis=1), vk=np.take_along_axis(v, index, axis=1))
+        yield Comparison("", "snapkv", dict(q=q, k=k, v=v), dict(cap=p["capacity"], w=p["window"], pool=p["kernel"]),
+                         expected, wide=wide)
+        return
+    heads, prompt = p["heads"], p["prompt"]
+    q, k, v = (z[name].reshape(1, z[name].shape[1], heads, -1) for name in "qkv")
+    o = z["o"].reshape(q.shape)
+    budgets = dict(heavy=p["heavy_budget"], recent=p["recent_budget"] - 1, scale=p["scale"])
+    stays = [np.arange(0)] * heads  # kept by the call before, in each head
+    sums = [np.zeros(0)] * heads
+    for step, mask in enumerate(z["keep_mask"]):
+        first, end = (0, prompt) if step == 0 else (prompt + step - 1, prompt + step)
+        places = np.stack([np.concatenate([kept, np.arange(first, end)]) for kept in stays], axis=1)
+        before = np.stack([np.concatenate([known, np.zeros(end - first)]) for known in sums], axis=1)
+        cache = {name: np.take_along_axis(x, places[None, ..., None], axis=1) for name, x in (("k", k), ("v", v))}
+        scores = np.einsum("thd,shd->hts", q[0, first:end].astype(np.float64), cache["k"][0]) * p["scale"]
+        seen = np.arange(len(places)) <= np.arange(end - first)[:, None] + len(places) - (end - first)
+        weights = np.where(seen, np.exp(scores), 0)
+        total = before + (weights / weights.sum(axis=-1, keepdims=True)).sum(axis=1).T
+        slots = [np.flatnonzero(mask[head, places[:, head]]) for head in range(heads)]
+        stays = [places[kept, head] for head, kept in enumerate(slots)]
+        sums = [total[kept, head] for head, kept in enumerate(slots)]
+        index = np.stack(slots, axis=1)[None, ..., None]
+        expected = dict(o=o[:, first:end], sums=np.stack(sums, axis=1)[None],
+                        **{name + "k": np.take_along_axis(x, index, axis=1) for name, x in
+                           (("k", cache["k"]), ("v", cache["v"]))})
+        yield Comparison(f"call {step}", "h2o", dict(q=q[:, first:end], before=before[None].astype(np.float32), **cache),
+                         budgets, expected, wide=wide, q_offset=len(places) - (end - first))
+
+
 ADAPTERS = {adapter.__name__: adapter for adapter in (
     nsa, nsa_paper, hsa, moba, quest, seer_gate, block_sparse, longformer, seed_compress, sparse_transformer,
-    streaming_llm, lse_merge, forgetting_attention, differential_attention, star_attention, mla, dsa_token, mosa)}
+    streaming_llm, lse_merge, forgetting_attention, differential_attention, star_attention, mla, dsa_token, mosa,
+    kv_eviction)}
 
 
 def load(mechanism):

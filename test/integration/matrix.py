@@ -40,9 +40,10 @@ PATTERNS = {
     "adamas": {"n": 24, "lo": -1, "hi": 1}, "int8_topk": {"n": 24}, "mosa": {"n": 24, "first": 1},
     "seer": {"b": 32, "n": 5, "theta": 0.1, "D2": 32},
     "block_lists": {"b": 32, "D2": 3}, "block_sparse": {"b": 32, "D2": 64}, "block_bitmap": {"b": 32, "D2": 41},
+    "snapkv": {"cap": 40, "w": 9, "pool": 5}, "h2o": {"heavy": 15, "recent": 9},
 }
 # Patterns that GPU targets refuse by name.
-CPU_ONLY = {"dsa", "dsa_sink", "adamas", "int8_topk", "mosa"}
+CPU_ONLY = {"dsa", "dsa_sink", "adamas", "int8_topk", "mosa", "snapkv", "h2o"}
 # Patterns that see the whole sequence: no chunk of it is a call.
 WHOLE = {"mosa"}
 COLUMNS = {
@@ -72,6 +73,8 @@ REFUSED = [
      "selections of more than 128 blocks: select fewer or larger ones"),
     ("ptx-sim:sm_80", "mla --shape T=20,Hq=2,D=576 --dtype bf16", "results of more than 256 columns"),
     ("ptx-sim:sm_80", "dsa --shape T=20,Hq=2,D=64 --dtype bf16 --param n=8 --param dv=32",
+     "selections of single tokens: compile it for a CPU target"),
+    ("ptx-sim:sm_80", "snapkv --shape T=20,Hq=2,D=64 --dtype bf16 --param cap=8 --param w=3",
      "selections of single tokens: compile it for a CPU target"),
     ("cpu-avx2", "moba --shape T=77,Hq=2,D=64,Dv=7 --param l=8 --param n=2",
      "blocks of 8 keys on this target: use a multiple of 16"),

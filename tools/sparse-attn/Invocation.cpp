@@ -157,6 +157,43 @@ bool Invocation::isPacked(const std::vector<std::string> &axes) const {
                      [&](const std::string &axis) { return isPositionAxis(axis) && cumulative(axis); });
 }
 
+/// How many positions the words of `result` say that there are to be chosen.
+static int64_t chosenCount(const Invocation &call, const ResultInfo &result) {
+  std::vector<int64_t> stack;
+  for (const std::string &word : result.top) {
+    if (word == "+" || word == "-" || word == "*") {
+      int64_t y = stack.back();
+      stack.pop_back();
+      int64_t &x = stack.back(), z = 0;
+      bool isOver = word == "+"   ? __builtin_add_overflow(x, y, &z)
+                    : word == "-" ? __builtin_sub_overflow(x, y, &z)
+                                  : __builtin_mul_overflow(x, y, &z);
+      x = isOver ? INT64_MAX : z; // the kernel refuses the call
+      continue;
+    }
+    int64_t number = 0;
+    if (!parseInteger(word, number)) {
+      const ParamInfo *param = call.info.param(word);
+      auto given =
+          std::find_if(call.params.begin(), call.params.end(), [&](const ParamValue &p) { return p.name == word; });
+      number = given != call.params.end() ? given->integer : static_cast<int64_t>(param->value.value_or(0));
+    }
+    stack.push_back(number);
+  }
+  return stack.back();
+}
+
+/// Size of an axis of chosen positions: as many of each packed sequence as there are.
+static int64_t chosenSize(const Invocation &call, const ResultInfo &result, const std::string &axis) {
+  int64_t count = chosenCount(call, result), all = 0;
+  std::string of = axis.substr(0, axis.find('('));
+  if (!call.cumulative(of))
+    return std::clamp<int64_t>(count, 0, call.size(of, 0));
+  for (int64_t b = 0; b < call.size("B"); ++b)
+    all += std::clamp<int64_t>(count, 0, rowsOf(call, of, b, false));
+  return all;
+}
+
 Shape Invocation::resultShape(const ResultInfo &result) const {
   Shape shape;
   if (result.batched() && !isPacked(result.axes))
@@ -164,6 +201,8 @@ Shape Invocation::resultShape(const ResultInfo &result) const {
   for (const std::string &axis : result.axes)
     if (isFixedAxis(axis))
       shape.push_back(std::stoll(axis));
+    else if (!result.top.empty() && isPositionAxis(axis))
+      shape.push_back(chosenSize(*this, result, axis));
     else if (isPositionAxis(axis) && !sizes.count(axis) && cumulative(axis))
       shape.push_back(allRowsOf(*this, axis, result.ragged));
     else if (std::optional<BlockAxis> blocks = sizes.count(axis) ? std::nullopt : blockAxis(axis))

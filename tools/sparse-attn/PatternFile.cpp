@@ -126,7 +126,8 @@ static PatternInfo parseInfo(const std::string &text) {
       item.value = param["default"].get<double>();
   }
   for (const auto &result : json["results"])
-    info.results.push_back({result["name"], result["axes"], result["float32"], result.value("ragged", false)});
+    info.results.push_back({result["name"], result["axes"], result["float32"], result.value("ragged", false),
+                            result.value("top", std::vector<std::string>())});
   return info;
 }
 

@@ -44,6 +44,8 @@ struct ResultInfo {
   std::vector<std::string> axes;
   bool float32; ///< for every input type
   bool ragged;  ///< its blocks count the last, partial one
+  /// Of an axis `s(n)` of chosen positions: n over params, as words for a stack; else empty.
+  std::vector<std::string> top;
   bool batched() const;
 };
 

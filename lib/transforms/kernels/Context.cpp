@@ -197,6 +197,8 @@ Value Task::symbol(StringRef name) {
     return value;
   if (name == "kv_offset")
     return kvOffset();
+  if (name == "q_offset")
+    return qOffset();
   auto [base, divisor] = name.split('/');
   int64_t by = 0;
   if (!divisor.empty() && !divisor.getAsInteger(10, by))

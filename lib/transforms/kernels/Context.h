@@ -93,6 +93,9 @@ public:
   PlanRef workspace(Workspace workspace);
   std::vector<Workspace> workspaces;
 
+  /// The pattern yields numbers of keys, or keys that it chooses by them (KeepKernel.h).
+  bool keepsKeys = false;
+
   /// Chunks of query rows are multiples of it, at least one.
   int64_t chunkMultiple = 4096;
 

@@ -6,9 +6,28 @@
 namespace sattn::lower {
 using namespace mlir;
 
+bool isOfKeys(Value tensor) {
+  Operation *op = tensor.getDefiningOp();
+  if (auto argument = dyn_cast<BlockArgument>(tensor)) {
+    auto pattern = cast<PatternOp>(argument.getOwner()->getParentOp());
+    auto role = cast<RoleAttr>(pattern.getRoles()[argument.getArgNumber()]);
+    return llvm::any_of(role.getAxes(), [](AxisAttr axis) { return axis.kind() == AxisKind::Keys; });
+  }
+  if (auto mix = dyn_cast<MixOp>(op)) {
+    bool found = false;
+    walkExpr(mix.getFormula(), [&](ExprAttr e) {
+      found |= e.is(ExprKind::Table) && e.getKids().empty() && isOfKeys(mix.getTables()[e.getValue()]);
+      return !e.is(ExprKind::Table);
+    });
+    return found;
+  }
+  return isa<ColsumOp>(op) ||
+         (isa<SmoothOp, GatherOp, ScatterOp, PrefixOp, EncodeOp>(op) && isOfKeys(op->getOperand(0)));
+}
+
 bool isRowWise(Value tensor) {
   Operation *op = tensor.getDefiningOp();
-  return op && isa<FinalizeOp, LseOp, BlendOp, MixOp>(op);
+  return op && isa<FinalizeOp, LseOp, BlendOp, MixOp>(op) && !isOfKeys(tensor);
 }
 
 // The role whose element type an output takes: the queries of the first score it depends on.
@@ -29,6 +48,13 @@ static Value queriesOf(Value value) {
 
 tile::ArgType resultType(Context &context, Value tensor) {
   Type element = context.f32();
+  if (isOfKeys(tensor)) { // keys as they are, or numbers
+    int64_t inner = context.innerSize(context.factsOf(tensor).axes);
+    auto gather = tensor.getDefiningOp<GatherOp>();
+    if (gather && inner != 1 && !gather.getX().getDefiningOp())
+      return context.roleType(gather.getX());
+    return tile::ArgType::get(context.pattern.getContext(), element, inner, tile::PanelsAttr());
+  }
   Value queries = isa_and_nonnull<LseOp, SummarizeOp>(tensor.getDefiningOp()) ? Value() : queriesOf(tensor);
   while (queries && queries.getDefiningOp())
     queries = queries.getDefiningOp()->getOperand(0);

@@ -42,6 +42,8 @@ private:
 
 /// True for tensors made row by row from partial results: outputs, lse, mixtures.
 bool isRowWise(Value tensor);
+/// True for roles over single keys, numbers of them, and what is made of either.
+bool isOfKeys(Value tensor);
 /// How a yielded tensor is stored: outputs in the type of the queries they come from, lse and summaries in float32.
 tile::ArgType resultType(Context &context, Value tensor);
 

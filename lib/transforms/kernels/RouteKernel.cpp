@@ -1,20 +1,16 @@
 // Kernels of patterns that route.
 #include "lib/transforms/kernels/RouteKernel.h"
 #include "lib/transforms/kernels/AttendKernels.h"
-#include "lib/transforms/kernels/Formulas.h"
 #include "lib/transforms/kernels/Plan.h"
+#include "lib/transforms/kernels/RouteList.h"
 #include "lib/transforms/kernels/Selection.h"
-#include "mlir/IR/IntegerSet.h"
-#include "llvm/ADT/SetVector.h"
 
 namespace sattn::lower {
 using namespace mlir;
 
 namespace {
-/// Positions of a tile of routing numbers, and chosen rows or keys of a tile.
-constexpr int64_t kTile = 64;
-/// Lists come in multiples of it, with one more behind the last.
-constexpr int64_t kListStrip = 16;
+/// Chosen rows or keys of a tile.
+constexpr int64_t kTile = kRouteTile;
 
 class RouteKernels {
 public:
@@ -23,9 +19,10 @@ public:
   LogicalResult build() {
     if (failed(collect()))
       return failure();
-    declare();
-    rank();
-    choose();
+    list = buildRouteList(context, route, [&](Task &task, Value first) -> Value {
+      KernelBuilder &k = task.k;
+      return tile::LoadOp::create(k.b, k.loc, k.rowVector(kTile), roleView(task, route.getX()), first);
+    });
     for (auto [scatter, ref] : results)
       clear(scatter, ref);
     return attend();
@@ -43,6 +40,8 @@ private:
     }
     if (Operation *made = route.getX().getDefiningOp())
       return context.refuse(made, "'" + made->getName().getStringRef() + "' as an operand of 'sattn.route'");
+    if (context.bound.role(route.getX()).getIsInt())
+      return context.refuse(route, "an int role as an operand of 'sattn.route'");
     const Facts &facts = context.factsOf(route.getX());
     if (facts.position().kind() != AxisKind::Rows || context.ratio(facts.headAxis()) != 1)
       return context.refuse(route, "'sattn.route' of anything but rows of query heads");
@@ -92,99 +91,17 @@ private:
     return success();
   }
 
-  //===-- Lists.
-
-  PlanSize slots() {
-    return [top = route.getTop()](PlanWriter &plan) {
-      Value n = emitInteger(plan.index, top, [&](StringRef name) { return plan.param(name); });
-      return plan.index.min(plan.index.max(n, plan.index.constant(0)), plan.dim("t"));
-    };
-  }
-
-  void declare() {
-    auto workspace = [&](StringRef name, Type element, int64_t inner, PlanSize count) {
-      Workspace w;
-      w.name = name.str();
-      w.type = tile::ArgType::get(mlir, element, inner, tile::PanelsAttr());
-      w.count = std::move(count);
-      w.head = context.queryHeads();
-      return context.workspace(w);
-    };
-    scores = workspace("routed_scores", context.f32(), kTile,
-                       [](PlanWriter &plan) { return plan.index.ceilDiv(plan.dim("t"), kTile); });
-    lists = workspace("routed", IntegerType::get(mlir, 32), 1, [most = slots()](PlanWriter &plan) {
-      IndexBuilder &b = plan.index;
-      return b.mul(b.add(b.ceilDiv(most(plan), kListStrip), 1), kListStrip);
-    });
-  }
-
-  void finish(std::unique_ptr<KernelBuilder> kernel, PlanSize x, Value makes = {}) {
+  void finish(std::unique_ptr<KernelBuilder> kernel, PlanSize x) {
     Launch launch;
     launch.x = std::move(x);
     launch.y = context.tasksInUnit(1);
-    if (makes)
-      launch.makes = {makes};
     context.finish(std::move(kernel), std::move(launch));
   }
   static PlanSize tilesOfRows() {
     return [](PlanWriter &plan) { return plan.index.ceilDiv(plan.dim("t"), kTile); };
   }
-  Value viewOf(Task &task, const PlanRef &ref) {
-    return task.slice(ref, task.pair, task.headInUnit(context.queryHeads()));
-  }
   Value roleView(Task &task, Value role) {
     return task.slice(context.role(role), task.batch, task.head(context.factsOf(role).headAxis()));
-  }
-
-  Value mask(Task &task, Value tile, Value column, ArrayRef<Value> symbols, IntegerSet set, ValueRange tables = {}) {
-    KernelBuilder &k = task.k;
-    return tile::MaskOp::create(k.b, k.loc, tile.getType(), tile, k.constant(0), column, symbols, Value(), Value(),
-                                tables, ArrayAttr::get(mlir, {IntegerSetAttr::get(set)}),
-                                AffineMapAttr::get(AffineMap::get(1, 0, getAffineConstantExpr(0, mlir))));
-  }
-  // Column < symbol.
-  IntegerSet below(unsigned dims) {
-    return IntegerSet::get(dims, 1, getAffineSymbolExpr(0, mlir) - getAffineDimExpr(1, mlir) - 1, false);
-  }
-
-  // A forced row is chosen whatever its number.
-  void rank() {
-    auto kernel = context.program.kernel("rank");
-    KernelBuilder &k = *kernel;
-    k.loc = route.getLoc();
-    Task task(context, k, 1);
-    Value first = k.mul(k.gridX(), kTile);
-    Value numbers = tile::LoadOp::create(k.b, k.loc, k.rowVector(kTile), roleView(task, route.getX()), first);
-    Value row = tile::ColumnsOp::create(k.b, k.loc, k.tile(1, kTile), numbers);
-    if (route.getFirst() || route.getLast())
-      row = keepForced(k, row);
-    row = mask(task, row, first, {k.size("t")}, below(2));
-    tile::StoreOp::create(k.b, k.loc, row, viewOf(task, scores), k.gridX());
-    finish(std::move(kernel), tilesOfRows());
-  }
-
-  void choose() {
-    auto kernel = context.program.kernel("choose");
-    KernelBuilder &k = *kernel;
-    k.loc = route.getLoc();
-    Task task(context, k, 1);
-    auto leaf = [&](StringRef name) { return task.symbol(name); };
-    Value rows = k.size("t");
-    SmallVector<Value> symbols;
-    SmallVector<Attribute> forced;
-    auto force = [&](Value symbol, bool fromEnd) {
-      AffineExpr i = getAffineDimExpr(1, mlir), bound = getAffineSymbolExpr(fromEnd ? 1 : 0, mlir);
-      symbols.push_back(symbol);
-      forced.push_back(IntegerSetAttr::get(IntegerSet::get(2, 2, fromEnd ? i - bound : bound - i - 1, false)));
-    };
-    if (route.getFirst() || route.getLast()) {
-      force(emitInteger(k, route.getFirstAttr(), leaf), false);
-      force(k.sub(rows, emitInteger(k, route.getLastAttr(), leaf)), true);
-    }
-    Value count = k.min(k.max(emitInteger(k, route.getTop(), leaf), k.constant(0)), rows);
-    tile::TopRowOp::create(k.b, k.loc, viewOf(task, scores), k.constant(0), k.ceilDiv(rows, kTile), count,
-                           k.constant(0), symbols, viewOf(task, lists), ArrayAttr::get(mlir, forced));
-    finish(std::move(kernel), [](PlanWriter &plan) { return plan.index.constant(1); }, route.getResult());
   }
 
   //===-- Attention.
@@ -203,11 +120,6 @@ private:
     return task.slice(ref, task.batch, task.head(context.factsOf(scatter.getResult()).headAxis()));
   }
 
-  Value idsAt(Task &task, Value list, Value first, bool columns) {
-    KernelBuilder &k = task.k;
-    Type i32 = k.b.getI32Type();
-    return tile::LoadOp::create(k.b, k.loc, columns ? k.tile(1, kTile, i32) : k.rowVector(kTile, i32), list, first);
-  }
   // Numbers of rows are a row vector; an operand of a dot has columns, be it one.
   Value gathered(Task &task, Value tensor, Value ids, bool operand = true) {
     KernelBuilder &k = task.k;
@@ -221,11 +133,10 @@ private:
     auto kernel = context.program.kernel("attend");
     KernelBuilder &k = *kernel;
     Task task(context, k, 1);
-    Value first = k.mul(k.gridX(), kTile), list = viewOf(task, lists);
-    Value ids = idsAt(task, list, first, /*columns=*/false);
+    Value first = k.mul(k.gridX(), kTile), listed = viewOf(task, list), ids = routedIds(task, listed, first);
     Rows rows{kTile, 1, false, first, {}};
     Epilogue epilogue(
-        task, rows, [&](AccumulateOp op) { return accumulate(task, list, ids, op, branches.find(op)->second); },
+        task, rows, [&](AccumulateOp op) { return accumulate(task, listed, ids, op, branches.find(op)->second); },
         [&](Value value) {
           return value.getDefiningOp<GatherOp>() ? gathered(task, value, ids, /*operand=*/false) : Value();
         });
@@ -235,7 +146,7 @@ private:
         return failure();
       tile::ScatterOp::create(k.b, k.loc, *tensor, resultView(task, scatter, ref), k.constant(0), ids);
     }
-    finish(std::move(kernel), [most = slots()](PlanWriter &plan) { return plan.index.ceilDiv(most(plan), kTile); });
+    finish(std::move(kernel), [most = list.most](PlanWriter &plan) { return plan.index.ceilDiv(most(plan), kTile); });
     return success();
   }
 
@@ -250,10 +161,10 @@ private:
         atSlots(branch.set->predicate(task, Value()), length, getAffineDimExpr(2, mlir), getAffineDimExpr(3, mlir), 4);
     SoftmaxState state = emptyState(task, kTile, context.innerSize(context.factsOf(op.getV()).axes));
     SmallVector<Value> all = stream(k, cover, {state.m, state.l, state.acc}, [&](Value j, ValueRange carried) {
-      Value first = k.mul(j, kTile), keyIds = idsAt(task, list, first, /*columns=*/false);
+      Value first = k.mul(j, kTile), keyIds = routedIds(task, list, first);
       Value keys = gathered(task, branch.chain.score.getK(), keyIds), values = gathered(task, op.getV(), keyIds);
       Value scores = scoreTile(task, {kTile, 1, false, zero, {}}, queries, keys, first, branch.chain, ScoreUnit::Base2);
-      SmallVector<Value> tables{ids, idsAt(task, list, first, /*columns=*/true)};
+      SmallVector<Value> tables{ids, routedIds(task, list, first, /*columns=*/true)};
       Value visible =
           tile::MaskOp::create(k.b, k.loc, scores.getType(), scores, zero, first, predicate.symbols, Value(), Value(),
                                tables, predicate.sets, AffineMapAttr::get(AffineMap::getMultiDimIdentityMap(1, mlir)));
@@ -266,7 +177,7 @@ private:
   Context &context;
   MLIRContext *mlir;
   RouteOp route;
-  PlanRef scores, lists;
+  RouteList list;
   SmallVector<std::pair<ScatterOp, PlanRef>> results;
   std::map<Operation *, Branch> branches;
 };

@@ -1,9 +1,8 @@
 // Patterns that route (`sattn.route`): each head chooses rows of the whole sequence and attends among them.
 //
-//   rank      the routing numbers of each head side by side       routed_scores [head][tile][position]
-//   choose    the best of them, ascending, -1 padded              routed [head][slot]
-//   clear     results are 0 where no row was chosen
-//   attend    tiles of chosen rows, over all chosen keys          scattered into the results
+//   rank, choose    lists of the best rows (RouteList.h)
+//   clear           results are 0 where no row was chosen
+//   attend          tiles of chosen rows, over all chosen keys          scattered into the results
 #pragma once
 #include "lib/transforms/kernels/Context.h"
 

@@ -83,19 +83,47 @@ FailureOr<LocalSet> LocalSet::moved(Operation *op, const quasi::Set &absolute, A
   key = shifted(local.set, key, offset, 1);
   row = local.row.isBlocks() ? shifted(local.set, row, "q_offset/" + std::to_string(*literalInt(local.row.getLen())), 1)
                              : shifted(local.set, row, offset, stride);
+  if (failed(local.import(op, absolute, row, key)))
+    return failure();
+  return local;
+}
+
+LogicalResult LocalSet::import(Operation *op, const quasi::Set &absolute, const std::optional<Form> &row,
+                               const std::optional<Form> &key) {
   bool fits = key && row;
   for (const quasi::Conjunction &conjunction : absolute.disjuncts()) {
     quasi::Set::Building moved;
     for (const quasi::Atom &atom : conjunction) {
-      auto form = fits ? local.set.import(absolute, atom.form, *row, *key) : std::nullopt;
-      fits = form && local.set.addAtom(moved, atom.kind, *form);
+      auto form = fits ? set.import(absolute, atom.form, *row, *key) : std::nullopt;
+      fits = form && set.addAtom(moved, atom.kind, *form);
       if (!fits)
         break;
     }
-    fits = fits && local.set.addDisjunct(std::move(moved));
+    fits = fits && set.addDisjunct(std::move(moved));
   }
   if (!fits)
-    return op->emitError() << "[SA0207] set cannot be compiled: " << local.set.error();
+    return op->emitError() << "[SA0207] set cannot be compiled: " << set.error();
+  return success();
+}
+
+FailureOr<LocalSet> LocalSet::byKeys(Operation *op, ArrayRef<KeySetAttr> sets) {
+  std::string error;
+  std::optional<quasi::Set> all;
+  for (KeySetAttr attr : sets) {
+    auto absolute = specialiseSet(attr, SetBindings(), error);
+    if (failed(absolute))
+      return op->emitError() << "[SA0207] set cannot be compiled: " << error;
+    all = all ? quasi::Set::intersect(*all, *absolute, error) : std::optional(std::move(*absolute));
+    if (!all)
+      return op->emitError() << "[SA0207] set cannot be compiled: " << error;
+  }
+  LocalSet local;
+  local.row = sets[0].getKey();
+  local.key = sets[0].getRow();
+  auto row = shifted(local.set, quasi::Set::variable(Var::key()), "q_offset", 1);
+  auto key = shifted(local.set, quasi::Set::variable(Var::row()), "kv_offset", 1);
+  if (failed(local.import(op, *all, row, key)))
+    return failure();
   return local;
 }
 

@@ -2,7 +2,8 @@
 //
 // A set is first moved to the coordinates of a task (Context.h): with o = kv_offset, t = t' + o and s = s' + o; for
 // blocks of stride d, c = c' + o/d. Differences of positions keep their form, so most sets do not mention offsets at
-// all. The symbols that appear are `kv_offset`, `kv_offset/d`, and `q_offset/l` for blocks of rows.
+// all. The symbols that appear are `kv_offset`, `kv_offset/d`, and `q_offset/l` for blocks of rows; seen from the keys,
+// where rows are counted from the first of the call, `q_offset` too.
 #pragma once
 #include "lib/analysis/Congruence.h"
 #include "lib/transforms/kernels/RandomSet.h"
@@ -41,6 +42,9 @@ public:
   /// Random blocks, of which only those keys count that are in `within`; with the keys of `set` beside them. Both may
   /// be null.
   static FailureOr<LocalSet> make(Operation *op, const RandomSet &random, KeySetAttr within, KeySetAttr set);
+  /// What lies in all of `sets`, over single rows and keys, seen from the keys: rows of the result are keys, and its
+  /// keys the query rows of the call, counted from 0.
+  static FailureOr<LocalSet> byKeys(Operation *op, ArrayRef<KeySetAttr> sets);
   static constexpr const char *keyResidue = "key residue";
 
   AxisAttr row, key;
@@ -64,6 +68,8 @@ public:
 private:
   static FailureOr<LocalSet> moved(Operation *op, const quasi::Set &absolute, AxisAttr row, AxisAttr key,
                                    Congruence congruence);
+  LogicalResult import(Operation *op, const quasi::Set &absolute, const std::optional<quasi::Form> &row,
+                       const std::optional<quasi::Form> &key);
   quasi::Set set;
 };
 

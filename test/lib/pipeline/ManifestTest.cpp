@@ -315,6 +315,8 @@ TEST_CASE("a program without its interface is refused") {
        "attribute 'params' holds an item without name and type"},
       {"attributes {roles = [], results = [], params = [], requires = [{check = 1.0 : f32}]}",
        "attribute 'requires' holds an item that is no check with a message"},
+      {"attributes {roles = [], results = [], params = [], sizes = [{name = \"s(n)\", value = 1.0 : f32}]}",
+       "attribute 'sizes' holds an item that is no size with a name"},
   };
   for (const auto &[attributes, text] : cases) {
     Program program("", attributes);

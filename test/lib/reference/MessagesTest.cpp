@@ -42,13 +42,6 @@ TEST_CASE("weights as a result") {
   CHECK(r.error == "weights of slots have no reference as a whole: use them in sattn.blend");
 }
 
-TEST_CASE("a mix over keys") {
-  Call call;
-  call.roles["a"] = Array::zeros({1, 1, 1, 4});
-  Result r = run("sattn.pattern @p(%a: [s, g, D]) -> (o) {\n  %o = sattn.mix 2 * %a\n  sattn.yield %o\n}", call);
-  CHECK(r.error == "sattn.mix of tensors that are not over query rows has no reference");
-}
-
 TEST_CASE("keys with a further feature axis") {
   Call call = showKeys(1, 2);
   call.roles["k"] = Array::zeros({1, 2, 1, 1, 3});

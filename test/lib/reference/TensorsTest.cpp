@@ -234,3 +234,32 @@ TEST_CASE("votes of the last rows keep keys") {
   // row 2: 1/5 1/5 3/5; row 3: 1/6 1/6 3/6 1/6: keys 2 and 0 (a tie with key 1)
   CHECK(r["kept"].data == Data{1, 0, 0, 0, 0, 0, 1, 0});
 }
+
+TEST_CASE("kept keys without a number are rows of 0, and no more are kept than there are") {
+  Call call;
+  call.roles["k"] = array({1, 3, 1, 1}, {5, 6, 7});
+  call.roles["r"] = array({1, 3, 1}, {notANumber, 1, -infinite});
+  std::string text = R"(sattn.pattern @p<n: int = 2>(%k: [s, h, D], %r: [s, h]) -> (kept) {
+  %rows = sattn.route top(n) %r
+  %kept = sattn.gather %k at %rows
+  sattn.yield %kept
+})";
+  CHECK(run(text, call)["kept"].data == Data{6, 0});
+  call.params["n"] = 9;
+  CHECK(run(text, call)["kept"].data == Data{6, 0, 0});
+  call.params["n"] = -1;
+  CHECK(run(text, call)["kept"].data.empty());
+}
+
+TEST_CASE("a mix of tensors over keys reads positions, heads and tables") {
+  Call call;
+  call.roles["a"] = array({1, 2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
+  call.roles["b"] = array({1, 2, 2}, {10, 20, 30, 40});
+  std::string text = "sattn.pattern @p<x: float = 2.0>(%a: [s, g, D], %b: [s, g]) -> (o) {\n"
+                     "  %o = sattn.mix x * %a + %b[s, g] - s + %b * g\n  sattn.yield %o\n}";
+  CHECK(run(text, call)["o"].data == Data{12, 14, 46, 48, 39, 41, 93, 95});
+  call.kvOffset = {3};
+  CHECK(run(text, call)["o"].data == Data{9, 11, 43, 45, 36, 38, 90, 92});
+  call.kvLen = {1};
+  CHECK(run(text, call)["o"].data == Data{9, 11, 43, 45, 0, 0, 0, 0});
+}
