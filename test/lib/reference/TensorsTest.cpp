@@ -171,7 +171,7 @@ TEST_CASE("routed rows are the best of each head, in order of position") {
   CHECK(run(routed, call)["y"].data == Data{0, 10, 3, 13});
   call.kvLen = {2};
   call.params["n"] = 3;
-  CHECK(run(routed, call)["y"].data == Data{0, 10, 1, 11});
+  CHECK(run(routed, call)["y"].data == Data{0, 10, 1, 11, 0, 0});
 }
 
 static const std::string expert =
