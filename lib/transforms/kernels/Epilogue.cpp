@@ -51,7 +51,7 @@ tile::ArgType resultType(Context &context, Value tensor) {
   if (isOfKeys(tensor)) { // keys as they are, or numbers
     int64_t inner = context.innerSize(context.factsOf(tensor).axes);
     auto gather = tensor.getDefiningOp<GatherOp>();
-    if (gather && inner != 1 && !gather.getX().getDefiningOp())
+    if (gather && context.factsOf(tensor).feature() && !gather.getX().getDefiningOp())
       return context.roleType(gather.getX());
     return tile::ArgType::get(context.pattern.getContext(), element, inner, tile::PanelsAttr());
   }

@@ -239,7 +239,7 @@ private:
     if (failed(list))
       return failure();
     int64_t inner = context.innerSize(context.factsOf(tensor).axes);
-    if (inner != 1 && tensor.getDefiningOp())
+    if (context.factsOf(tensor).feature() && tensor.getDefiningOp())
       return context.refuse(gather, "'sattn.gather' of anything but roles, and numbers of keys,");
     if (failed(materialise(gather, tensor)))
       return failure();
