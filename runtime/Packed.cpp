@@ -151,6 +151,8 @@ Status Packer::describePacked(const Operand &operand, const DLTensor &tensor, Sl
   slice.isPacked = true;
   const Axis &axis = operand.axes[operand.position];
   slice.ofKeys = axis.name[0] == 's' || axis.name[0] == 'c';
+  if (axis.name.size() > 1 && axis.name[1] == '(' && (axis.name[0] == 's' || axis.name[0] == 't'))
+    return fail<Err::NotYet>("cu_kv", "axis '" + axis.name + "' of '" + operand.name + "' holds chosen positions");
   int64_t size = tensor.shape[operand.position];
   if (size < 0)
     return fail<Err::NegativeSize>(operand.name, axis.name, size);
