@@ -14,6 +14,7 @@ namespace {
 constexpr uint64_t workspaceAtOnce = uint64_t(64) << 20;
 
 using Slice = PackedCall::Slice;
+using SequenceView = PackedCall::View;
 
 class Packer {
 public:
@@ -37,7 +38,7 @@ private:
   /// Lengths of `slice`'s sequences, or null: an entry each.
   const int64_t *cumulative(const Operand &operand) const;
   int64_t blocksOf(const Slice &slice, int64_t sequence) const;
-  Status take(Slice &slice, int64_t sequence);
+  Status take(size_t index, int64_t sequence, const DLTensor *&tensor);
   Status bindSequence(int64_t sequence);
   Status checkOverlapOfAll() const;
   Status group();
@@ -142,11 +143,12 @@ Status Packer::describeBlocks(const Axis &axis, int64_t size, Slice &slice) cons
 }
 
 Status Packer::describePacked(const Operand &operand, const DLTensor &tensor, Slice &slice) const {
-  std::string axes;
-  for (const Axis &axis : operand.axes)
-    axes += (axes.empty() ? "" : ", ") + axis.name;
-  if (tensor.ndim != operand.rank() - 1)
+  if (tensor.ndim != operand.rank() - 1) {
+    std::string axes;
+    for (const Axis &axis : operand.axes)
+      axes += (axes.empty() ? "" : ", ") + axis.name;
     return fail<Err::WrongRank>(operand.name, tensor.ndim, operand.rank() - 1, axes);
+  }
   slice.dimension = operand.position;
   slice.isPacked = true;
   const Axis &axis = operand.axes[operand.position];
@@ -204,11 +206,7 @@ Status Packer::checkWritten(const Slice &slice) const {
 Status Packer::readTensor(const sattn_tensor &given, const std::vector<Operand> &operands, bool isResult) {
   auto operand = std::find_if(operands.begin(), operands.end(),
                               [&](const Operand &known) { return given.name && known.name == given.name; });
-  Slice &slice = packed.slices.emplace_back();
-  slice.operand = operand == operands.end() ? nullptr : &*operand;
-  slice.whole = given.tensor;
-  slice.dimension = -1;
-  slice.isPacked = slice.ofKeys = false;
+  Slice &slice = packed.slices.emplace_back(Slice{operand == operands.end() ? nullptr : &*operand, given.tensor});
   slice.isWritten = isResult || (slice.operand && operand->kept);
   if (!slice.operand || !given.tensor)
     return success();
@@ -225,18 +223,17 @@ Status Packer::readTensors() {
   packed.slices.clear();
   packed.inputs.assign(call.inputs, call.inputs + call.input_count);
   packed.outputs.assign(call.outputs, call.outputs + call.output_count);
-  packed.slices.reserve(call.input_count + call.output_count + 1);
+  size_t most = call.input_count + call.output_count + 1;
+  packed.slices.reserve(most);
+  if (packed.views.size() < most)
+    packed.views.resize(most);
   for (const sattn_tensor &given : packed.inputs)
     SATTN_TRY(readTensor(given, m.roles, false));
   for (const sattn_tensor &given : packed.outputs)
     SATTN_TRY(readTensor(given, m.results, true));
   if (!call.page_table)
     return success();
-  Slice &table = packed.slices.emplace_back();
-  table.operand = &tableOperand();
-  table.whole = call.page_table;
-  table.dimension = -1;
-  table.isPacked = table.ofKeys = table.isWritten = false;
+  Slice &table = packed.slices.emplace_back(Slice{&tableOperand(), call.page_table});
   const DLTensor &tensor = *call.page_table;
   if (tensor.ndim != table.operand->rank())
     return fail<Err::WrongRank>(table.operand->name, tensor.ndim, table.operand->rank(), table.operand->axisList());
@@ -245,23 +242,25 @@ Status Packer::readTensors() {
 
 // ---- Sequences
 
-/// Makes `slice.tensor` what sequence `sequence` sees; -1: the tensor of a batch of none.
-Status Packer::take(Slice &slice, int64_t sequence) {
-  slice.tensor = *slice.whole;
+/// What sequence `sequence` sees of a tensor; -1: the tensor of a batch of none.
+Status Packer::take(size_t index, int64_t sequence, const DLTensor *&tensor) {
+  Slice &slice = packed.slices[index];
+  tensor = slice.whole;
   if (slice.dimension < 0)
     return success();
+  SequenceView &view = packed.views[index];
   int rank = slice.whole->ndim + slice.isPacked;
-  slice.shape.assign(static_cast<size_t>(rank), 1);
-  slice.strides.assign(static_cast<size_t>(rank), 0);
+  view.shape.assign(static_cast<size_t>(rank), 1);
+  view.strides.assign(static_cast<size_t>(rank), 0);
   for (int i = 0; i < slice.whole->ndim; ++i) {
-    slice.shape[i + slice.isPacked] = slice.whole->shape[i];
-    slice.strides[i + slice.isPacked] = strideOf(*slice.whole, i);
+    view.shape[i + slice.isPacked] = slice.whole->shape[i];
+    view.strides[i + slice.isPacked] = strideOf(*slice.whole, i);
   }
-  slice.shape[0] = sequence < 0 ? 0 : 1;
+  view.shape[0] = sequence < 0 ? 0 : 1;
   int64_t begin = std::max<int64_t>(sequence, 0);
   if (slice.isPacked) {
     const int64_t *lengths = cumulative(*slice.operand);
-    int64_t &rows = slice.shape[slice.dimension + 1];
+    int64_t &rows = view.shape[slice.dimension + 1];
     if (sequence < 0) {
       rows = begin = 0;
     } else if (slice.length) {
@@ -274,15 +273,17 @@ Status Packer::take(Slice &slice, int64_t sequence) {
     }
   }
   int64_t offset = 0, bytes = (int64_t(slice.whole->dtype.bits) * slice.whole->dtype.lanes + 7) / 8;
-  int64_t stride = slice.strides[slice.dimension + slice.isPacked];
+  int64_t stride = view.strides[slice.dimension + slice.isPacked];
   // Where a sequence has no element, none is pointed to.
-  bool isEmpty = std::find(slice.shape.begin(), slice.shape.end(), 0) != slice.shape.end();
+  bool isEmpty = std::find(view.shape.begin(), view.shape.end(), 0) != view.shape.end();
   if (!isEmpty && (__builtin_mul_overflow(begin, stride, &offset) || __builtin_mul_overflow(offset, bytes, &offset)))
     return fail<Err::StrideOverflow>(slice.operand->name);
-  slice.tensor.byte_offset += static_cast<uint64_t>(offset);
-  slice.tensor.ndim = rank;
-  slice.tensor.shape = slice.shape.data();
-  slice.tensor.strides = slice.strides.data();
+  view.tensor = *slice.whole;
+  view.tensor.byte_offset += static_cast<uint64_t>(offset);
+  view.tensor.ndim = rank;
+  view.tensor.shape = view.shape.data();
+  view.tensor.strides = view.strides.data();
+  tensor = &view.tensor;
   return success();
 }
 
@@ -291,30 +292,24 @@ Status Packer::bindSequence(int64_t sequence) {
   own.cu_q = own.cu_kv = {};
   size_t number = 0;
   for (std::vector<sattn_tensor> *list : {&packed.inputs, &packed.outputs})
-    for (sattn_tensor &tensor : *list) {
-      Slice &slice = packed.slices[number++];
-      if (!slice.whole)
-        continue;
-      SATTN_TRY(take(slice, sequence));
-      tensor.tensor = &slice.tensor;
-    }
+    for (sattn_tensor &tensor : *list)
+      SATTN_TRY(take(number++, sequence, tensor.tensor));
   own.inputs = packed.inputs.data();
   own.outputs = packed.outputs.data();
-  if (call.page_table) {
-    SATTN_TRY(take(packed.slices[number], sequence));
-    own.page_table = &packed.slices[number].tensor;
-  }
+  if (call.page_table)
+    SATTN_TRY(take(number, sequence, own.page_table));
   for (sattn_per_batch *list : {&own.q_offset, &own.kv_offset, &own.kv_len})
     if (list->count > 1)
       *list = {list->values + sequence, 1};
-  Status status =
-      bindCall(m, own, place, sizesOnly, *packed.sequences[static_cast<size_t>(std::max<int64_t>(sequence, 0))]);
-  return sequence < 0 ? status : status.within("sequence " + std::to_string(sequence));
+  RunState &bound = *packed.sequences[static_cast<size_t>(std::max<int64_t>(sequence, 0))];
+  Status status = bindCall(m, own, place, sizesOnly, bound);
+  return status.ok() || sequence < 0 ? status : status.within("sequence " + std::to_string(sequence));
 }
 
 /// Each sequence's tensors have been checked against each other; those of different sequences are parts of the same.
 Status Packer::checkOverlapOfAll() const {
-  std::vector<Extent> all(m.roles.size() + m.results.size());
+  std::vector<Extent> &all = state.extents;
+  all.assign(m.roles.size() + m.results.size(), Extent());
   for (size_t i = 0; i < all.size(); ++i) {
     const std::string &name = i < m.roles.size() ? m.roles[i].name : m.results[i - m.roles.size()].name;
     auto slice = std::find_if(packed.slices.begin(), packed.slices.end(), [&](const Slice &candidate) {

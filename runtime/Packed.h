@@ -20,22 +20,26 @@ struct PackedCall {
   std::vector<RunState *> order; ///< of the launch: the most work first
   std::vector<Group> groups;
 
-  /// What one sequence sees of a tensor of the call.
+  /// A tensor of the call and what one sequence sees of it.
   struct Slice {
     const Operand *operand;
     const DLTensor *whole;
-    DLTensor tensor;
-    std::vector<int64_t> shape, strides;
-    int dimension;       ///< of `whole`: the one that sequences share out; -1: all see all of it
-    bool isPacked;       ///< rows one behind the other; else one entry for each sequence
-    bool ofKeys;         ///< packed by cu_kv
-    bool isWritten;      ///< results and kept summaries
-    int64_t length = 0;  ///< packed blocks: positions of one, else 0
-    int64_t stride = 0;  ///< packed blocks: positions from one to the next
-    bool ragged = false; ///< packed blocks: the last one of a sequence may be incomplete
-    int64_t next = 0;    ///< packed blocks: where those of the next sequence begin
+    int dimension = -1;     ///< of `whole`: the one that sequences share out; -1: all see all of it
+    bool isPacked = false;  ///< rows one behind the other; else one entry for each sequence
+    bool ofKeys = false;    ///< packed by cu_kv
+    bool isWritten = false; ///< results and kept summaries
+    int64_t length = 0;     ///< packed blocks: positions of one, else 0
+    int64_t stride = 0;     ///< packed blocks: positions from one to the next
+    bool ragged = false;    ///< packed blocks: the last one of a sequence may be incomplete
+    int64_t next = 0;       ///< packed blocks: where those of the next sequence begin
   };
   std::vector<Slice> slices; ///< inputs, outputs, the page table
+  /// Of the sequence that is being bound, by slice.
+  struct View {
+    DLTensor tensor;
+    std::vector<int64_t> shape, strides;
+  };
+  std::vector<View> views; ///< there may be more than slices
   std::vector<sattn_tensor> inputs, outputs;
 };
 

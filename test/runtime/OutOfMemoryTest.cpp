@@ -123,6 +123,27 @@ TEST_CASE("runs, and a second run of a shape allocates nothing at all") {
   CHECK(o[0] == 17);
 }
 
+TEST_CASE("packed sequences, and a second run of a shape allocates nothing at all") {
+  TestCompiler compiler;
+  TestContext context(&compiler);
+  sattn_kernel *kernel = context.kernel(totalManifest());
+  Tensor q({4, 2, 4}, 1), k({4, 1, 4}, 1), o({4, 2, 4});
+  PerBatchValues lengths{{0, 1, 4}};
+  CallBuilder call;
+  call.input("q", q).input("k", k).output("o", o);
+  call.call.cu_q = lengths;
+  call.call.cu_kv = lengths;
+  call.call.threads = 1;
+  sattn_call *ready = call.get();
+  CHECK(failEach([&] { return sattn_run(kernel, ready); }, true) > 10);
+  countdown = 0;
+  sattn_status status = sattn_run(kernel, ready);
+  countdown = -1;
+  CHECK(status == SATTN_OK);
+  CHECK(o[0] == 5);
+  CHECK(o[8] == 13);
+}
+
 TEST_CASE("runs on threads") {
   TestCompiler compiler;
   TestContext context(&compiler);
