@@ -3,7 +3,7 @@
 
 #include <sattn/sattn.hpp>
 
-#include <cstring>
+#include <algorithm>
 #include <limits>
 
 using namespace sattn::rt::testing;
@@ -63,8 +63,8 @@ struct Sequences {
       if (!lengths.empty())
         alone.kvLen(lengths[b]);
       alone.run(owned);
-      CHECK(std::memcmp(own.data(), o.memory.data() + cuQ[b] * h * d, own.size() * sizeof(float)) == 0);
-      CHECK(std::memcmp(ownLse.data(), lse.memory.data() + cuQ[b] * h, ownLse.size() * sizeof(float)) == 0);
+      CHECK(std::equal(own.begin(), own.end(), o.memory.begin() + cuQ[b] * h * d));
+      CHECK(std::equal(ownLse.begin(), ownLse.end(), lse.memory.begin() + cuQ[b] * h));
     }
   }
   void expect(const std::string &text, sattn_status status = SATTN_BAD_CALL) {
