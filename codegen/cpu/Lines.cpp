@@ -50,7 +50,7 @@ static bool hasLines(Operation *op) {
   if (!llvm::all_of(op->getResults(), isFew))
     return false;
   if (auto load = dyn_cast<tile::LoadOp>(op))
-    return !load.getView().getType().getLayout() && load.getView().getDefiningOp<tile::SliceOp>();
+    return !load.getTurned() && !load.getView().getType().getLayout() && load.getView().getDefiningOp<tile::SliceOp>();
   if (auto store = dyn_cast<tile::StoreOp>(op))
     return !store.getView().getType().getLayout() && store.getView().getDefiningOp<tile::SliceOp>();
   if (auto dot = dyn_cast<tile::DotOp>(op))

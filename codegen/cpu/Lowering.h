@@ -88,6 +88,8 @@ private:
   LogicalResult lower(tile::PrivateOp op);
   LogicalResult lower(tile::LoadOp op);
   LogicalResult loadColumns(tile::LoadOp op, const RowSource &source);
+  void loadColumns(const RowSource &source, const Panels &columns);
+  LogicalResult loadTurned(tile::LoadOp op, const View &view, Value position);
   LogicalResult lower(tile::GatherOp op);
   LogicalResult lower(tile::StoreOp op);
   LogicalResult storeColumns(const Panels &columns, const RowSource &to);

@@ -139,6 +139,8 @@ LogicalResult Lowering::lower(tile::LoadOp op) {
     value.keys = value.values = RightOperand::of(stored);
     return success();
   }
+  if (op.getTurned())
+    return loadTurned(op, view, position);
   if (op.getColumns())
     return loadColumns(op, {view, position, std::nullopt, type.getCols()});
   auto layout = view.type.getLayout();
@@ -167,20 +169,23 @@ LogicalResult Lowering::lower(tile::LoadOp op) {
 
 // Numbers of consecutive positions, side by side as they mostly are in memory.
 LogicalResult Lowering::loadColumns(tile::LoadOp op, const RowSource &source) {
-  Type element = source.view.type.getElementType();
-  if (!storable(element))
+  if (!storable(source.view.type.getElementType()))
     return unsupported(op, "memory of an element type other than f32, f16, bf16 and i32");
   Panels columns = newPanels(source.rows, 1);
-  const View &view = source.view;
-  int64_t bytes = view.elementBytes();
-  Value last = c.add(source.position, source.rows);
-  Value inside = c.andi(c.lessUnsigned(source.position, view.limit), c.lessUnsigned(last, c.add(view.limit, 1)));
   tile(op.getTile()) = {};
   tile(op.getTile()).columns = columns;
-  if (view.pages) {
-    moveColumn(source, columns, /*toPanels=*/true);
-    return success();
-  }
+  loadColumns(source, columns);
+  return success();
+}
+
+void Lowering::loadColumns(const RowSource &source, const Panels &columns) {
+  const View &view = source.view;
+  Type element = view.type.getElementType();
+  int64_t bytes = view.elementBytes();
+  if (view.pages)
+    return moveColumn(source, columns, /*toPanels=*/true);
+  Value last = c.add(source.position, source.rows);
+  Value inside = c.andi(c.lessUnsigned(source.position, view.limit), c.lessUnsigned(last, c.add(view.limit, 1)));
   auto sideBySide = [&] {
     Ptr from = c.at(view.base, c.mul(source.position, bytes));
     for (int64_t i = 0; i < source.rows; i += kLanes)
@@ -189,6 +194,42 @@ LogicalResult Lowering::loadColumns(tile::LoadOp op, const RowSource &source) {
   };
   c.when(c.andi(inside, c.equal(view.positionBytes, c.int64(bytes))), sideBySide,
          [&] { moveColumn(source, columns, /*toPanels=*/true); });
+}
+
+// Head by head: its numbers stand in all rows of the head.
+LogicalResult Lowering::loadTurned(tile::LoadOp op, const View &view, Value position) {
+  if (!storable(view.type.getElementType()))
+    return unsupported(op, "memory of an element type other than f32, f16, bf16 and i32");
+  tile::TileType type = op.getTile().getType();
+  int64_t heads = view.type.getGroup(), positions = type.getRows() / heads;
+  Panels to = newPanels(op.getTile()), line = newPanels(type.getCols(), 1);
+  for (int64_t head = 0; head < heads; ++head) {
+    View own = view; // of one head
+    own.type = tile::ViewType::get(op.getContext(), view.type.getElementType(), 1, 1, false, tile::PanelsAttr());
+    own.base = c.at(view.base, c.mul(view.headBytes, head));
+    loadColumns({own, position, std::nullopt, type.getCols()}, line);
+    auto isOwn = [&](int64_t row) {
+      return row < type.getRows() && head == (view.type.getOuter() ? row / positions : row % heads);
+    };
+    c.loop(0, type.getCols(), 1, [&](Value column) {
+      Ptr number = c.atScaled(line.base, column, 4);
+      for (int64_t panel = 0; panel < to.count(); ++panel) {
+        Ptr strip = stripAt(to, panel, column, 0);
+        SmallVector<int64_t> lanes;
+        for (int64_t lane = 0; lane < kLanes; ++lane)
+          if (isOwn(panel * kLanes + lane))
+            lanes.push_back(lane);
+        if (static_cast<int64_t>(lanes.size()) == kLanes)
+          c.storeStrip(c.loadBroadcast(number), strip);
+        else
+          for (int64_t lane : lanes)
+            c.store(c.load(c.f32, number, 4), strip.plus(lane * 4), 4);
+      }
+    });
+  }
+  TileValue &value = tile(op.getTile());
+  value = {};
+  value.panels = to;
   return success();
 }
 

@@ -96,26 +96,34 @@ static FailureOr<codegen::LlvmModule> lowerKernel(tile::ProgramOp program, tile:
 
 std::string sattn::gpu::functionSymbol(StringRef name) { return ("sattn_function_" + name).str(); }
 
+// What whole programs may hold that no kernel here computes.
+static LogicalResult checkForms(tile::ProgramOp program) {
+  auto refuse = [](Operation *op, StringRef what) {
+    op->emitError("[SA0263] the GPU code generator does not support ") << what << ": compile it for a CPU target";
+    return mlir::WalkResult::interrupt();
+  };
+  auto walked = program.walk([&](Operation *op) {
+    auto load = dyn_cast<tile::LoadOp>(op);
+    auto dot = dyn_cast<tile::DotOp>(op);
+    if (isa<tile::TopRowOp>(op))
+      return refuse(op, "selections of single tokens");
+    if (load && load.getTurned())
+      return refuse(op, "tables of keys and query heads beside a selection");
+    if (dot && dot.getKind() == "nt" && dot.getB().getType().getRows() == 1)
+      return refuse(op, "selected blocks that are weighed by another score than the one that selects");
+    auto loop = dot ? dot->getParentOfType<mlir::scf::ForOp>() : mlir::scf::ForOp();
+    if (loop && loop->getParentOfType<tile::StreamOp>())
+      return refuse(loop, "column sums of probabilities");
+    return mlir::WalkResult::advance();
+  });
+  return failure(walked.wasInterrupted());
+}
+
 FailureOr<CompiledCode> sattn::gpu::compileProgram(tile::ProgramOp program, const Arch &arch,
                                                    const CodegenOptions &options) {
   codegen::prepareContext(*program.getContext());
-  tile::TopRowOp tokens;
-  program.walk([&](tile::TopRowOp op) { tokens = op; });
-  if (tokens)
-    return tokens.emitError("[SA0263] the GPU code generator does not support selections of single tokens: compile it "
-                            "for a CPU target"),
-           failure();
-  mlir::scf::ForOp sums;
-  program.walk([&](tile::DotOp op) {
-    auto loop = op->getParentOfType<mlir::scf::ForOp>();
-    if (loop && loop->getParentOfType<tile::StreamOp>())
-      sums = loop;
-  });
-  if (sums)
-    return sums.emitError(
-               "[SA0263] the GPU code generator does not support column sums of probabilities: compile it for "
-               "a CPU target"),
-           failure();
+  if (failed(checkForms(program)))
+    return failure();
   CompiledCode code;
   std::vector<codegen::LlvmModule> modules;
   for (auto kernel : program.getBody().getOps<tile::KernelOp>()) {

@@ -41,19 +41,21 @@ def LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
   let description = [{
     The element type of the tile may be wider than that of the view. A tile of a row vector reads a view of inner extent 1,
     and so does a tile of one row `tile<1xC>`, whose columns are then C consecutive positions of one head.
+    With `turned` the columns are consecutive positions of a view of inner extent 1, and the rows are the heads of its
+    group, each as often as the group divides the rows: neighbours, or with `outer` far apart as elsewhere.
     A view with a layout is read at positions of whole blocks; its rows past a `limit` hold what was stored there, so
     they must be masked.
   }];
-  let arguments = (ins AnyView:$view, Index:$position);
+  let arguments = (ins AnyView:$view, Index:$position, UnitAttr:$turned);
   let results = (outs AnyTile:$tile);
-  let assemblyFormat = "$view `[` $position `]` attr-dict `:` type($view) `->` type($tile)";
+  let assemblyFormat = "$view `[` $position `]` (`turned` $turned^)? attr-dict `:` type($view) `->` type($tile)";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// Whether positions are the columns of a tile of one row.
     bool getColumns() {
       ::sattn::tile::TileType tile = getTile().getType();
       ::sattn::tile::ViewType view = getView().getType();
-      return !tile.isVector() && tile.getRows() == 1 && tile.getCols() > 1 && view.getInner() == 1 &&
+      return !getTurned() && !tile.isVector() && tile.getRows() == 1 && tile.getCols() > 1 && view.getInner() == 1 &&
              view.getGroup() == 1 && !view.getLayout();
     }
   }];

@@ -147,7 +147,12 @@ static LogicalResult verifyTransfer(Operation *op, TileType tile, ViewType view,
 
 LogicalResult LoadOp::verify() {
   TileType tile = getTile().getType();
-  if (getColumns())
+  if (getTurned() && (tile.isVector() || getView().getType().getInner() != 1 || getView().getType().getLayout() ||
+                      tile.getRows() % getView().getType().getGroup() != 0))
+    return emitOpError("turned: expected rows that are a multiple of the heads of a view of inner extent 1 without a "
+                       "layout, but got ")
+           << tile << " of " << getView().getType();
+  if (getColumns() || getTurned())
     return verifyElements(*this, tile, getView().getType());
   return verifyTransfer(*this, tile, getView().getType(), tile.getRows() / getView().getType().getGroup());
 }

@@ -100,11 +100,13 @@ void TileTask::run(LoadOp op) {
   const View &view = values.get<View>(op.getView());
   Tile tile = blank(op.getTile().getType());
   int64_t positions = tile.rows / view.group, first = values.index(op.getPosition());
-  for (int64_t c = 0; op.getColumns() && c < tile.cols; ++c) {
-    int64_t from = view.place(first + c, 0);
-    tile.at(0, c) = from < 0 ? dead() : view.of.memory->data[from];
-  }
-  for (int64_t i = 0; !op.getColumns() && i < positions; ++i)
+  bool turned = op.getTurned() || op.getColumns();
+  for (int64_t r = 0; turned && r < tile.rows; ++r)
+    for (int64_t c = 0; c < tile.cols; ++c) {
+      int64_t from = view.place(first + c, view.outer ? r / positions : r % view.group);
+      tile.at(r, c) = from < 0 ? dead() : view.of.memory->data[from];
+    }
+  for (int64_t i = 0; !turned && i < positions; ++i)
     for (int64_t g = 0; g < view.group; ++g)
       readRow(view, first + i, g, tile, view.tileRow(positions, i, g));
   values.set(op.getTile(), std::move(tile));

@@ -357,13 +357,15 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
   }
 
   // Whether calls of few rows walk the lists of a pattern with selections: where the usual form would pack all keys
-  // first, lists are in order, and no number of a place or table stands beside scores.
+  // first, lists are in order, no number of a place or table stands beside scores, and weights are stored.
   static bool walksLists(Context &context) {
     bool anySelected = false;
     for (Operation &op : context.pattern.getBody().front()) {
       auto set = dyn_cast<SetOp>(op);
       auto map = dyn_cast<MapOp>(op);
-      if (isa<RandomOp, ListedOp>(op) || (set && !set.getTables().empty()) || (map && readsPlaces(context, map)))
+      auto weigh = dyn_cast<WeighOp>(op);
+      if (isa<RandomOp, ListedOp>(op) || (set && !set.getTables().empty()) || (map && readsPlaces(context, map)) ||
+          (weigh && joinsSlots(weigh)))
         return false;
       auto dataflow = op.getAttrOfType<mlir::DictionaryAttr>("dataflow");
       if (!dataflow || !isa<AccumulateOp>(op))

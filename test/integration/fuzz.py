@@ -96,6 +96,8 @@ PATTERNS = {
     "nsa_ext": {"static": nsa, "dynamic": lambda r: dict(W=windows(r)), "keys": ("b", "d")},
     "hsa": {"static": lambda r: dict(l=blocks(r), n=r.randint(1, 6)), "keys": ("l",)},
     "hsa_stickbreak": {"static": lambda r: dict(l=blocks(r), n=r.randint(1, 6)), "keys": ("l",)},
+    "hils": {"static": lambda r: dict(l=blocks(r, 16, 32, 64), n=r.randint(1, 6)), "entries": (4, 20),
+             "dynamic": lambda r: dict(W=r.choice([1, 2, 16, 33, 64, 100, 1000])), "keys": ("l",)},
     "dsa": {"static": lambda r: dict(dv=r.choice([1, 7, 16])), "dynamic": lambda r: dict(n=best(r)),
             "features": (16, 24, 64)},
     "dsa_sink": {"static": lambda r: dict(dv=16), "dynamic": lambda r: dict(n=best(r)), "features": (16, 24, 64)},

@@ -95,6 +95,43 @@ def hsa(z, p):
                      decided(z["aux_margin"], p["HQ"]), wide=("r", "m"))
 
 
+def hils(z, p):
+    """The scores of chunks are their exact lse, as products of a row of them with unit vectors. The reference has no
+    landmarks among its keys, so each chunk gets one, for the shipped pattern: a key that is nobody's, and a row."""
+    chunk, rows, group = p["chunk"], p["L"], p["HQ"] // p["H"]
+    lse = z["chunk_lse"].astype(np.float64).transpose(0, 2, 1, 3)
+    count = rows // chunk
+    first = (np.arange(rows) - p["window"] + 1) // chunk
+    past = np.arange(lse.shape[-1]) < first[:, None, None]
+    scores = np.einsum("bthd,bshd->bhts", z["q"].astype(np.float64), np.repeat(z["k"].astype(np.float64), group, axis=2))
+    place = np.arange(rows)
+    near = (place <= place[:, None]) & (place // chunk >= first[:, None])
+    window = np.log(np.sum(np.exp(np.where(near, scores * p["D"] ** -0.5, -np.inf)), axis=-1)).transpose(0, 2, 1)
+    every = np.logaddexp(window, np.logaddexp.reduce(np.where(past, lse, -np.inf), axis=-1))
+    votes = np.exp(np.where(past, lse, -np.inf) - every[..., None])
+    votes = np.sort(votes.reshape(1, rows, p["H"], group, -1).max(axis=3), axis=-1)
+    margin = np.where(votes[..., -p["topk"]] > 0, votes[..., -p["topk"]] - votes[..., -p["topk"] - 1], 1.0)
+    args = {name: z[name] for name in "qkv"}
+    args["r"] = np.where(np.isfinite(lse), lse, 0.0)
+    args["m"] = np.broadcast_to(np.eye(lse.shape[-1])[:count, None], (count, p["H"], lse.shape[-1]))[None]
+    params = dict(l=chunk, n=p["topk"], W=p["window"], scale=p["D"] ** -0.5)
+    yield Comparison("without landmarks", INPUTS / "naive_bsa.mlir", args, params, dict(o=z["out"]),
+                     decided(margin, p["HQ"]), wide=("r", "m"))
+    spread = place + place // chunk
+    size = spread[-1] + 1
+
+    def apart(x):
+        wide = np.zeros((1, size, *x.shape[2:]))
+        wide[:, spread] = x
+        return wide
+
+    args = {name: apart(args[name]) for name in "qkvr"} | dict(m=args["m"], bias=np.zeros((1, count, p["HQ"])))
+    params |= dict(l=chunk + 1, W=p["window"] + 1, scale=1.0)
+    args["q"] = args["q"] * p["D"] ** -0.5
+    yield Comparison("with landmarks", "hils", args, params, dict(o=z["out"]), decided(margin, p["HQ"]),
+                     wide=("r", "m", "bias"), oracle_only=True, finish=lambda results: dict(o=results["o"][:, spread]))
+
+
 def moba(z, p):
     args = {name: batched(z[name]) for name in "qkv"}
     yield Comparison("", "moba", args, dict(l=p["chunk"], n=p["topk"], scale=p["scale"]), dict(o=batched(z["o"])),
@@ -335,7 +372,7 @@ def kv_eviction(z, p):
 
 
 ADAPTERS = {adapter.__name__: adapter for adapter in (
-    nsa, nsa_paper, hsa, moba, quest, seer_gate, block_sparse, longformer, seed_compress, sparse_transformer,
+    nsa, nsa_paper, hsa, hils, moba, quest, seer_gate, block_sparse, longformer, seed_compress, sparse_transformer,
     streaming_llm, lse_merge, forgetting_attention, differential_attention, star_attention, mla, dsa_token, mosa,
     kv_eviction)}
 

@@ -31,7 +31,8 @@ PATTERNS = {
     "causal": {}, "dense": {}, "window": {"W": 50}, "window_sinks": {"W": 40, "S": 3}, "longformer": {"W": 33},
     "strided": {"stride": 64}, "compressed": {}, "topk_blocks": {"b": 32, "n": 2}, "moba": {"l": 32, "n": 2},
     "nsa": {"b": 32, "n": 4, "W": 40}, "nsa_ext": {"b": 32, "n": 4, "W": 40}, "hsa": {"l": 32, "n": 2},
-    "hsa_stickbreak": {"l": 32, "n": 2}, "alibi": {}, "softcap": {"cap": 3}, "forgetting": {}, "prefix_lm": {"P": 30},
+    "hsa_stickbreak": {"l": 32, "n": 2},
+    "hils": {"l": 32, "n": 2, "W": 40, "D2": 16}, "alibi": {}, "softcap": {"cap": 3}, "forgetting": {}, "prefix_lm": {"P": 30},
     "fixed": {"stride": 32, "verts": 3}, "dilated": {"W": 9, "dil": 4}, "star_phase1": {"a": 20, "b": 32},
     "differential": {}, "sink_logit": {}, "window_sinks_logit": {"W": 40}, "star_phase2": {},
     "doc_causal": {}, "bucketed": {}, "streaming_llm": {"W": 30, "S": 3}, "mla": {"dv": 32},
@@ -43,7 +44,7 @@ PATTERNS = {
     "snapkv": {"cap": 40, "w": 9, "pool": 5}, "h2o": {"heavy": 15, "recent": 9},
 }
 # Patterns that GPU targets refuse by name.
-CPU_ONLY = {"dsa", "dsa_sink", "adamas", "int8_topk", "mosa", "snapkv", "h2o"}
+CPU_ONLY = {"dsa", "dsa_sink", "adamas", "int8_topk", "mosa", "hils", "snapkv", "h2o"}
 # Patterns that see the whole sequence: no chunk of it is a call.
 WHOLE = {"mosa"}
 COLUMNS = {
@@ -76,6 +77,8 @@ REFUSED = [
      "selections of single tokens: compile it for a CPU target"),
     ("ptx-sim:sm_80", "snapkv --shape T=20,Hq=2,D=64 --dtype bf16 --param cap=8 --param w=3",
      "selections of single tokens: compile it for a CPU target"),
+    ("ptx-sim:sm_80", "hils --shape T=77,Hq=4,Hkv=2,D=64 --dtype bf16 --param l=32",
+     "tables of keys and query heads beside a selection: compile it for a CPU target"),
     ("cpu-avx2", "moba --shape T=77,Hq=2,D=64,Dv=7 --param l=8 --param n=2",
      "blocks of 8 keys on this target: use a multiple of 16"),
 ]

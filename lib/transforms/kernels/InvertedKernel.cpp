@@ -2,6 +2,7 @@
 #include "lib/analysis/CostModel.h"
 #include "lib/transforms/kernels/AttendKernels.h"
 #include "lib/transforms/kernels/Formulas.h"
+#include "lib/transforms/kernels/LseKernel.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "lib/transforms/kernels/SelectedBranches.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -213,6 +214,8 @@ private:
     }
     if (branch.weights)
       visitWeighted(task, branch, unit);
+    else if (branch.joined)
+      visitJoined(task, branch, unit);
     else
       visitOnline(task, branch, unit);
     k.b.restoreInsertionPoint(afterUnit);
@@ -279,9 +282,8 @@ private:
   }
 
   // Queries as they are stored, from where they lie.
-  Value gatherQueries(Task &task, const InvertedBranch &branch, const Unit &unit) {
+  Value gatherQueries(Task &task, const RowOperand &queries, const Unit &unit) {
     KernelBuilder &k = task.k;
-    const RowOperand &queries = branch.queries;
     Value head = queries.isWorkspace ? task.headInUnit(queries.head) : task.head(queries.head);
     Value view = task.slice(queries.ref, queries.isWorkspace ? task.pair : task.batch,
                             heads == 1 ? head : k.floorDiv(head, heads), heads);
@@ -294,7 +296,7 @@ private:
     Value stored = queryMemory.lookup(branch.op.getZ());
     Value rows = shares() ? branch.loaded
                  : stored ? gather(task, stored, unit, rowTiles(k, branch.queries.features))
-                          : gatherQueries(task, branch, unit);
+                          : gatherQueries(task, branch.queries, unit);
     QueryTile queries = storedQueries(branch, rows);
     if (unit.tiles == 1)
       return step(task, branch, unit, queries, unit.number, state);
@@ -330,7 +332,57 @@ private:
     scatter(task, addWeighted(k, acc, state, weights), branch.acc, unit);
   }
 
+  // One softmax for the block, whose output is the value of one key of the softmax over blocks.
+  void visitJoined(Task &task, InvertedBranch &branch, const Unit &unit) {
+    KernelBuilder &k = task.k;
+    SoftmaxState block = steps(task, branch, unit, emptyState(task, members * heads, branch.values.features));
+    Value one = k.splat(1.0, rowNumbers(k)), nothing = k.splat(0.0, rowTiles(k, branch.values.features));
+    Value output = addWeighted(k, nothing, block, one);
+    auto both =
+        tile::MergeOp::create(k.b, k.loc, one.getType(), one.getType(), output.getType(),
+                              gather(task, branch.m, unit, rowNumbers(k)), gather(task, branch.l, unit, rowNumbers(k)),
+                              gather(task, branch.acc, unit, rowTiles(k, branch.values.features)),
+                              blockScores(task, *branch.joined, unit), one, output);
+    scatter(task, both.getM(), branch.m, unit);
+    scatter(task, both.getL(), branch.l, unit);
+    scatter(task, both.getAcc(), branch.acc, unit);
+  }
+
+  // The scores of the unit's block, in base 2.
+  Value blockScores(Task &task, const JoinedWeights &joined, const Unit &unit) {
+    KernelBuilder &k = task.k;
+    QueryTile queries = scaleQueries(task, gatherQueries(task, joined.queries, unit), joined.chain, ScoreUnit::Base2);
+    Value key =
+        tile::LoadOp::create(k.b, k.loc, k.tile(1, joined.keys.features), viewOf(task, joined.keys), unit.number);
+    Value scores =
+        scoreTile(task, rowsAt(task, k.constant(0)), queries, key, unit.number, joined.chain, ScoreUnit::Base2);
+    return tile::ReduceOp::create(k.b, k.loc, rowNumbers(k), "sum", scores, "cols", IntegerAttr(), false);
+  }
+
+  // What the softmax over blocks has come to, joined with what stands beside them.
+  Value joinedOutput(Task &task, const Rows &rows, Value at, const InvertedBranch &branch) {
+    KernelBuilder &k = task.k;
+    SoftmaxState state = stateAt(task, at, branch);
+    if (Value lse = branch.joined->lse) {
+      Value place = k.add(local, at);
+      SoftmaxState beside = stateOfLse(k, attendedTile(task, rows, place, selections, lse),
+                                       attendedTile(task, rows, place, selections, branch.joined->rest));
+      auto both = tile::MergeOp::create(k.b, k.loc, state.m.getType(), state.l.getType(), state.acc.getType(), state.m,
+                                        state.l, state.acc, beside.m, beside.l, beside.acc);
+      state = {both.getM(), both.getL(), both.getAcc()};
+    }
+    return tile::SoftmaxFinishOp::create(k.b, k.loc, state.acc.getType(), state.m.getType(), state.m, state.l,
+                                         state.acc, Value())
+        .getO();
+  }
+
   //===-- Epilogue.
+
+  SoftmaxState stateAt(Task &task, Value at, const InvertedBranch &branch) {
+    KernelBuilder &k = task.k;
+    return {loadPrivate(task, branch.m, at, rowNumbers(k)), loadPrivate(task, branch.l, at, rowNumbers(k)),
+            loadPrivate(task, branch.acc, at, rowTiles(k, branch.values.features))};
+  }
 
   InvertedBranch *selectedBranch(Operation *op) {
     auto found = llvm::find_if(branches, [&](InvertedBranch &branch) { return branch.op == op; });
@@ -346,9 +398,7 @@ private:
     llvm::DenseMap<Value, QueryTile> loaded;
     auto partial = [&](AccumulateOp op) -> FailureOr<SoftmaxState> {
       if (InvertedBranch *branch = selectedBranch(op))
-        return SoftmaxState{loadPrivate(task, branch->m, at, rowNumbers(task.k)),
-                            loadPrivate(task, branch->l, at, rowNumbers(task.k)),
-                            loadPrivate(task, branch->acc, at, rowTiles(task.k, branch->values.features))};
+        return stateAt(task, at, *branch);
       const PreparedBranch &p = ranges.at(op);
       QueryTile &queries = loaded[op.getZ()];
       if (!queries.tile)
@@ -358,7 +408,8 @@ private:
     auto given = [&](Value value) -> Value {
       if (auto blend = value.getDefiningOp<BlendOp>())
         if (InvertedBranch *branch = selectedBranch(blend.getP().getDefiningOp()))
-          return loadPrivate(task, branch->acc, at, rowTiles(task.k, branch->values.features));
+          return branch->joined ? joinedOutput(task, rows, at, *branch)
+                                : loadPrivate(task, branch->acc, at, rowTiles(task.k, branch->values.features));
       return attendedTile(task, rows, task.k.add(local, at), selections, value);
     };
     return Epilogue(task, rows, partial, given).storeResults();

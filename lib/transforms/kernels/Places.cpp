@@ -147,6 +147,18 @@ bool readsPlaces(Context &context, MapOp map) {
   return any;
 }
 
+bool readsRows(Context &context, MapOp map) {
+  bool any = false;
+  Reader reader(context, map);
+  reader.forLeaves([&](ExprAttr e) {
+    if (e.is(ExprKind::Table))
+      any |= alongOf(context, reader.tableOf(e)) != Along::Keys;
+    else
+      any |= !e.isName("z") && !(e.is(ExprKind::Name) && context.isParam(e.getText()));
+  });
+  return any;
+}
+
 LogicalResult checkPlaces(Context &context, MapOp map, int64_t heads) {
   Reader reader(context, map);
   LogicalResult status = success();
@@ -278,7 +290,7 @@ private:
   SmallVector<Part, 3> partsOf(ExprAttr e) {
     Value ofRows = values.lookup({reader.map, e});
     if (e.is(ExprKind::Table))
-      return {add(ofRows ? ofRows : loadForColumns(task, columns, reader.tableOf(e)))};
+      return {add(ofRows ? ofRows : loadForColumns(task, rows, columns, reader.tableOf(e)))};
     if (e.is(ExprKind::Name) && task.context.isParam(e.getText()))
       return {add(floatParam(task, e.getText()))};
     Sum sum = *reader.sumOf(e);

@@ -13,6 +13,9 @@ namespace sattn::lower {
 LogicalResult checkPlaces(Context &context, MapOp map, int64_t heads);
 /// True if the formula mentions more than the score and params.
 bool readsPlaces(Context &context, MapOp map);
+/// Whether the formula reads a number that differs from row to row, or of positions at all: more than params and tables
+/// of keys and heads.
+bool readsRows(Context &context, MapOp map);
 
 /// Row values of maps, by what they stand for: numbers that count, or a load.
 using RowValues = llvm::DenseMap<std::pair<Operation *, ExprAttr>, Value>;

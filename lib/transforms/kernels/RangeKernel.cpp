@@ -51,18 +51,20 @@ FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, Acc
 }
 
 Value attendedTile(Task &task, const Rows &rows, Value local, const Selections &selections, Value value) {
-  auto finalize = value.getDefiningOp<FinalizeOp>();
-  if (!finalize)
+  RowWorkspace workspace;
+  if (auto finalize = value.getDefiningOp<FinalizeOp>())
+    workspace = selections.attentions.lookup(finalize.getP());
+  else
+    workspace = selections.lses.lookup(value);
+  if (workspace.features == 0)
     return {};
-  auto found = selections.attentions.find(finalize.getP());
-  if (found == selections.attentions.end())
-    return {};
-  const RowWorkspace &workspace = found->second;
   KernelBuilder &k = task.k;
   Value head = task.headInUnit(workspace.head);
   Value view = task.slice(workspace.ref, task.pair, rows.heads == 1 ? head : k.floorDiv(head, rows.heads), rows.heads,
                           rows.outer, k.size("rows"));
-  return tile::LoadOp::create(k.b, k.loc, k.tile(rows.count(), workspace.features), view, local);
+  bool isLse = value.getDefiningOp<LseOp>() != nullptr;
+  auto type = isLse ? k.rowVector(rows.count()) : k.tile(rows.count(), workspace.features);
+  return tile::LoadOp::create(k.b, k.loc, type, view, local);
 }
 
 namespace {

@@ -1,6 +1,7 @@
 // Scoring blocks, keeping the best, weighing them.
 #include "lib/transforms/kernels/SelectKernel.h"
 #include "lib/transforms/kernels/Formulas.h"
+#include "lib/transforms/kernels/LseKernel.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include <limits>
@@ -200,8 +201,13 @@ private:
     Value end = keyCountOf(task, keys);
     Value cover = coverOf(task, past->runs(task, range, tile, end));
     Predicate predicate = past->predicate(task, end);
-    SoftmaxState empty = emptyState(task, rows.count(), 1);
-    SmallVector<Value> inits{empty.m, empty.l};
+    SoftmaxState before = emptyState(task, rows.count(), 1);
+    if (Value given = chain.normalize.getLse()) {
+      const RowWorkspace &stored = selections.lses.at(given);
+      Value view = viewOfRows(task, stored.ref, stored.head, heads);
+      before = stateOfLse(k, tile::LoadOp::create(k.b, k.loc, k.rowVector(rows.count()), view, local), Value());
+    }
+    SmallVector<Value> inits{before.m, before.l};
     SmallVector<Value> valueViews;
     for (const KeyOperand &operand : values) {
       inits.push_back(k.splat(0.0, k.tile(rows.count(), operand.features)));

@@ -22,6 +22,10 @@ public:
       if (failed(prepare(branch)))
         return failure();
       axes.append({branch.lists.head, branch.keys.head, branch.values.head});
+      if (branch.joined) {
+        axes.push_back(branch.joined->keys.head);
+        single |= context.ratio(branch.joined->queries.head) != 1;
+      }
       single |= branch.residual->mentionsQueryHead();
     }
     for (AccumulateOp op : formulas) {
@@ -33,6 +37,9 @@ public:
       all.ranges.insert({op, *branch});
     }
     all.heads = single ? 1 : context.sharedHeads(axes);
+    for (SelectedBranch &branch : all.selected)
+      if (branch.joined && failed(checkHeads(context, branch.joined->chain, all.heads)))
+        return failure();
     for (auto &[op, prepared] : all.ranges)
       if (failed(checkHeads(context, prepared.branch.chain, all.heads)))
         return failure();
@@ -102,11 +109,49 @@ private:
       return success();
     for (Operation *user : branch.op->getUsers()) {
       auto blend = dyn_cast<BlendOp>(user);
+      auto weigh = blend ? blend.getW().getDefiningOp<WeighOp>() : WeighOp();
+      if (weigh && joinsSlots(weigh) && !branch.joined && !branch.weights) {
+        if (failed(joinWeights(branch, weigh, blend.getRest())))
+          return failure();
+        continue;
+      }
       auto weights = blend ? selections.weights.find(blend.getW()) : selections.weights.end();
-      if (weights == selections.weights.end() || blend.getRest() || branch.weights)
+      if (weights == selections.weights.end() || blend.getRest() || branch.weights || branch.joined)
         return context.refuse(user, "this use of partial results for each block");
       branch.weights = weights->second;
     }
+    return success();
+  }
+
+  LogicalResult joinWeights(SelectedBranch &branch, WeighOp weigh, Value rest) {
+    if (branch.lists.isRole || branch.lists.row.isBlocks())
+      return context.refuse(weigh, "'sattn.weigh' of a selection for blocks of rows by another score");
+    auto chain = scoreChain(context, weigh, weigh.getZ());
+    if (failed(chain))
+      return failure();
+    for (MapOp map : chain->maps)
+      if (readsRows(context, map))
+        return context.refuse(map, "'sattn.map' with positions or tables of rows in 'sattn.weigh'");
+    Value k = chain->score.getK();
+    if (Operation *made = k.getDefiningOp())
+      return context.refuse(made,
+                            "'" + made->getName().getStringRef() + "' as an operand of 'sattn.weigh' by another score");
+    auto finalize = rest ? rest.getDefiningOp<FinalizeOp>() : FinalizeOp();
+    if (rest && (!finalize || !selections.attentions.contains(finalize.getP())))
+      return context.refuse(weigh, "'sattn.weigh with' the lse of another output than the one that is blended");
+    auto queries = preparer.rows(weigh, chain->score.getQ());
+    if (failed(queries))
+      return failure();
+    const Facts &facts = context.factsOf(k);
+    KeyOperand keys;
+    keys.ref = context.role(k);
+    keys.isWorkspace = false;
+    keys.axis = facts.position();
+    keys.head = facts.headAxis();
+    keys.features = context.innerSize(facts.axes);
+    keys.tile = 1;
+    keys.countedFrom = k;
+    branch.joined = JoinedWeights{*chain, *queries, keys, weigh.getLse(), rest};
     return success();
   }
 

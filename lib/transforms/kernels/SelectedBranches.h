@@ -4,6 +4,15 @@
 
 namespace sattn::lower {
 
+/// Blocks that are weighed by scores of their own, and together with what a row has attended to elsewhere: the softmax
+/// over blocks runs with the visits, each of which adds one key, the block, whose value is the block's own output.
+struct JoinedWeights {
+  ScoreChain chain; ///< scores of blocks
+  RowOperand queries;
+  KeyOperand keys; ///< where the caller put them
+  Value lse, rest; ///< what stands beside the blocks; null: nothing
+};
+
 /// One accumulation over a selection.
 struct SelectedBranch {
   AccumulateOp op;
@@ -13,6 +22,7 @@ struct SelectedBranch {
   KeyOperand keys, values;
   FailureOr<LocalSet> residual = failure(); ///< the formula beside the selection, over tokens
   std::optional<RowWorkspace> weights;      ///< per block: weighted sum of finalised blocks
+  std::optional<JoinedWeights> joined;      ///< the same with weights that are not stored
 
   int64_t blockKeys() const { return *literalInt(lists.block.getLen()); }
 };

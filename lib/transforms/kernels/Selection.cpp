@@ -1,5 +1,6 @@
 // Which selections a pattern has, and what each of them needs.
 #include "lib/transforms/kernels/Selection.h"
+#include "lib/transforms/kernels/LseKernel.h"
 #include "lib/transforms/kernels/SelectKernel.h"
 #include <limits>
 
@@ -97,8 +98,6 @@ static FailureOr<SelectionChain> chainOf(Context &context, SelectOp select) {
   if (failed(score))
     return failure();
   chain.score = *score;
-  if (chain.normalize && chain.normalize.getLse())
-    return context.refuse(chain.normalize, "'sattn.normalize with'");
   if (chain.rebin && (!chain.normalize || chain.rebin.getHow() != ReduceKind::Sum))
     return context.refuse(chain.rebin, chain.normalize
                                            ? "'sattn.rebin " + stringifyReduceKind(chain.rebin.getHow()) + "'"
@@ -107,11 +106,11 @@ static FailureOr<SelectionChain> chainOf(Context &context, SelectOp select) {
     if (auto weigh = dyn_cast<WeighOp>(user)) {
       if (select.getAbove())
         return context.refuse(weigh, "'sattn.weigh' of a selection above a threshold");
-      if (weigh.getZ() != select.getZ())
-        return context.refuse(weigh, "'sattn.weigh' of another score than the one that selects");
-      if (weigh.getLse())
-        return context.refuse(weigh, "'sattn.weigh with'");
-      chain.weights.push_back(weigh);
+      if (!joinsSlots(weigh))
+        chain.weights.push_back(weigh);
+      else if (weigh.getHow() != WeighKind::Softmax)
+        return context.refuse(weigh, "'sattn.weigh " + stringifyWeighKind(weigh.getHow()) +
+                                         "' of another score than the one that selects");
     }
   if (chain.normalize)
     for (Operation &op : context.pattern.getBody().front())
@@ -120,8 +119,15 @@ static FailureOr<SelectionChain> chainOf(Context &context, SelectOp select) {
   return chain;
 }
 
+bool joinsSlots(WeighOp weigh) {
+  auto select = weigh.getSet().getDefiningOp<SelectOp>();
+  return weigh.getLse() || (select && weigh.getZ() != select.getZ());
+}
+
 FailureOr<Selections> buildSelections(Context &context, Preparer &preparer) {
   Selections selections;
+  if (failed(buildLseKernels(context, preparer, selections)))
+    return failure();
   for (Operation &op : context.pattern.getBody().front()) {
     auto select = dyn_cast<SelectOp>(op);
     if (!select)

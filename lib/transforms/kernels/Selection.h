@@ -44,7 +44,12 @@ struct Selections {
   llvm::DenseMap<Value, SelectionLists> lists;    ///< by the result of sattn.select
   llvm::DenseMap<Value, RowWorkspace> weights;    ///< by the result of sattn.weigh
   llvm::DenseMap<Value, RowWorkspace> attentions; ///< by the result of sattn.accumulate: finalised outputs
+  llvm::DenseMap<Value, RowWorkspace> lses;       ///< by the result of sattn.lse: natural logarithms
 };
+
+/// Whether slots are weighed by other scores than those that select, or together with an lse. Such weights are never
+/// stored: the kernel that attends to the slots joins them.
+bool joinsSlots(WeighOp weigh);
 
 /// Builds the kernels of all selections of the pattern.
 FailureOr<Selections> buildSelections(Context &context, Preparer &preparer);

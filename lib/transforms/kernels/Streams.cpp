@@ -109,7 +109,7 @@ Value maskTile(Task &task, Value scores, Value row, AffineMap rowMap, Value colu
   SmallVector<Value> tables;
   for (auto [number, load] : llvm::zip(predicate.numbers, predicate.loads)) {
     Columns columns{cast<tile::TileType>(scores.getType()).getCols(), column, {}};
-    tables.push_back(number ? number : loadForColumns(task, columns, load));
+    tables.push_back(number ? number : loadForColumns(task, {}, columns, load));
   }
   return tile::MaskOp::create(k.b, k.loc, scores.getType(), scores, row, column, predicate.symbols, when, ids, tables,
                               predicate.sets, AffineMapAttr::get(rowMap));

@@ -50,14 +50,9 @@ Along alongOf(Context &context, const TableLoad &load) {
 
 bool servesHeads(Context &context, const TableLoad &load, int64_t heads) {
   auto ratio = context.ratio(context.factsOf(load.table).headAxis());
-  switch (alongOf(context, load)) {
-  case Along::Rows:
-    return heads == 1 || ratio == 1;
-  case Along::Keys:
-    return !ratio || *ratio >= heads;
-  default:
-    return heads == 1 || !ratio || ratio == 1;
-  }
+  // Rows without heads repeat what they have for each head of a tile, which a row vector does not.
+  bool ofRows = alongOf(context, load) == Along::Rows;
+  return heads == 1 || ratio == 1 || (!ratio && !ofRows);
 }
 
 // Of a table with a fixed axis: the element that is read.
@@ -102,10 +97,16 @@ Value loadForRows(Task &task, const Rows &rows, const TableLoad &load) {
   return tile::LoadOp::create(k.b, k.loc, k.rowVector(rows.count(), elementOf(task, load)), view, first);
 }
 
-Value loadForColumns(Task &task, const Columns &columns, const TableLoad &load) {
+Value loadForColumns(Task &task, const Rows &rows, const Columns &columns, const TableLoad &load) {
   KernelBuilder &k = task.k;
-  AxisAttr axis = task.context.factsOf(load.table).position();
+  const Facts &facts = task.context.factsOf(load.table);
+  AxisAttr axis = facts.position();
   Value limit = axis.isBlocks() ? task.storedBlocks(load.table, axis) : task.keyCount();
+  if (rows.heads > 1 && task.context.ratio(facts.headAxis()) == 1) {
+    Value view = viewOf(task, load, rows.heads, rows.outer, limit, columns.lattice);
+    return tile::LoadOp::create(k.b, k.loc, k.tile(rows.count(), columns.count, elementOf(task, load)), view,
+                                columns.first, /*turned=*/true);
+  }
   Value view = viewOf(task, load, 1, false, limit, columns.lattice);
   return tile::LoadOp::create(k.b, k.loc, k.tile(1, columns.count, elementOf(task, load)), view, columns.first);
 }

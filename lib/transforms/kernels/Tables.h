@@ -35,13 +35,13 @@ struct TableLoad {
 /// What the numbers of a load differ by; Other is not compiled.
 enum class Along { Rows, Keys, Nothing, Other };
 Along alongOf(Context &context, const TableLoad &load);
-/// Whether tiles that hold `heads` query heads can read it: rows as a group of heads, keys as one row for all.
+/// Whether tiles that hold `heads` query heads can read it: with a head for each of them, or one for all.
 bool servesHeads(Context &context, const TableLoad &load, int64_t heads);
 
 /// Of a load along rows or nothing, the row vector for `rows`. Tables over keys may be read at rows, as both are
 /// positions; rows that no key stands at read 0.
 Value loadForRows(Task &task, const Rows &rows, const TableLoad &load);
-/// Of a load along keys, the tile of one row for `columns`.
-Value loadForColumns(Task &task, const Columns &columns, const TableLoad &load);
+/// Of a load along keys, the tile of one row for `columns`; of all `rows`, where these have heads that it tells apart.
+Value loadForColumns(Task &task, const Rows &rows, const Columns &columns, const TableLoad &load);
 
 } // namespace sattn::lower

@@ -77,6 +77,36 @@ TEST_CASE("maps read numbers that count, a number for each column and one for al
         }
 }
 
+TEST_CASE("numbers for heads and keys, turned") {
+  for (Isa isa : levels())
+    for (auto [heads, outer] : {std::pair<int64_t, bool>{4, true}, {4, false}, {2, true}, {3, false}})
+      for (Tensor::Type type : {Tensor::F32, Tensor::BF16}) {
+        int64_t rows = heads == 2 ? 64 : 48;
+        Tensor b(type, 1, 40, heads, 1), y(Tensor::F32, 1, rows, 1, 32);
+        int64_t next = 0;
+        b.fill([&] { return static_cast<double>(++next % 50); });
+        Names names = {{"B", b.typeName()}, {"R", n(rows)}, {"G", n(heads) + (outer ? ", outer" : "")}};
+        auto program = compiled(oneKernel("%b: A<$B$, 1>, %y: A<f32, 32>", R"(
+    %c0 = arith.constant 0 : index
+    %c12 = arith.constant 12 : index
+    %bv = @slice %b[%c0, %c0] : A<$B$, 1> -> V<$B$, 1, group = $G$>
+    %yv = @slice %y[%c0, %c0] : A<f32, 32> -> V<f32, 32>
+    %t = @load %bv[%c12] turned : V<$B$, 1, group = $G$> -> T<$R$x32xf32>
+    @store %t, %yv[%c0] : T<$R$x32xf32>, V<f32, 32>)",
+                                          names),
+                                isa);
+        Frame frame;
+        b.in(frame);
+        y.in(frame);
+        program->run("k", frame, 1, 1, 1);
+        bool same = true;
+        for (int64_t r = 0; r < rows; ++r)
+          for (int64_t c = 0; c < 32; ++c) // the last 4 columns lie behind the positions
+            same &= y.get(0, r, 0, c) == (c < 28 ? b.get(0, 12 + c, outer ? r / (rows / heads) : r % heads, 0) : 0.0);
+        CHECK(same);
+      }
+}
+
 TEST_CASE("a tile of one row is computed with as others are") {
   for (Isa isa : levels()) {
     Tensor keys(Tensor::F32, 1, 32, 1, 1), y(Tensor::F32, 1, 16, 1, 32);

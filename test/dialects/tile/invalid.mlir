@@ -1018,6 +1018,18 @@ sattn_tile.program @p {
 // -----
 
 sattn_tile.program @p {
+  sattn_tile.kernel @k(%b: !sattn_tile.arg<f32, 1>) grid(%x, %y, %z) {
+    %v = sattn_tile.slice %b[%z, %x] : !sattn_tile.arg<f32, 1> -> !sattn_tile.view<f32, 1, group = 3>
+    // expected-error@+1 {{turned: expected rows that are a multiple of the heads of a view of inner extent 1 without a layout, but got}}
+    %t = sattn_tile.load %v[%x] turned : !sattn_tile.view<f32, 1, group = 3> -> !sattn_tile.tile<16x8xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
   sattn_tile.kernel @k() grid(%x, %y, %z) {
     %a = sattn_tile.splat 1.0 : !sattn_tile.tile<16x12xf32>
     // expected-error@+1 {{expected f32 rows of a power of 2 of columns, but got}}

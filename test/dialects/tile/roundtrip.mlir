@@ -56,7 +56,7 @@ sattn_tile.program @ops {
     sattn_tile.return
   }
   // CHECK: sattn_tile.kernel @tokens
-  sattn_tile.kernel @tokens(%q: !sattn_tile.arg<f32, 64>, %s: !sattn_tile.arg<f32, 64>, %l: !sattn_tile.arg<i32, 1>, %m: !sattn_tile.arg<i32, 1>, %n: index) grid(%x, %y, %z) {
+  sattn_tile.kernel @tokens(%q: !sattn_tile.arg<f32, 64>, %s: !sattn_tile.arg<f32, 64>, %l: !sattn_tile.arg<i32, 1>, %m: !sattn_tile.arg<i32, 1>, %b: !sattn_tile.arg<f32, 1>, %n: index) grid(%x, %y, %z) {
     // CHECK: sattn_tile.slice %q[%z, %x] across : <f32, 64> -> <f32, 64>
     %qv = sattn_tile.slice %q[%z, %x] across : !sattn_tile.arg<f32, 64> -> !sattn_tile.view<f32, 64>
     %sv = sattn_tile.slice %s[%z, %x] : !sattn_tile.arg<f32, 64> -> !sattn_tile.view<f32, 64>
@@ -70,6 +70,9 @@ sattn_tile.program @ops {
     // CHECK: sattn_tile.hadamard %{{.*}} : <16x64xf32>
     %rows = sattn_tile.load %qv[%x] : !sattn_tile.view<f32, 64> -> !sattn_tile.tile<16x64xf32>
     %turned = sattn_tile.hadamard %rows : !sattn_tile.tile<16x64xf32>
+    // CHECK: sattn_tile.load %{{.*}}[%x] turned : <f32, 1, group = 4, outer> -> <16x8xf32>
+    %heads = sattn_tile.slice %b[%z, %x] : !sattn_tile.arg<f32, 1> -> !sattn_tile.view<f32, 1, group = 4, outer>
+    %ofheads = sattn_tile.load %heads[%x] turned : !sattn_tile.view<f32, 1, group = 4, outer> -> !sattn_tile.tile<16x8xf32>
     // CHECK: sattn_tile.columns %{{.*}} : <16xi32> -> <1x16xi32>
     %cols = sattn_tile.columns %row : !sattn_tile.tile<16xi32> -> !sattn_tile.tile<1x16xi32>
     sattn_tile.return

@@ -170,6 +170,17 @@ TEST_CASE("hsa") {
   }
 }
 
+TEST_CASE("hils") {
+  Case one("hils");
+  one.bind = {{"l", 8}, {"n", 2}};
+  for (double window : {1, 6, 20}) {
+    one.params["W"] = window;
+    agreeOnShapes(one);
+  }
+  one.bind = {{"l", 16}, {"n", 3}};
+  agreeOnShapes(one);
+}
+
 //===-- Patterns that nobody ships ----------------------------------------------------------------------===//
 
 TEST_CASE("window and selected blocks in one softmax") {
@@ -191,6 +202,45 @@ sattn.pattern @hybrid<W: int = 6, static b: int = 8, static n: int = 2, scale: f
   sattn.yield %o, %lse
 })");
   agreeOnShapes(one);
+}
+
+TEST_CASE("blocks weighed by a score of their own, alone and beside a window") {
+  Case one(R"(
+sattn.pattern @alone<static b: int = 8>
+    (%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %r: [t, h, D], %m: [c(b), g, D]) -> (o) {
+  %far = sattn.set (t, c(b)) : last(c) < t
+  %a = sattn.score dot %r, %m scale(0.5)
+  %vote = sattn.reduce sum %a over h to g
+  %sel = sattn.select top(2) %vote where %far
+  %w = sattn.weigh softmax %a over %sel
+  %even = sattn.set (t, s) : s mod 2 == 0
+  %keys = sattn.intersect %sel, %even
+  %z = sattn.score dot %q, %k
+  %p = sattn.accumulate softmax %z over %keys, %v per block
+  %o = sattn.blend %p by %w
+  sattn.yield %o
+})");
+  agreeOnShapes(one);
+  Case beside(R"(
+sattn.pattern @beside<static b: int = 8>
+    (%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %r: [t, h, D], %m: [c(b), g, D], %b: [h]) -> (o, ow, lw) {
+  %near = sattn.set (t, s) : 0 <= t - s < 5
+  %far = sattn.set (t, c(b)) : last(c) <= t - 5
+  %z = sattn.score dot %q, %k
+  %pw = sattn.accumulate softmax %z over %near, %v
+  %ow = sattn.finalize %pw
+  %lw = sattn.lse %pw
+  %a = sattn.score dot %r, %m
+  %prob = sattn.normalize %a over %far with %lw
+  %vote = sattn.reduce mean %prob over h to g
+  %sel = sattn.select top(3) %vote where %far
+  %w = sattn.weigh softmax %a over %sel with %lw
+  %p = sattn.accumulate softmax %z over %sel, %v per block
+  %ob = sattn.blend %p and %ow by %w
+  %o = sattn.mix %ob * %b[h]
+  sattn.yield %o, %ow, %lw
+})");
+  agreeOnShapes(beside);
 }
 
 TEST_CASE("capped scores, differences of maps, one kv head for all") {

@@ -130,21 +130,6 @@ sattn.pattern @map_pairs(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %bias: [t
 
 // -----
 
-sattn.pattern @map_heads(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %gate: [c(8), h]) -> (o) {
-  %m = sattn.summarize mean %k blocks(8)
-  %a = sattn.score dot %q, %m
-  // expected-error @below {{[SA0201] 'table(0)[c, h]' in 'sattn.map' of several heads is not compiled yet: run the pattern with the reference (--oracle)}}
-  %b = sattn.map %a : z - %gate[c, h]
-  %c = sattn.reduce sum %b over h to g
-  %open = sattn.set (t, c(8)) : last(c) <= t
-  %keys = sattn.select top(2) %c where %open
-  %z = sattn.score dot %q, %k
-  %o = sattn.attend %z over %keys, %v
-  sattn.yield %o
-}
-
-// -----
-
 sattn.pattern @map_selected(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %m = sattn.summarize mean %k blocks(8)
   %a = sattn.score dot %q, %m
@@ -300,20 +285,6 @@ sattn.pattern @dynamic_top<n: int = 4>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, 
 
 // -----
 
-sattn.pattern @normalize_with(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %far: [t, h]) -> (o) {
-  %m = sattn.summarize mean %k blocks(8) ragged
-  %a = sattn.score dot %q, %m
-  %open = sattn.set (t, c(8)) : first(c) <= t
-  // expected-error @below {{[SA0201] 'sattn.normalize with' is not compiled yet: run the pattern with the reference (--oracle)}}
-  %p = sattn.normalize %a over %open with %far
-  %keys = sattn.select top(2) %p where %open
-  %z = sattn.score dot %q, %k
-  %o = sattn.attend %z over %keys, %v
-  sattn.yield %o
-}
-
-// -----
-
 sattn.pattern @rebin_raw(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o, o2) {
   %m = sattn.summarize mean %k blocks(8) ragged
   %a = sattn.score dot %q, %m
@@ -373,37 +344,6 @@ sattn.pattern @rebin_tile(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.select top(2) %b where %wide
   %z = sattn.score dot %q, %k
   %o = sattn.attend %z over %keys, %v
-  sattn.yield %o
-}
-
-// -----
-
-sattn.pattern @weigh_other(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
-  %m = sattn.summarize mean %k blocks(8) ragged
-  %a = sattn.score dot %q, %m
-  %open = sattn.set (t, c(8)) : first(c) <= t
-  %sel = sattn.select top(2) %a where %open
-  %a2 = sattn.score dot %q, %m scale(2.0)
-  // expected-error @below {{[SA0201] 'sattn.weigh' of another score than the one that selects is not compiled yet: run the pattern with the reference (--oracle)}}
-  %w = sattn.weigh softmax %a2 over %sel
-  %z = sattn.score dot %q, %k
-  %p = sattn.accumulate softmax %z over %sel, %v per block
-  %o = sattn.blend %p by %w
-  sattn.yield %o
-}
-
-// -----
-
-sattn.pattern @weigh_with(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %far: [t, h], %of: [t, h, Dv]) -> (o) {
-  %m = sattn.summarize mean %k blocks(8) ragged
-  %a = sattn.score dot %q, %m
-  %open = sattn.set (t, c(8)) : first(c) <= t
-  %sel = sattn.select top(2) %a where %open
-  // expected-error @below {{[SA0201] 'sattn.weigh with' is not compiled yet: run the pattern with the reference (--oracle)}}
-  %w = sattn.weigh softmax %a over %sel with %far
-  %z = sattn.score dot %q, %k
-  %p = sattn.accumulate softmax %z over %sel, %v per block
-  %o = sattn.blend %p and %of by %w
   sattn.yield %o
 }
 
