@@ -102,11 +102,12 @@ static LogicalResult checkForms(tile::ProgramOp program) {
     op->emitError("[SA0263] the GPU code generator does not support ") << what << ": compile it for a CPU target";
     return mlir::WalkResult::interrupt();
   };
+  auto tokens = program.walk([&](tile::TopRowOp op) { return refuse(op, "selections of single tokens"); });
+  if (tokens.wasInterrupted())
+    return failure();
   auto walked = program.walk([&](Operation *op) {
     auto load = dyn_cast<tile::LoadOp>(op);
     auto dot = dyn_cast<tile::DotOp>(op);
-    if (isa<tile::TopRowOp>(op))
-      return refuse(op, "selections of single tokens");
     if (load && load.getTurned())
       return refuse(op, "tables of keys and query heads beside a selection");
     if (dot && dot.getKind() == "nt" && dot.getB().getType().getRows() == 1)
