@@ -87,9 +87,15 @@ public:
     FailureOr<Value> inside = failure();
     Values numbers;
     for (auto [table, operand] : llvm::zip(tables, op.getTables())) {
-      bool ofRows = cast<tile::TileType>(operand.getType()).isVector();
-      Value number = ofRows ? c.loadStrip(table.at(firstPanel + static_cast<int64_t>(p)))
-                            : c.loadBroadcast(c.atScaled(table.base, column, 4));
+      auto type = cast<tile::TileType>(operand.getType());
+      int64_t panel = firstPanel + static_cast<int64_t>(p), columns = op.getTile().getType().getCols();
+      if (!type.isVector() && type.getCols() != columns) { // by distance: neighbouring rows have neighbouring numbers
+        Value first = c.sub(c.int64(panel * kLanes + columns - 1), column);
+        numbers.push_back(c.load(c.vi, c.atScaled(table.base, first, 4), 4));
+        continue;
+      }
+      Value number =
+          type.isVector() ? c.loadStrip(table.at(panel)) : c.loadBroadcast(c.atScaled(table.base, column, 4));
       numbers.push_back(c.asInt(number));
     }
     if (succeeded(positions[p]))

@@ -96,6 +96,13 @@ static FailureOr<codegen::LlvmModule> lowerKernel(tile::ProgramOp program, tile:
 
 std::string sattn::gpu::functionSymbol(StringRef name) { return ("sattn_function_" + name).str(); }
 
+static bool readsDistances(tile::MaskOp mask) {
+  return llvm::any_of(mask.getTables(), [&](Value table) {
+    auto type = cast<tile::TileType>(table.getType());
+    return !type.isVector() && type.getCols() != mask.getTile().getType().getCols();
+  });
+}
+
 // What whole programs may hold that no kernel here computes.
 static LogicalResult checkForms(tile::ProgramOp program) {
   auto refuse = [](Operation *op, StringRef what) {
@@ -112,6 +119,8 @@ static LogicalResult checkForms(tile::ProgramOp program) {
       return refuse(op, "tables of keys and query heads beside a selection");
     if (dot && dot.getKind() == "nt" && dot.getB().getType().getRows() == 1)
       return refuse(op, "selected blocks that are weighed by another score than the one that selects");
+    if (auto mask = dyn_cast<tile::MaskOp>(op); mask && readsDistances(mask))
+      return refuse(op, "tables by distance");
     auto loop = dot ? dot->getParentOfType<mlir::scf::ForOp>() : mlir::scf::ForOp();
     if (loop && loop->getParentOfType<tile::StreamOp>())
       return refuse(loop, "column sums of probabilities");

@@ -32,6 +32,11 @@ std::string toText(ExprAttr expr, llvm::function_ref<std::string(int64_t)> table
 /// Total order of trees that does not depend on addresses: kind, value, text, kids.
 int compareExprs(ExprAttr a, ExprAttr b);
 
+/// True for `row - key`: an index of a table over keys that is a distance, counted from 0, and no position.
+inline bool isDistance(ExprAttr index, StringRef row, StringRef key) {
+  return index.is(ExprKind::Sub) && index.getKids()[0].isName(row) && index.getKids()[1].isName(key);
+}
+
 /// Calls `visit` on every node, parents first; a node is skipped with its kids where `visit` returns false.
 void walkExpr(ExprAttr expr, llvm::function_ref<bool(ExprAttr)> visit);
 /// True if a name `name` occurs (callees do not count).

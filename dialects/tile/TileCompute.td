@@ -80,7 +80,8 @@ def MaskOp : Tile_Op<"mask", [Pure, AttrSizedOperandSegments]> {
     Row r stands at t = `row` + rowMap(r), column c at s = `col` + c; the sets are over dims (t, s) and the symbols. Without
     `when` the mask acts in partial tiles of the enclosing stream; with `when` it acts where that (uniform) condition
     holds. `ids` replaces the row positions: row block i stands at `row` + ids[i]. Each of `tables` is one more dim: a
-    number for each row (`tile<Rxi32>`) or for each column (`tile<1xCxi32>`).
+    number for each row (`tile<Rxi32>`), for each column (`tile<1xCxi32>`), or for each distance between them
+    (`tile<1x(R+C)xi32>`: row r and column c have number r - c + C - 1).
 
     Example: `%y = sattn_tile.mask %s rows(%t0) cols(%s0) symbols(%w) {row_map = affine_map<(r) -> (r)>,
     sets = [affine_set<(t, s)[w] : (t - s >= 0, w - 1 - t + s >= 0)>]} : !sattn_tile.tile<64x64xf32>`

@@ -351,8 +351,9 @@ LogicalResult MaskOp::verify() {
     auto type = cast<TileType>(table.getType());
     bool ofRows = type.isVector() && type.getRows() == tile.getRows();
     bool ofColumns = isOneRow(type) && type.getCols() == tile.getCols();
-    if (!type.getElementType().isInteger(32) || !(ofRows || ofColumns))
-      return emitOpError("expected a table of i32, one for each row or one for each column, but got ") << type;
+    bool byDistance = isOneRow(type) && type.getCols() == tile.getRows() + tile.getCols();
+    if (!type.getElementType().isInteger(32) || !(ofRows || ofColumns || byDistance))
+      return emitOpError("expected a table of i32, one for each row, each column or each distance, but got ") << type;
   }
   return verifySets(*this, getSets(), getSymbols().size(), getTables().size());
 }

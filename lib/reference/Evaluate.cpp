@@ -1,5 +1,6 @@
 // Binding of formula names and evaluation of bound trees.
 #include "lib/reference/Evaluate.h"
+#include "dialects/pattern/Formula.h"
 #include "lib/reference/Partials.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -126,6 +127,7 @@ struct Formula::Binder {
           scope.heads->contains(kid.getText()))
         heads = scope.tableHeads(node.table, i);
       node.kids.push_back(heads ? headLeaf(*heads) : bind(kid));
+      node.kids.back().isDistance = node.kind == ExprKind::Table && isDistance(kid, scope.row, scope.key);
     }
     if ((node.kind == ExprKind::FloorDiv || node.kind == ExprKind::Mod) && node.kids[1].leaf == Leaf::Number &&
         node.kids[1].number <= 0.0)
@@ -212,8 +214,13 @@ double Formula::value(const Node &node, const Point &p, Load load) const {
     return !isTrue(node.kids[0]);
   case ExprKind::Table: {
     SmallVector<int64_t, 4> index;
-    for (size_t i = 0; i < node.kids.size(); ++i)
-      index.push_back(static_cast<int64_t>(kid(i)));
+    for (size_t i = 0; i < node.kids.size(); ++i) {
+      auto at = static_cast<int64_t>(kid(i));
+      bool isDistance = node.kids[i].isDistance;
+      if (isDistance && (at < 0 || at >= p.keysEnd - p.keysBegin))
+        return 0.0;
+      index.push_back(isDistance ? at + p.keysBegin : at);
+    }
     return load(node.table, index);
   }
   case ExprKind::Call: {

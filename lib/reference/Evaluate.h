@@ -34,6 +34,8 @@ struct Point {
   double score = 0.0;
   /// One past the last row and key position of the batch entry.
   int64_t rowsEnd = 0, keysEnd = 0;
+  /// Position of the first stored key of the batch entry, where tables by distance begin.
+  int64_t keysBegin = 0;
 };
 
 /// What the names of a formula stand for.
@@ -83,6 +85,7 @@ private:
     Leaf leaf = Leaf::None;
     double number = 0.0; // a literal or param; the count of heads of HeadIn
     int64_t table = 0;
+    bool isDistance = false; // an index of a table
     double (*function)(ArrayRef<double>) = nullptr;
     Blocks blocks; // of first and last
     std::vector<Node> kids;

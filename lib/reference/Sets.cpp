@@ -30,6 +30,7 @@ Point Row::point(Head head) {
   point.head = head;
   point.rowsEnd = call.qOffset[b] + call.rows;
   point.keysEnd = call.kvOffset[b] + call.kvLen[b];
+  point.keysBegin = call.kvOffset[b];
   return point;
 }
 

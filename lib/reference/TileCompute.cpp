@@ -106,7 +106,9 @@ void TileTask::run(MaskOp op) {
       SmallVector<int64_t> point{first + offset, key + c};
       for (Value operand : op.getTables()) {
         const Tile &table = values.get<Tile>(operand);
-        double number = cast<TileType>(operand.getType()).isVector() ? table.at(r) : table.at(0, c);
+        double number = cast<TileType>(operand.getType()).isVector() ? table.at(r)
+                        : table.cols == tile.cols                    ? table.at(0, c)
+                                                                     : table.at(0, r - c + tile.cols - 1);
         point.push_back(std::isnan(number) ? 0 : static_cast<int64_t>(number)); // of what does not exist
       }
       if (isInSets(op.getSets(), point, bound))

@@ -53,6 +53,7 @@ SINK = np.array([-1.0, 0.0, 3.0, 30.0], np.float32)
 # What another host computed, nothing for one row in three; what it wrote there must not matter.
 DOC = np.sort(rng().integers(0, 5, (B, T)), axis=1).astype(np.int32)
 BUCKET = rng().integers(-2**31, -2**31 + 3, (B, T, H)).astype(np.int32)
+LINES = (rng().random((B, T, H)) < 0.1).astype(np.int32)
 # Slots of a cache in any order, some of them empty. Rows beyond see the same slots.
 POS = rng().permuted(np.tile(np.where(np.arange(T) % 7 == 0, -1, np.arange(T)), (B, 1)), axis=1).astype(np.int32)
 O0 = rng().standard_normal((B, T, H, DV), np.float32)
@@ -84,6 +85,9 @@ FORMULAS = {
     "bucketed": Formula({}, lambda t, s: (s <= t) & (of_heads(BUCKET)[:, :, t] == of_heads(BUCKET)[:, :, s]),
                         roles={"bucket": BUCKET}),
     "streaming_llm": Formula({"W": 11, "S": 3}, lambda t, s: cached(t, POS[:, None, s]), roles={"pos": POS}),
+    "vertical_slash": Formula({}, lambda t, s: (s <= t) & ((of_heads(LINES)[:, :, s] == 1)
+                                                           | (of_heads(LINES[..., ::-1])[:, :, np.maximum(t - s, 0)] == 1)),
+                              roles={"vertical": LINES, "slash": np.ascontiguousarray(LINES[..., ::-1])}),
     "prefix_lm": Formula({"P": 23}, lambda t, s: (s <= t) | (s < 23)),
     "fixed": Formula({"stride": 16, "verts": 3}, lambda t, s: (s <= t) & ((t // 16 == s // 16) | (s % 16 >= 13))),
     "dilated": Formula({"W": 5, "dil": 3}, lambda t, s: (t - s >= 0) & (t - s < 15) & ((t - s) % 3 == 0)),

@@ -41,10 +41,10 @@ PATTERNS = {
     "adamas": {"n": 24, "lo": -1, "hi": 1}, "int8_topk": {"n": 24}, "mosa": {"n": 24, "first": 1},
     "seer": {"b": 32, "n": 5, "theta": 0.1, "D2": 32},
     "block_lists": {"b": 32, "D2": 3}, "block_sparse": {"b": 32, "D2": 64}, "block_bitmap": {"b": 32, "D2": 41},
-    "snapkv": {"cap": 40, "w": 9, "pool": 5}, "h2o": {"heavy": 15, "recent": 9},
+    "vertical_slash": {}, "snapkv": {"cap": 40, "w": 9, "pool": 5}, "h2o": {"heavy": 15, "recent": 9},
 }
 # Patterns that GPU targets refuse by name.
-CPU_ONLY = {"dsa", "dsa_sink", "adamas", "int8_topk", "mosa", "hils", "snapkv", "h2o"}
+CPU_ONLY = {"dsa", "dsa_sink", "adamas", "int8_topk", "mosa", "hils", "snapkv", "h2o", "vertical_slash"}
 # Patterns that see the whole sequence: no chunk of it is a call.
 WHOLE = {"mosa"}
 COLUMNS = {
@@ -79,6 +79,8 @@ REFUSED = [
      "selections of single tokens: compile it for a CPU target"),
     ("ptx-sim:sm_80", "hils --shape T=77,Hq=4,Hkv=2,D=64 --dtype bf16 --param l=32",
      "tables of keys and query heads beside a selection: compile it for a CPU target"),
+    ("ptx-sim:sm_80", "vertical_slash --shape T=20,Hq=2,D=64 --dtype bf16",
+     "tables by distance: compile it for a CPU target"),
     ("cpu-avx2", "moba --shape T=77,Hq=2,D=64,Dv=7 --param l=8 --param n=2",
      "blocks of 8 keys on this target: use a multiple of 16"),
 ]

@@ -169,7 +169,8 @@ LogicalResult checkPlaces(Context &context, MapOp map, int64_t heads) {
   walkExpr(map.getFormula(), [&](ExprAttr e) {
     // Functions of conditions and sums that do not fit are no leaves.
     if (reader.isLeaf(e)) {
-      if (e.is(ExprKind::Table) && alongOf(context, reader.tableOf(e)) == Along::Other)
+      Along along = e.is(ExprKind::Table) ? alongOf(context, reader.tableOf(e)) : Along::Nothing;
+      if (along == Along::Other || along == Along::Distances)
         refuse(e, "");
       else if (e.is(ExprKind::Table) && !servesHeads(context, reader.tableOf(e), heads))
         refuse(e, " of several heads");

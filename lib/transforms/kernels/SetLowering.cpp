@@ -271,7 +271,9 @@ Predicate LocalSet::predicate(Task &task, Value end, const Rows *rows) const {
   for (unsigned symbol : writer.tables) {
     const TableLoad &load = loads.find(set.symbols()[symbol].name)->second;
     result.loads.push_back(load);
-    result.numbers.push_back(alongOf(task.context, load) == Along::Keys ? Value() : loadForRows(task, *rows, load));
+    Along along = alongOf(task.context, load);
+    bool laterOn = along == Along::Keys || along == Along::Distances;
+    result.numbers.push_back(laterOn ? Value() : loadForRows(task, *rows, load));
   }
   unsigned symbols = writer.order.size();
   AffineExpr inside;

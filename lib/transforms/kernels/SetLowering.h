@@ -24,7 +24,8 @@ struct RunValues {
 struct Predicate {
   mlir::ArrayAttr sets;
   SmallVector<Value> symbols;
-  /// Loads that are further dims, and their numbers for the rows at hand; null: one for each key.
+  /// Loads that are further dims, and their numbers for the rows at hand; null: one for each key, or
+  /// each distance.
   SmallVector<TableLoad> loads;
   SmallVector<Value> numbers;
 };

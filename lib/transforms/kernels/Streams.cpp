@@ -108,8 +108,14 @@ Value maskTile(Task &task, Value scores, Value row, AffineMap rowMap, Value colu
   KernelBuilder &k = task.k;
   SmallVector<Value> tables;
   for (auto [number, load] : llvm::zip(predicate.numbers, predicate.loads)) {
-    Columns columns{cast<tile::TileType>(scores.getType()).getCols(), column, {}};
-    tables.push_back(number ? number : loadForColumns(task, {}, columns, load));
+    auto type = cast<tile::TileType>(scores.getType());
+    Columns columns{type.getCols(), column, {}};
+    if (number)
+      tables.push_back(number);
+    else if (alongOf(task.context, load) == Along::Distances)
+      tables.push_back(loadForDistances(task, type.getRows(), row, columns, load));
+    else
+      tables.push_back(loadForColumns(task, {}, columns, load));
   }
   return tile::MaskOp::create(k.b, k.loc, scores.getType(), scores, row, column, predicate.symbols, when, ids, tables,
                               predicate.sets, AffineMapAttr::get(rowMap));

@@ -29,6 +29,8 @@ static Along alongOf(const TableLoad &load, AxisAttr axis, ExprAttr index) {
   if (axis.sameBlocks(load.key) && atKey)
     return Along::Keys;
   bool tokens = !axis.isBlocks() && !load.row.isBlocks();
+  if (axis.isKey() && tokens && !load.key.isBlocks() && isDistance(index, load.row.getName(), load.key.getName()))
+    return Along::Distances;
   return axis.isKey() && tokens && atRow ? Along::Rows : Along::Other;
 }
 
@@ -95,6 +97,13 @@ Value loadForRows(Task &task, const Rows &rows, const TableLoad &load) {
   }
   Value view = viewOf(task, load, rows.heads, rows.outer, limit, lattice);
   return tile::LoadOp::create(k.b, k.loc, k.rowVector(rows.count(), elementOf(task, load)), view, first);
+}
+
+Value loadForDistances(Task &task, int64_t rows, Value first, const Columns &columns, const TableLoad &load) {
+  KernelBuilder &k = task.k;
+  Value view = viewOf(task, load, 1, false, task.keyCount(), {});
+  Value least = k.sub(k.sub(first, columns.first), k.constant(columns.count - 1));
+  return tile::LoadOp::create(k.b, k.loc, k.tile(1, rows + columns.count, elementOf(task, load)), view, least);
 }
 
 Value loadForColumns(Task &task, const Rows &rows, const Columns &columns, const TableLoad &load) {

@@ -32,8 +32,8 @@ struct TableLoad {
   AxisAttr row, key;
 };
 
-/// What the numbers of a load differ by; Other is not compiled.
-enum class Along { Rows, Keys, Nothing, Other };
+/// What the numbers of a load differ by; Other is not compiled. Distances are t - s, of tables over keys.
+enum class Along { Rows, Keys, Distances, Nothing, Other };
 Along alongOf(Context &context, const TableLoad &load);
 /// Whether tiles that hold `heads` query heads can read it: with a head for each of them, or one for all.
 bool servesHeads(Context &context, const TableLoad &load, int64_t heads);
@@ -41,6 +41,9 @@ bool servesHeads(Context &context, const TableLoad &load, int64_t heads);
 /// Of a load along rows or nothing, the row vector for `rows`. Tables over keys may be read at rows, as both are
 /// positions; rows that no key stands at read 0.
 Value loadForRows(Task &task, const Rows &rows, const TableLoad &load);
+/// Of a load along distances, the tile of one row for `rows` rows of one head from position `first` on (SetLowering.h)
+/// and `columns`: row r and column c have its number r - c + C - 1. Distances that no key has read 0.
+Value loadForDistances(Task &task, int64_t rows, Value first, const Columns &columns, const TableLoad &load);
 /// Of a load along keys, the tile of one row for `columns`; of all `rows`, where these have heads that it tells apart.
 Value loadForColumns(Task &task, const Rows &rows, const Columns &columns, const TableLoad &load);
 

@@ -1367,7 +1367,7 @@ sattn_tile.program @p {
     %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
     %s = sattn_tile.splat 0.0 : !sattn_tile.tile<8x4xf32>
     %t = sattn_tile.load %v[%x] : !sattn_tile.view<i32, 1> -> !sattn_tile.tile<4xi32>
-    // expected-error@+1 {{expected a table of i32, one for each row or one for each column, but got '!sattn_tile.tile<4xi32>'}}
+    // expected-error@+1 {{expected a table of i32, one for each row, each column or each distance, but got '!sattn_tile.tile<4xi32>'}}
     %m = sattn_tile.mask %s rows(%x) cols(%x) tables(%t : !sattn_tile.tile<4xi32>) {row_map = affine_map<(r) -> (r)>, sets = []} : !sattn_tile.tile<8x4xf32>
     sattn_tile.return
   }

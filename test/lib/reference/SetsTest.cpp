@@ -128,3 +128,20 @@ TEST_CASE("a set that names the head differs for each query head") {
   CHECK(r["o"].at({0, 0, 1, 0}) == 0.5);
   CHECK(r["o"].at({0, 0, 1, 1}) == 0.5);
 }
+
+TEST_CASE("a table is read by distance, whatever the offsets, and beyond its keys as 0") {
+  Call call = showKeys(5, 5);
+  call.roles["far"] = array({1, 5}, {1, 0, 1, 0, 0});
+  std::string text = attendOver("", "  %keys = sattn.set (t, s) : %far[t - s] == 1\n", ", %far: int[s]");
+  for (int64_t offset : {0, 16}) {
+    call.qOffset = {offset};
+    call.kvOffset = {offset};
+    Result r = run(text, call);
+    REQUIRE(r.error == "");
+    CHECK(seen(r["o"], 1) == std::vector<int64_t>{1});
+    CHECK(seen(r["o"], 4) == std::vector<int64_t>{2, 4});
+  }
+  call.qOffset = {3};
+  call.kvOffset = {0};
+  CHECK(seen(run(text, call)["o"], 4) == std::vector<int64_t>{}); // distances 3 to 7
+}

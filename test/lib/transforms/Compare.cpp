@@ -161,7 +161,7 @@ private:
         shape.push_back(extent(bound, axis));
       ref::Array array = ref::Array::zeros(shape);
       for (double &x : array.data)
-        x = noise(state);
+        x = role.getIsInt() ? std::floor(2 * noise(state)) : noise(state);
       call.roles[role.getName()] = std::move(array);
     }
     for (const auto &[name, value] : one.params)

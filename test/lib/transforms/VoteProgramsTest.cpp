@@ -105,3 +105,19 @@ sattn.pattern @roles<n: int = 6>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %
 })");
   votesAgreeOnShapes(one);
 }
+
+TEST_CASE("tables that are read at the key and at the distance") {
+  Case one("vertical_slash");
+  votesAgreeOnShapes(one);
+  Case shared(R"(
+sattn.pattern @shared(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %far: int[s, g], %kind: int[s]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t and %kind[t] <= %far[t - s, g] or t == s
+  %z = sattn.score dot %q, %k scale(0.5)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+})");
+  shared.rows = shared.keys = 45;
+  votesAgree(shared);
+  shared.target = TargetInfo();
+  votesAgree(shared);
+}
