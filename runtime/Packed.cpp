@@ -39,7 +39,8 @@ private:
   const int64_t *cumulative(const Operand &operand) const;
   int64_t blocksOf(const Slice &slice, int64_t sequence) const;
   Status take(size_t index, int64_t sequence, const DLTensor *&tensor);
-  Status bindSequence(int64_t sequence);
+  Status countChosen();
+  Status bindSequence(int64_t sequence, bool counts = false);
   Status checkOverlapOfAll() const;
   Status group();
 
@@ -153,13 +154,15 @@ Status Packer::describePacked(const Operand &operand, const DLTensor &tensor, Sl
   slice.isPacked = true;
   const Axis &axis = operand.axes[operand.position];
   slice.ofKeys = axis.name[0] == 's' || axis.name[0] == 'c';
-  if (axis.name.size() > 1 && axis.name[1] == '(' && (axis.name[0] == 's' || axis.name[0] == 't'))
-    return fail<Err::NotYet>("cu_kv", "axis '" + axis.name + "' of '" + operand.name + "' holds chosen positions");
   int64_t size = tensor.shape[operand.position];
   if (size < 0)
     return fail<Err::NegativeSize>(operand.name, axis.name, size);
   if (axis.name[0] == 'u' || axis.name[0] == 'c')
     return describeBlocks(axis, size, slice);
+  if (axis.symbol != m.queryAxis && axis.symbol != m.keyAxis) { // s(n)
+    slice.chosen = axis.symbol;
+    return success();
+  }
   int64_t rows = cumulative(operand)[batch];
   return size == rows ? success()
                       : fail<Err::PackedTotal>(operand.name, axis.name, size, slice.ofKeys ? "cu_kv" : "cu_q", rows);
@@ -263,9 +266,9 @@ Status Packer::take(size_t index, int64_t sequence, const DLTensor *&tensor) {
     int64_t &rows = view.shape[slice.dimension + 1];
     if (sequence < 0) {
       rows = begin = 0;
-    } else if (slice.length) {
+    } else if (slice.length || slice.chosen >= 0) {
       begin = slice.next;
-      rows = blocksOf(slice, sequence);
+      rows = slice.length ? blocksOf(slice, sequence) : packed.sequences[sequence]->values[slice.chosen];
       slice.next += rows;
     } else {
       begin = lengths[sequence];
@@ -287,22 +290,51 @@ Status Packer::take(size_t index, int64_t sequence, const DLTensor *&tensor) {
   return success();
 }
 
-Status Packer::bindSequence(int64_t sequence) {
+/// Where results hold chosen positions, each sequence is asked for their number first.
+Status Packer::countChosen() {
+  bool any =
+      std::any_of(packed.slices.begin(), packed.slices.end(), [](const Slice &slice) { return slice.chosen >= 0; });
+  if (!any || batch == 0)
+    return success();
+  for (int64_t b = 0; b < batch; ++b)
+    SATTN_TRY(bindSequence(b, /*counts=*/true));
+  for (Slice &slice : packed.slices) {
+    slice.next = 0;
+    if (slice.chosen < 0)
+      continue;
+    int64_t sum = 0;
+    for (int64_t b = 0; b < batch; ++b)
+      sum += packed.sequences[b]->values[slice.chosen];
+    const Axis &axis = slice.operand->axes[slice.operand->position];
+    if (slice.whole->shape[slice.dimension] != sum)
+      return fail<Err::PackedBlocks>(slice.operand->name, axis.name, slice.whole->shape[slice.dimension],
+                                     slice.ofKeys ? "cu_kv" : "cu_q", sum);
+  }
+  return success();
+}
+
+/// `counts`: for the sizes that follow alone, without results.
+Status Packer::bindSequence(int64_t sequence, bool counts) {
   sattn_call own = call;
   own.cu_q = own.cu_kv = {};
   size_t number = 0;
-  for (std::vector<sattn_tensor> *list : {&packed.inputs, &packed.outputs})
-    for (sattn_tensor &tensor : *list)
+  for (sattn_tensor &tensor : packed.inputs)
+    SATTN_TRY(take(number++, sequence, tensor.tensor));
+  for (sattn_tensor &tensor : packed.outputs)
+    if (counts)
+      ++number;
+    else
       SATTN_TRY(take(number++, sequence, tensor.tensor));
   own.inputs = packed.inputs.data();
   own.outputs = packed.outputs.data();
+  own.output_count = counts ? 0 : call.output_count;
   if (call.page_table)
     SATTN_TRY(take(number, sequence, own.page_table));
   for (sattn_per_batch *list : {&own.q_offset, &own.kv_offset, &own.kv_len})
     if (list->count > 1)
       *list = {list->values + sequence, 1};
   RunState &bound = *packed.sequences[static_cast<size_t>(std::max<int64_t>(sequence, 0))];
-  Status status = bindCall(m, own, place, sizesOnly, bound);
+  Status status = bindCall(m, own, place, sizesOnly || counts, bound);
   return status.ok() || sequence < 0 ? status : status.within("sequence " + std::to_string(sequence));
 }
 
@@ -375,6 +407,7 @@ Status Packer::bind() {
   packed.count = static_cast<size_t>(std::max<int64_t>(batch, 1));
   while (packed.sequences.size() < packed.count)
     packed.sequences.push_back(std::make_unique<RunState>());
+  SATTN_TRY(countChosen());
   if (batch == 0)
     SATTN_TRY(bindSequence(-1));
   for (int64_t b = 0; b < batch; ++b)

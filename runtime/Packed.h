@@ -31,7 +31,8 @@ struct PackedCall {
     int64_t length = 0;     ///< packed blocks: positions of one, else 0
     int64_t stride = 0;     ///< packed blocks: positions from one to the next
     bool ragged = false;    ///< packed blocks: the last one of a sequence may be incomplete
-    int64_t next = 0;       ///< packed blocks: where those of the next sequence begin
+    int chosen = -1;        ///< packed results of chosen positions: symbol of their number, which each sequence says
+    int64_t next = 0;       ///< packed blocks and chosen positions: where those of the next sequence begin
   };
   std::vector<Slice> slices; ///< inputs, outputs, the page table
   /// Of the sequence that is being bound, by slice.

@@ -305,14 +305,15 @@ typedef struct sattn_per_batch {
  *   the rows of their blocks from earlier calls of the sequence; the call makes those of later keys. A call whose rows
  *   begin with the keys makes all, so nothing need be initialised; going back to an earlier position is allowed.
  * - Packed sequences of different lengths, for any kernel. With `cu_q` (B + 1 numbers from 0 on that never fall)
- * operands and results over t have no batch dimension: [total, h, D] for [t, h, D], and rows cu_q[b] to cu_q[b + 1] - 1
- * are those of sequence b. `cu_kv` does the same to operands over s; without it these have an entry for each sequence
- * as ever, in pages too, and `kv_len` says how much of it exists. Blocks (u of query rows, c of keys) are packed with
- * their rows: those of each sequence, counted from its own start, follow those of the one before; where the last one of
- * a sequence may be incomplete, the number of all tells whether these are there. Kept summaries stay as they are, with
- *   an entry for each sequence. Sequences may be empty. `q_offset`, `kv_offset` and `kv_len` have a number for each
- *   sequence, and what is said of t and s holds for each: results have the very bits that a call of the sequence alone
- *   gives. On CPUs tasks of all sequences run side by side; on a device sequences run one after the other. */
+ *   operands and results over t have no batch dimension: [total, h, D] for [t, h, D], and rows cu_q[b] up to but not
+ *   cu_q[b + 1] are those of sequence b. `cu_kv` does the same to operands over s; without it these have an entry for
+ *   each sequence as ever, in pages too, and `kv_len` says how much of it exists. Blocks (u of query rows, c of keys)
+ *   are packed with their rows: those of each sequence, counted from its own start, follow those of the one before;
+ *   where the last one of a sequence may be incomplete, the number of all tells whether these are there. So do chosen
+ *   positions, s(n): each sequence has as many as it has alone. Kept summaries stay as they are, with an entry for each
+ *   sequence. Sequences may be empty. `q_offset`, `kv_offset` and `kv_len` have a number for each sequence, and what is
+ *   said of t and s holds for each: results have the very bits that a call of the sequence alone gives. On CPUs tasks
+ *   of all sequences run side by side; on a device sequences run one after the other. */
 typedef struct sattn_call {
   size_t struct_size;
   const sattn_tensor *inputs;

@@ -234,9 +234,43 @@ TEST_CASE("blocks of each sequence begin with it: complete ones, or all") {
     wrong.run(kernel);
     FAIL("blocks that no sequence has");
   } catch (const sattn::Error &error) {
-    CHECK(std::string(error.what()) ==
-          "[SA0366] kb has c(4)=5, but the sequences of 'cu_kv' have 6 of these blocks in all; those of each follow "
-          "those of the one before");
+    CHECK(std::string(error.what()) == "[SA0366] kb has c(4)=5, but the sequences of 'cu_kv' have 6 in all; those of "
+                                       "each follow those of the one before");
+  }
+}
+
+TEST_CASE("results of chosen positions: as many of each sequence as it says") {
+  json m = axpyManifest();
+  m["pattern"] = "sattn.pattern @chosen(...) {}";
+  m["roles"].push_back(operand("k", R"(["s", "h", "D"])", 4));
+  m["results"] = {operand("kept", R"json(["s(W)", "h", "D"])json", 4)};
+  m["derived"] = json::parse(R"json([{"name": "s(W)", "value": ["min", "$W", "s"]}])json");
+  m["steps"][0]["grid"][0] = "s(W)";
+  m["steps"][0]["args"][0] = {{"role", "k"}};
+  m["steps"][0]["args"][1] = {{"result", "kept"}};
+  TestCompiler compiler;
+  compiler.add(m);
+  TestContext context{&compiler};
+  sattn::Kernel kernel(sattn_kernel_retain(context.kernel(m)));
+  std::vector<float> zeros(100, 0), kept(6 * 4, untouched);
+  sattn::Call call;
+  call.input("q", sattn::Tensor(zeros.data(), {3, 1, 4}))
+      .input("k", sattn::Tensor(zeros.data(), {6, 1, 4}))
+      .param("W", 2)
+      .cuQ({0, 1, 2, 3})
+      .cuKv({0, 4, 5, 6})
+      .qOffset({100, 200, 300});
+  sattn::Call wrong = call;
+  call.output("kept", sattn::Tensor(kept.data(), {4, 1, 4})).run(kernel);
+  for (auto [row, expected] : {std::pair(0, 102.f), {1, 102}, {2, 202}, {3, 302}, {4, untouched}})
+    CHECK(kept[static_cast<size_t>(row * 4)] == expected);
+  wrong.output("kept", sattn::Tensor(kept.data(), {6, 1, 4}));
+  try {
+    wrong.run(kernel);
+    FAIL("more positions than are chosen");
+  } catch (const sattn::Error &error) {
+    CHECK(
+        std::string(error.what()).starts_with("[SA0366] kept has s(W)=6, but the sequences of 'cu_kv' have 4 in all"));
   }
 }
 

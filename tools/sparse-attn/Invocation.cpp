@@ -183,6 +183,17 @@ static int64_t chosenCount(const Invocation &call, const ResultInfo &result) {
   return stack.back();
 }
 
+/// Size of an axis of chosen positions: packed sequences have as many each as there are.
+static int64_t chosenSize(const Invocation &call, const ResultInfo &result, const std::string &axis) {
+  int64_t count = chosenCount(call, result), all = 0;
+  std::string of = axis.substr(0, axis.find('('));
+  if (!call.cumulative(of))
+    return std::clamp<int64_t>(count, 0, call.size(of, 0));
+  for (int64_t b = 0; b < call.size("B"); ++b)
+    all += std::clamp<int64_t>(count, 0, rowsOf(call, of, b, false));
+  return all;
+}
+
 Shape Invocation::resultShape(const ResultInfo &result) const {
   Shape shape;
   if (result.batched() && !isPacked(result.axes))
@@ -191,7 +202,7 @@ Shape Invocation::resultShape(const ResultInfo &result) const {
     if (isFixedAxis(axis))
       shape.push_back(std::stoll(axis));
     else if (!result.top.empty() && isPositionAxis(axis))
-      shape.push_back(std::clamp<int64_t>(chosenCount(*this, result), 0, size(axis.substr(0, axis.find('(')), 0)));
+      shape.push_back(chosenSize(*this, result, axis));
     else if (isPositionAxis(axis) && !sizes.count(axis) && cumulative(axis))
       shape.push_back(allRowsOf(*this, axis, result.ragged));
     else if (std::optional<BlockAxis> blocks = sizes.count(axis) ? std::nullopt : blockAxis(axis))
