@@ -31,6 +31,7 @@ LogicalResult Lowering::lower(scf::ForOp op) {
   bool ok = true;
   Values results = c.loop(scalar(op.getLowerBound()), scalar(op.getUpperBound()), *step, numbers,
                           [&](Value i, ValueRange state) -> Values {
+                            Places before = now();
                             scalars[op.getInductionVar()] = i;
                             size_t nextTile = 0, nextNumber = 0;
                             for (Value argument : op.getRegionIterArgs()) {
@@ -47,6 +48,7 @@ LogicalResult Lowering::lower(scf::ForOp op) {
                               isTile(value) ? tilesOut.push_back(value)
                                             : numbersOut.push_back(ok ? scalar(value) : state[numbersOut.size()]);
                             ok = ok && succeeded(finishCarry(yield, tilesOut, carried));
+                            goBack(std::move(before));
                             return numbersOut;
                           });
   if (!ok)
@@ -81,6 +83,7 @@ LogicalResult Lowering::lower(scf::IfOp op) {
     Values numbers;
     if (region.empty())
       return numbers;
+    Places before = now();
     Operation *yield = region.front().getTerminator();
     ok = succeeded(lowerBody(region.front())) && ok;
     SmallVector<Value> tilesOut;
@@ -92,6 +95,7 @@ LogicalResult Lowering::lower(scf::IfOp op) {
                              : arith::ConstantOp::create(c.b, c.b.getZeroAttr(numberTypes[numbers.size()])));
     }
     ok = ok && succeeded(finishCarry(yield, tilesOut, memory));
+    goBack(std::move(before));
     return numbers;
   };
   Values numbers;

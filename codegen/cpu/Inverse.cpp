@@ -226,11 +226,13 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
             for (int64_t i = 0; i < panels.count(); ++i)
               c.storeStrip(c.load(c.vf, c.atScaled(list, first, 4).plus(i * kLanes * 4), 4), panels.at(i));
           auto copyFor = [&](int64_t limit) {
+            Places before = now();
             memberLimit = limit;
             tile(body.getArgument(1)) = idsTile;
             tile(body.getArgument(2)) = slotsTile;
             ok = ok && succeeded(lowerBody(body));
             memberLimit = 0;
+            goBack(std::move(before));
           };
           if (!byMembers)
             return copyFor(0);

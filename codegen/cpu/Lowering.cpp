@@ -89,14 +89,22 @@ bool Lowering::splitsAt(tile::MaskOp mask, bool canFinish) {
          mask.getResult().getType().getRows() <= kMostSplitRows;
 }
 
-LogicalResult Lowering::lowerSplit(tile::MaskOp mask, llvm::function_ref<LogicalResult()> finish) {
-  // Both copies start from the same values. Pending ones are added to as they are lowered.
-  auto tilesBefore = tiles;
-  for (auto &[value, held] : tilesBefore)
-    if (held.pending)
+Lowering::Places Lowering::now() const {
+  Places places{tiles, views, inverses};
+  for (auto &[value, held] : places.tiles)
+    if (held.pending) // added to as it is lowered
       held.pending = std::make_shared<Pending>(*held.pending);
-  auto viewsBefore = views;
-  auto inversesBefore = inverses;
+  return places;
+}
+
+void Lowering::goBack(Places &&places) {
+  tiles = std::move(places.tiles);
+  views = std::move(places.views);
+  inverses = std::move(places.inverses);
+}
+
+LogicalResult Lowering::lowerSplit(tile::MaskOp mask, llvm::function_ref<LogicalResult()> finish) {
+  Places before = now();
   Value when = mask.getWhen();
   LogicalResult status = success();
   auto copy = [&](bool isActing) {
@@ -108,9 +116,7 @@ LogicalResult Lowering::lowerSplit(tile::MaskOp mask, llvm::function_ref<Logical
   c.when(
       scalar(when), [&] { copy(true); },
       [&] {
-        tiles = std::move(tilesBefore);
-        views = std::move(viewsBefore);
-        inverses = std::move(inversesBefore);
+        goBack(std::move(before));
         copy(false);
       });
   return status;

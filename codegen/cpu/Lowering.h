@@ -56,6 +56,11 @@ private:
   /// it does not.
   bool splitsAt(tile::MaskOp mask, bool canFinish);
   LogicalResult lowerSplit(tile::MaskOp mask, llvm::function_ref<LogicalResult()> finish);
+  /// Where values are. Code that may not run, or of which there is a further copy, is emitted between now() and
+  /// goBack(): what it computes of a value from outside, another form of a tile for one, is nowhere else.
+  struct Places;
+  Places now() const;
+  void goBack(Places &&places);
   LogicalResult lower(Operation *op);
   LogicalResult lowerScalar(Operation *op);
   /// Reports that there is no code for `what`, and what to write instead: by default, what the compiler writes.
@@ -262,6 +267,11 @@ private:
   llvm::DenseMap<Value, TileValue> tiles;
   llvm::DenseMap<Value, View> views;
   llvm::DenseMap<Value, Inverse> inverses;
+  struct Places {
+    llvm::DenseMap<Value, TileValue> tiles;
+    llvm::DenseMap<Value, View> views;
+    llvm::DenseMap<Value, Inverse> inverses;
+  };
   struct Argument {
     Value data, counts[3], strides[3]; ///< batch, position, head; strides in bytes
   };

@@ -107,7 +107,9 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
     Ptr entry = c.atScaled(table, segment, 3 * kSlot);
     Value from = c.load(c.i64, entry, kSlot), to = c.load(c.i64, entry.plus(kSlot), kSlot);
     auto body = [&](bool full) {
+      Places before = now();
       c.loop(from, to, 1, [&](Value index) { ok = ok && succeeded(lowerStreamBody(op, index, carried, full)); });
+      goBack(std::move(before));
     };
     if (bool masked = hasMask(op); !masked || isNeverFull(cover))
       return body(!masked);

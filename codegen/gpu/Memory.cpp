@@ -50,8 +50,8 @@ LogicalResult Lowering::lower(tile::SliceOp op) {
 LogicalResult Lowering::lower(tile::PrivateOp op) {
   View view;
   view.type = op.getView().getType();
-  if (view.type.getLayout() || !view.type.getElementType().isF32())
-    return unsupported(op, "private memory of elements other than f32");
+  if (view.type.getLayout() || view.type.getElementType().getIntOrFloatBitWidth() != 32)
+    return unsupported(op, "private memory of elements other than f32 and i32");
   int64_t rowBytes = view.type.getInner() * 4, positions = op.getPositions();
   if (rowBytes % 128 == 0)
     rowBytes += 32;
@@ -383,7 +383,8 @@ LogicalResult Lowering::storeRows(Operation *op, Value value, const RowSource &s
   FailureOr<Fragment> fragment = fragmentOf(op, value);
   if (failed(fragment))
     return failure();
-  if (!type.getElementType().isF32() || !isa<FloatType>(element))
+  bool floats = type.getElementType().isF32() && isa<FloatType>(element);
+  if (!floats && !(type.isVector() && type.getElementType().isInteger(32) && element.isInteger(32)))
     return unsupported(op, "stores of elements other than floats");
   if (!type.isVector())
     needAlignment(view, 2 * view.elementBytes());
@@ -397,7 +398,7 @@ LogicalResult Lowering::storeRows(Operation *op, Value value, const RowSource &s
       c.when(inside, [&, pointer = pointer] {
         if (type.isVector()) {
           Value number = fragment->at[2 * block + half];
-          if (!element.isF32())
+          if (element.getIntOrFloatBitWidth() != 32)
             number = arith::TruncFOp::create(c.b, element, number);
           return c.store(number, pointer, view.elementBytes());
         }

@@ -361,11 +361,8 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
   static bool walksLists(Context &context) {
     bool anySelected = false;
     for (Operation &op : context.pattern.getBody().front()) {
-      auto set = dyn_cast<SetOp>(op);
-      auto map = dyn_cast<MapOp>(op);
       auto weigh = dyn_cast<WeighOp>(op);
-      if (isa<RandomOp, ListedOp>(op) || (set && !set.getTables().empty()) || (map && readsPlaces(context, map)) ||
-          (weigh && joinsSlots(weigh)))
+      if (isa<RandomOp, ListedOp>(op) || (weigh && joinsSlots(weigh)))
         return false;
       auto dataflow = op.getAttrOfType<mlir::DictionaryAttr>("dataflow");
       if (!dataflow || !isa<AccumulateOp>(op))

@@ -37,6 +37,7 @@ PATTERNS = {
     "differential": {}, "sink_logit": {}, "window_sinks_logit": {"W": 40}, "star_phase2": {},
     "doc_causal": {}, "bucketed": {}, "streaming_llm": {"W": 30, "S": 3}, "mla": {"dv": 32},
     "bigbird": {"b": 32, "r": 2}, "quest": {"page": 16, "n": 3},
+    "hybrid_far_pages": {"W": 20, "S": 3, "page": 16, "n": 2},
     "dsa": {"n": 24, "dv": 32}, "dsa_sink": {"n": 24, "dv": 32},
     "adamas": {"n": 24, "lo": -1, "hi": 1}, "int8_topk": {"n": 24}, "mosa": {"n": 24, "first": 1},
     "seer": {"b": 32, "n": 5, "theta": 0.1, "D2": 32},

@@ -109,10 +109,13 @@ int64_t Invocation::size(const std::string &axis, int64_t otherwise) const {
   return found == sizes.end() ? otherwise : found->second;
 }
 
+// That of the first operand with features; of the first of all, where none has.
 Dtype Invocation::inputDtype() const {
-  for (const RoleInfo &role : info.roles)
-    if (const Operand *given = role.isInt ? nullptr : operand(role.name))
-      return given->tensor.dtype;
+  for (bool features : {true, false})
+    for (const RoleInfo &role : info.roles)
+      if (const Operand *given = role.isInt ? nullptr : operand(role.name))
+        if (!features || (!role.axes.empty() && role.axes.back()[0] == 'D'))
+          return given->tensor.dtype;
   return Dtype::F32;
 }
 

@@ -4,7 +4,7 @@
 #include "lib/transforms/kernels/Formulas.h"
 #include "lib/transforms/kernels/LseKernel.h"
 #include "lib/transforms/kernels/Plan.h"
-#include "lib/transforms/kernels/SelectedBranches.h"
+#include "lib/transforms/kernels/UnitRows.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include <limits>
 
@@ -16,7 +16,7 @@ namespace {
 /// A branch and the private memory of the task.
 struct InvertedBranch : SelectedBranch {
   Value m{}, l{}, acc{};
-  Value loaded{}; ///< scaled queries of all rows, where these share a list
+  QueryTile loaded{}; ///< scaled queries of all rows, where these share a list
 };
 
 class InvertedKernel {
@@ -36,7 +36,7 @@ public:
     first = perChunk ? k.add(k.size("first_row"), local) : local;
     count = k.min(taskRows, k.sub(k.size(perChunk ? "rows" : "t"), local));
     allocate(task);
-    forTiles(task, [&](Value at) { return storeQueries(task, at); });
+    forTiles(task, [&](Value at) { storeRows(task, at); });
     for (InvertedBranch &branch : branches)
       visitBlocks(task, branch);
     bool ok = true;
@@ -143,6 +143,8 @@ private:
         queries = privateView(k, branch.queries.features);
         queryBranches.push_back(&branch);
       }
+      if (!shares())
+        unitRows.declare(task, branch, heads, chunk);
     }
   }
 
@@ -159,8 +161,9 @@ private:
 
   Rows rowsAt(Task &task, Value at) { return {members, heads, false, task.k.add(first, at), {}}; }
 
-  void storeQueries(Task &task, Value at) {
+  void storeRows(Task &task, Value at) {
     KernelBuilder &k = task.k;
+    unitRows.store(task, rowsAt(task, at), at);
     for (InvertedBranch *branch : queryBranches) {
       QueryTile queries = loadQueries(task, rowsAt(task, at), branch->queries, branch->chain, ScoreUnit::Base2);
       tile::StoreOp::create(k.b, k.loc, queries.tile, queryMemory[branch->op.getZ()], at);
@@ -190,10 +193,10 @@ private:
                                            static_cast<uint64_t>(shares() ? 1 : chunk),
                                            /*unordered=*/lists.isRole, lists.flags);
     Value keyView = viewOf(task, branch.keys), valueView = viewOf(task, branch.values);
-    Predicate predicate = branch.residual->predicate(task, end);
+    Rows taskRows = rowsAt(task, k.constant(0));
+    Predicate predicate = branch.residual->predicate(task, end, shares() ? &taskRows : nullptr);
     if (shares())
-      branch.loaded =
-          loadQueries(task, rowsAt(task, k.constant(0)), branch.queries, branch.chain, ScoreUnit::Base2).tile;
+      branch.loaded = loadQueries(task, taskRows, branch.queries, branch.chain, ScoreUnit::Base2);
     int64_t atOnce = shares() ? 1 : members;
     auto op = tile::StreamInverseOp::create(k.b, k.loc, inverse, k.b.getI64IntegerAttr(atOnce));
     Block &body = op.getBody().emplaceBlock();
@@ -205,6 +208,9 @@ private:
     k.b.setInsertionPointToEnd(&body);
     Unit unit{body.getArgument(0), body.getArgument(1),     body.getArgument(2), keyView, valueView, end,
               predicate,           block / branch.keys.tile};
+    unitRows.addNumbers(branch.op, unit.predicate, [&](Value view, Type element) {
+      return gather(task, view, unit, k.rowVector(members * heads, element));
+    });
     OpBuilder::InsertPoint afterUnit = k.b.saveInsertionPoint();
     if (shares()) {
       // A block that the list names for other rows may hide from these.
@@ -290,14 +296,23 @@ private:
     return tile::GatherOp::create(k.b, k.loc, rowTiles(k, queries.features), view, first, unit.ids);
   }
 
+  QueryTile queriesOf(Task &task, InvertedBranch &branch, const Unit &unit) {
+    if (shares())
+      return branch.loaded;
+    KernelBuilder &k = task.k;
+    Value stored = queryMemory.lookup(branch.op.getZ());
+    QueryTile queries = storedQueries(branch, stored ? gather(task, stored, unit, rowTiles(k, branch.queries.features))
+                                                     : gatherQueries(task, branch.queries, unit));
+    queries.values = unitRows.valuesOf(branch.chain, [&](Value view, Type element) {
+      return gather(task, view, unit, k.rowVector(members * heads, element));
+    });
+    return queries;
+  }
+
   // All key tiles of the unit.
   SoftmaxState steps(Task &task, InvertedBranch &branch, const Unit &unit, SoftmaxState state) {
     KernelBuilder &k = task.k;
-    Value stored = queryMemory.lookup(branch.op.getZ());
-    Value rows = shares() ? branch.loaded
-                 : stored ? gather(task, stored, unit, rowTiles(k, branch.queries.features))
-                          : gatherQueries(task, branch.queries, unit);
-    QueryTile queries = storedQueries(branch, rows);
+    QueryTile queries = queriesOf(task, branch, unit);
     if (unit.tiles == 1)
       return step(task, branch, unit, queries, unit.number, state);
     Value lo = k.mul(unit.number, unit.tiles);
@@ -418,9 +433,14 @@ private:
   // A score that selected branches share has its queries in private memory.
   QueryTile queriesAt(Task &task, const Rows &rows, Value at, AccumulateOp op, const PreparedBranch &p) {
     for (InvertedBranch *branch : queryBranches)
-      if (branch->op.getZ() == op.getZ())
-        return storedQueries(
-            *branch, loadPrivate(task, queryMemory[branch->op.getZ()], at, rowTiles(task.k, branch->queries.features)));
+      if (branch->op.getZ() == op.getZ()) {
+        Value view = queryMemory[op.getZ()];
+        QueryTile queries =
+            storedQueries(*branch, loadPrivate(task, view, at, rowTiles(task.k, branch->queries.features)));
+        for (MapOp map : branch->chain.maps)
+          addRowValues(task, rows, map, queries.values);
+        return queries;
+      }
     return loadQueries(task, rows, p.queries, p.branch.chain, ScoreUnit::Base2);
   }
 
@@ -431,6 +451,7 @@ private:
   int64_t rowsPerList = 1;                           ///< more where blocks of rows share a list
   std::vector<InvertedBranch> branches;
   std::map<Operation *, PreparedBranch> ranges;
+  UnitRows unitRows;
   llvm::DenseMap<Value, Value> queryMemory;    ///< scaled queries, by the score they serve
   SmallVector<InvertedBranch *> queryBranches; ///< one for each score
   Value local, first, count;                   ///< first row within the chunk and the call; rows of the task

@@ -93,7 +93,7 @@ private:
     walk.keyView = viewOf(task, branch.keys);
     walk.valueView = viewOf(task, branch.values);
     walk.end = keyCountOf(task, branch.keys);
-    walk.predicate = branch.residual->predicate(task, walk.end);
+    walk.predicate = branch.residual->predicate(task, walk.end, &rows);
     walk.range = rangeOf(task, rows, branch.residual->row);
     walk.queries = queriesOf(task, rows, branch.op, branch.queries, branch.chain);
     walk.tiles = branch.blockKeys() / branch.keys.tile;

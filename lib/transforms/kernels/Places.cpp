@@ -234,19 +234,46 @@ static Value rowNumbers(Task &task, const Rows &rows, const Sum &sum) {
   });
 }
 
-void addRowValues(Task &task, const Rows &rows, MapOp map, RowValues &values) {
+// `numbers` from that of another first row on.
+static Value after(Task &task, Value numbers, Value rows, int64_t factor) {
+  KernelBuilder &k = task.k;
+  Value wide = arith::IndexCastOp::create(k.b, k.loc, k.b.getI64Type(), k.mul(rows, factor));
+  Value further = arith::SIToFPOp::create(k.b, k.loc, k.b.getF32Type(), wide);
+  return k.map({numbers, further}, cast<tile::TileType>(numbers.getType()),
+               [&](OpBuilder &b, auto args) { return arith::AddFOp::create(b, k.loc, args[0], args[1]); });
+}
+
+SmallVector<std::pair<ExprAttr, Type>> rowLeaves(Task &task, MapOp map, int64_t heads) {
   Reader reader(task.context, map);
+  SmallVector<std::pair<ExprAttr, Type>> leaves;
   reader.forLeaves([&](ExprAttr e) {
-    Value &value = values[{map, e}];
-    if (value)
+    if (llvm::is_contained(llvm::make_first_range(leaves), e))
       return;
     if (e.is(ExprKind::Table)) {
       if (alongOf(task.context, reader.tableOf(e)) != Along::Keys)
-        value = loadForRows(task, rows, reader.tableOf(e));
-    } else if (auto sum = reader.sumOf(e); sum && (sum->row != 0 || (sum->head != 0 && rows.heads > 1))) {
-      value = rowNumbers(task, rows, *sum);
+        leaves.push_back({e, elementOf(task, reader.tableOf(e))});
+    } else if (auto sum = reader.sumOf(e); sum && (sum->row != 0 || (sum->head != 0 && heads > 1))) {
+      leaves.push_back({e, task.k.b.getF32Type()});
     }
   });
+  return leaves;
+}
+
+void addRowValues(Task &task, const Rows &rows, MapOp map, RowValues &values, Value ahead) {
+  Reader reader(task.context, map);
+  for (auto [e, element] : rowLeaves(task, map, rows.heads)) {
+    Value &value = values[{map, e}];
+    if (value)
+      continue;
+    if (e.is(ExprKind::Table)) {
+      value = loadForRows(task, rows, reader.tableOf(e));
+      continue;
+    }
+    Sum sum = *reader.sumOf(e);
+    value = rowNumbers(task, rows, sum);
+    if (ahead && sum.row != 0)
+      value = after(task, value, ahead, sum.row * rows.lattice.every);
+  }
 }
 
 //===-- Tiles -------------------------------------------------------------------------------------------===//

@@ -19,8 +19,11 @@ bool readsRows(Context &context, MapOp map);
 
 /// Row values of maps, by what they stand for: numbers that count, or a load.
 using RowValues = llvm::DenseMap<std::pair<Operation *, ExprAttr>, Value>;
-/// Adds those of `map`, which checkPlaces has accepted.
-void addRowValues(Task &task, const Rows &rows, MapOp map, RowValues &values);
+/// Leaves of the formula of `map`, which checkPlaces has accepted, that tiles of `heads` heads have a row value for,
+/// with the type of its elements.
+SmallVector<std::pair<ExprAttr, Type>> rowLeaves(Task &task, MapOp map, int64_t heads);
+/// Adds their values. Numbers that count begin with `ahead` at the first row of `rows`.
+void addRowValues(Task &task, const Rows &rows, MapOp map, RowValues &values, Value ahead = {});
 
 /// `map` of a tile of scores, times the literal `factor`.
 Value mapTile(Task &task, const Rows &rows, const Columns &columns, MapOp map, const RowValues &values, Value scores,

@@ -26,7 +26,7 @@ public:
         axes.push_back(branch.joined->keys.head);
         single |= context.ratio(branch.joined->queries.head) != 1;
       }
-      single |= branch.residual->mentionsQueryHead();
+      single |= branch.residual->mentionsQueryHead() || !branch.residual->loads.empty();
     }
     for (AccumulateOp op : formulas) {
       // Branches share packed keys and values where they can.
@@ -38,7 +38,8 @@ public:
     }
     all.heads = single ? 1 : context.sharedHeads(axes);
     for (SelectedBranch &branch : all.selected)
-      if (branch.joined && failed(checkHeads(context, branch.joined->chain, all.heads)))
+      if (failed(checkHeads(context, branch.chain, all.heads)) ||
+          (branch.joined && failed(checkHeads(context, branch.joined->chain, all.heads))))
         return failure();
     for (auto &[op, prepared] : all.ranges)
       if (failed(checkHeads(context, prepared.branch.chain, all.heads)))
@@ -100,7 +101,12 @@ private:
     }
     if (failed(set))
       return branch.op.emitError() << "[SA0207] set cannot be compiled: " << withoutNumber(error);
-    branch.residual = LocalSet::make(branch.op, *set);
+    branch.residual =
+        LocalSet::make(branch.op, *set, {}, parts.formula ? ValueRange(parts.formula.getTables()) : ValueRange());
+    if (succeeded(branch.residual))
+      for (const auto &[name, load] : branch.residual->loads)
+        if (alongOf(context, load) == Along::Distances)
+          return context.refuse(parts.formula, "'sattn.set' with tables by distance beside a selection");
     return branch.residual;
   }
 
@@ -161,9 +167,6 @@ private:
     if (failed(chain))
       return failure();
     branch.chain = *chain;
-    for (MapOp map : chain->maps)
-      if (readsPlaces(context, map))
-        return context.refuse(map, "'sattn.map' with positions, heads or tables beside a selection");
     int64_t block = branch.blockKeys();
     int64_t tile = keyTileOf(block, context.keyTile(chain->score.getK(), op.getV()));
     if (tile == 0)

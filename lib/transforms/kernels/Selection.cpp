@@ -34,12 +34,11 @@ FailureOr<SetParts> partsOf(Context &context, Operation *user, Value set) {
       if (formula && (!formula.getTables().empty() || formula.getFormula().getRow().isBlocks() ||
                       formula.getFormula().getKey().isBlocks()))
         return context.refuse(formula, "'sattn.set' of blocks or tables beside 'sattn.random'");
-  bool readsTables = parts.formula && !parts.formula.getTables().empty();
-  bool lists = parts.select || parts.listed;
-  if (readsTables && (lists || !isa<AccumulateOp>(user)))
+  bool ranks = !isa<AccumulateOp>(user);
+  if (parts.formula && !parts.formula.getTables().empty() && (ranks || parts.formula.getFormula().getKey().isBlocks()))
     return context.refuse(parts.formula,
-                          "'sattn.set' that reads tables " +
-                              (lists ? Twine("beside a selection") : "in '" + user->getName().getStringRef() + "'"));
+                          ranks ? "'sattn.set' that reads tables in '" + user->getName().getStringRef() + "'"
+                                : Twine("'sattn.set' of blocks that reads tables beside a selection"));
   return parts;
 }
 

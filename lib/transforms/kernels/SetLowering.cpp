@@ -272,7 +272,7 @@ Predicate LocalSet::predicate(Task &task, Value end, const Rows *rows) const {
     const TableLoad &load = loads.find(set.symbols()[symbol].name)->second;
     result.loads.push_back(load);
     Along along = alongOf(task.context, load);
-    bool laterOn = along == Along::Keys || along == Along::Distances;
+    bool laterOn = !rows || along == Along::Keys || along == Along::Distances;
     result.numbers.push_back(laterOn ? Value() : loadForRows(task, *rows, load));
   }
   unsigned symbols = writer.order.size();

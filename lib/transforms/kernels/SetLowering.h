@@ -56,8 +56,8 @@ public:
   Value notFull(Task &task, RowRange rows, int64_t tile, Value j, Value end) const;
   /// The i1 value of "some (row, key) of these rows and of key tile `j` may be in the set".
   Value nonEmpty(Task &task, RowRange rows, int64_t tile, Value j, Value end) const;
-  /// The set cut to keys below `end`; without `end` (null) the set alone. Sets that read tables need the `rows` that
-  /// they are asked for.
+  /// The set cut to keys below `end`; without `end` (null) the set alone. Sets that read tables are asked for `rows`;
+  /// without them the numbers of rows are the caller's to add.
   Predicate predicate(Task &task, Value end, const Rows *rows = nullptr) const;
   /// True if the set mentions a query head, so that heads of one task differ.
   bool mentionsQueryHead() const;

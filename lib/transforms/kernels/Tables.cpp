@@ -79,7 +79,7 @@ static Value viewOf(Task &task, const TableLoad &load, int64_t heads, bool outer
                     repeats ? Lattice() : lattice, repeats);
 }
 
-static Type elementOf(Task &task, const TableLoad &load) {
+Type elementOf(Task &task, const TableLoad &load) {
   return task.context.bound.role(load.table).getIsInt() ? Type(task.k.b.getI32Type()) : task.context.f32();
 }
 

@@ -38,6 +38,8 @@ Along alongOf(Context &context, const TableLoad &load);
 /// Whether tiles that hold `heads` query heads can read it: with a head for each of them, or one for all.
 bool servesHeads(Context &context, const TableLoad &load, int64_t heads);
 
+/// What a tile of its numbers holds: i32 or f32.
+Type elementOf(Task &task, const TableLoad &load);
 /// Of a load along rows or nothing, the row vector for `rows`. Tables over keys may be read at rows, as both are
 /// positions; rows that no key stands at read 0.
 Value loadForRows(Task &task, const Rows &rows, const TableLoad &load);

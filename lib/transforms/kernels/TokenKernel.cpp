@@ -97,7 +97,7 @@ private:
   LogicalResult checkMaps(const ScoreChain &chain) {
     for (MapOp map : chain.maps)
       if (readsPlaces(context, map))
-        return context.refuse(map, "'sattn.map' with positions, heads or tables beside a selection");
+        return context.refuse(map, "'sattn.map' with positions, heads or tables beside a selection of single tokens");
     return success();
   }
 

@@ -79,6 +79,20 @@ sattn.pattern @tables(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2,
 
 // -----
 
+sattn.pattern @places(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2, D2], %ik: [s, 1, D2]) -> (o) {
+  %past = sattn.set (t, s) : s <= t
+  %a = sattn.score dot %iq, %ik
+  %b = sattn.reduce sum %a over h2 to one
+  %keys = sattn.select top(2) %b where %past
+  %z = sattn.score dot %q, %k
+  // expected-error @below {{[SA0201] 'sattn.map' with positions, heads or tables beside a selection of single tokens is not compiled yet: run the pattern with the reference (--oracle)}}
+  %y = sattn.map %z : z - 0.5 * (t - s)
+  %o = sattn.attend %y over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
 sattn.pattern @other_heads(%q: [t, h2, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h, D2], %ik: [s, 1, D2]) -> (o) {
   %past = sattn.set (t, s) : s <= t
   %a = sattn.score dot %iq, %ik
