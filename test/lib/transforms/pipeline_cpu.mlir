@@ -65,9 +65,9 @@
 // WINDOW4: # kernel @pack_v_values
 // WINDOW4: # kernel @attend
 // WINDOW4: attend:
-// WINDOW4-NOT: call
+// WINDOW4-NOT: @PLT
 // WINDOW4: vfmadd
-// WINDOW4-NOT: call
+// WINDOW4-NOT: @PLT
 // WINDOW5: "target":"cpu-avx2"
 // WINDOW5: "steps":{{.*}}"kernel":"pack_k_keys"{{.*}}"kernel":"pack_v_values"{{.*}}"kernel":"attend"{{.*}}"kernels":{"
 

@@ -135,8 +135,8 @@ sattn.pattern @distances_selected(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], 
   %a = sattn.score dot %q, %m
   %open = sattn.set (t, c(8)) : last(c) <= t
   %sel = sattn.select top(2) %a where %open
-  // expected-error @below {{[SA0201] 'sattn.set' with tables by distance beside a selection is not compiled yet: run the pattern with the reference (--oracle)}}
   %near = sattn.set (t, s) : s <= t and %slash[t - s] == 1
+  // expected-error @below {{[SA0201] 'sattn.set' with tables by distance beside a selection is not compiled yet: run the pattern with the reference (--oracle)}}
   %keys = sattn.intersect %sel, %near
   %z = sattn.score dot %q, %k
   %o = sattn.attend %z over %keys, %v
