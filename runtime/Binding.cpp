@@ -52,7 +52,6 @@ private:
   Status checkRequirements() const;
 
   /// Size 1 of an axis that was never given: what stride is asked of it does not matter.
-  int64_t strideOf(const DLTensor &tensor, int dimension) const;
   const DLTensor *find(const sattn_tensor *list, size_t count, const std::string &name) const;
   int64_t value(int symbol) const { return symbol < 0 ? 0 : state.values[symbol]; }
 
@@ -355,17 +354,6 @@ Status Binder::checkPages() const {
 
 // ---- Tensors: memory
 
-int64_t Binder::strideOf(const DLTensor &tensor, int dimension) const {
-  if (tensor.strides)
-    return tensor.strides[dimension];
-  int64_t stride = 1;
-  for (int i = tensor.ndim - 1; i > dimension; --i)
-    // An overflow means that no memory could hold the tensor; bindExtent() finds it.
-    if (__builtin_mul_overflow(stride, std::max<int64_t>(tensor.shape[i], 1), &stride))
-      return INT64_MAX;
-  return stride;
-}
-
 /// Feature axes must be contiguous, as one: stride 1 for the last, and so on.
 Status Binder::innerStrides(const Operand &operand, const DLTensor &tensor) const {
   int64_t expected = 1;
@@ -611,6 +599,17 @@ Status Binder::bind() {
 }
 
 } // namespace
+
+int64_t strideOf(const DLTensor &tensor, int dimension) {
+  if (tensor.strides)
+    return tensor.strides[dimension];
+  int64_t stride = 1;
+  for (int i = tensor.ndim - 1; i > dimension; --i)
+    // An overflow means that no memory could hold the tensor; bindExtent() finds it.
+    if (__builtin_mul_overflow(stride, std::max<int64_t>(tensor.shape[i], 1), &stride))
+      return INT64_MAX;
+  return stride;
+}
 
 Status checkOverlap(const Manifest &m, const std::vector<Extent> &extents, const Extent &table) {
   size_t roleCount = m.roles.size();

@@ -21,4 +21,7 @@ Status bindCall(const Manifest &manifest, const sattn_call &call, Place place, b
 /// What is written overlaps nothing. `extents` are those of the roles, then of the results; `table` the page table's.
 Status checkOverlap(const Manifest &manifest, const std::vector<Extent> &extents, const Extent &table);
 
+/// Elements from one index of a dimension to the next; INT64_MAX where no memory could hold the tensor.
+int64_t strideOf(const DLTensor &tensor, int dimension);
+
 } // namespace sattn::rt

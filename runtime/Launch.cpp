@@ -77,6 +77,16 @@ public:
   void start() { state.plan.assign(1, {&m.steps, 0, nullptr, 0, 1}); }
   /// The next step with tasks, whose grid goes to state.tasks; null at the end.
   Status next(const Step *&step);
+  /// Visits all of them from the start, until a visit fails.
+  template <typename Visit> Status forEach(Visit visit) {
+    start();
+    for (const Step *step = nullptr;;) {
+      SATTN_TRY(next(step));
+      if (!step)
+        return success();
+      SATTN_TRY(visit(*step));
+    }
+  }
 
 private:
   Status enter(const Step &step);
@@ -304,16 +314,10 @@ Status Launcher::runOnDevice(const Step &step) {
 
 Status Launcher::runOnDevice() {
   placeResults();
-  Planner planner(m, state);
-  planner.start();
-  const Step *step = nullptr;
-  while (true) {
-    SATTN_TRY(planner.next(step));
-    if (!step)
-      return success();
-    SATTN_TRY(buildFrame(*step));
-    SATTN_TRY(runOnDevice(*step));
-  }
+  return Planner(m, state).forEach([&](const Step &step) -> Status {
+    SATTN_TRY(buildFrame(step));
+    return runOnDevice(step);
+  });
 }
 
 void Launcher::placeResults() {
@@ -435,15 +439,10 @@ Status launch(const Kernel &kernel, RunState &state, char *workspace, int thread
 }
 
 Status observe(const Kernel &kernel, RunState &state, StepObserver &observer) {
-  Planner planner(kernel.manifest(), state);
-  planner.start();
-  const Step *step = nullptr;
-  while (true) {
-    SATTN_TRY(planner.next(step));
-    if (!step)
-      return success();
-    observer.step(*step, state.tasks.grid);
-  }
+  return Planner(kernel.manifest(), state).forEach([&](const Step &step) {
+    observer.step(step, state.tasks.grid);
+    return success();
+  });
 }
 
 Status launchOnDevice(const Kernel &kernel, RunState &state, char *workspace, DeviceLaunches &launches) {

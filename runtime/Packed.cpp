@@ -184,16 +184,6 @@ Status Packer::describe(const Operand &operand, const DLTensor &tensor, Slice &s
   return success();
 }
 
-int64_t strideOf(const DLTensor &tensor, int dimension) {
-  if (tensor.strides)
-    return tensor.strides[dimension];
-  int64_t stride = 1;
-  for (int i = tensor.ndim - 1; i > dimension; --i)
-    if (__builtin_mul_overflow(stride, std::max<int64_t>(tensor.shape[i], 1), &stride))
-      return INT64_MAX;
-  return stride;
-}
-
 /// What one sequence writes, no other does.
 Status Packer::checkWritten(const Slice &slice) const {
   if (!slice.isWritten || slice.dimension < 0 || slice.whole->shape[slice.dimension] < 2 ||

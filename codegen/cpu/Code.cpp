@@ -144,15 +144,17 @@ Ptr Code::zeros(int64_t bytes) {
   auto module = function->getParentOfType<ModuleOp>();
   StringRef name = "zeros";
   auto global = module.lookupSymbol<LLVM::GlobalOp>(name);
-  zeroBytes = std::max(zeroBytes, bytes);
-  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), zeroBytes);
+  if (global)
+    bytes = std::max(bytes, static_cast<int64_t>(cast<LLVM::LLVMArrayType>(global.getGlobalType()).getNumElements()));
+  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes);
+  auto value = b.getZeroAttr(RankedTensorType::get({bytes}, b.getI8Type()));
   if (!global) {
     OpBuilder top = OpBuilder::atBlockBegin(module.getBody());
-    global = LLVM::GlobalOp::create(top, b.getLoc(), type, /*isConstant=*/true, LLVM::Linkage::Internal, name,
-                                    top.getZeroAttr(RankedTensorType::get({zeroBytes}, b.getI8Type())), 64);
+    global =
+        LLVM::GlobalOp::create(top, b.getLoc(), type, /*isConstant=*/true, LLVM::Linkage::Internal, name, value, 64);
   }
   global.setGlobalType(type);
-  global.setValueAttr(b.getZeroAttr(RankedTensorType::get({zeroBytes}, b.getI8Type())));
+  global.setValueAttr(value);
   return {LLVM::AddressOfOp::create(b, ptr, name)};
 }
 

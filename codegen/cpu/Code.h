@@ -87,9 +87,6 @@ public:
   /// Calls a function of the kernel's own that `body` writes at the first call of `name`: one copy of long code whose
   /// operands lie in memory.
   void call(StringRef name, ValueRange arguments, llvm::function_ref<void(Code &, ValueRange)> body);
-
-private:
-  int64_t zeroBytes = 0;
 };
 
 } // namespace sattn::cpu

@@ -143,6 +143,18 @@ Preparer::Source Preparer::extended(SummarizeOp summary) {
   return keptSources[summary] = kept;
 }
 
+KeyOperand storedKeys(Context &context, Value role, int64_t tile) {
+  const Facts &facts = context.factsOf(role);
+  KeyOperand keys;
+  keys.ref = context.role(role);
+  keys.isWorkspace = false;
+  keys.axis = facts.position();
+  keys.head = facts.headAxis();
+  keys.features = context.innerSize(facts.axes);
+  keys.tile = tile;
+  return keys;
+}
+
 FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int64_t tile, int64_t every) {
   Key key{tensor.getAsOpaquePointer(), use, tile, every};
   auto known = made.find(key);

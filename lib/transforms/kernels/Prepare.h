@@ -18,6 +18,9 @@ struct KeyOperand {
   Value countedFrom; ///< the role whose stored blocks say how many exist; null: from the length of the keys
 };
 
+/// Keys of a role, which kernels read where they lie.
+KeyOperand storedKeys(Context &context, Value role, int64_t tile);
+
 /// Queries: rows that kernels load and scale themselves.
 struct RowOperand {
   PlanRef ref;

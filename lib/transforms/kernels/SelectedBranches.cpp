@@ -148,14 +148,7 @@ private:
     auto queries = preparer.rows(weigh, chain->score.getQ());
     if (failed(queries))
       return failure();
-    const Facts &facts = context.factsOf(k);
-    KeyOperand keys;
-    keys.ref = context.role(k);
-    keys.isWorkspace = false;
-    keys.axis = facts.position();
-    keys.head = facts.headAxis();
-    keys.features = context.innerSize(facts.axes);
-    keys.tile = 1;
+    KeyOperand keys = storedKeys(context, k, /*tile=*/1);
     keys.countedFrom = k;
     branch.joined = JoinedWeights{*chain, *queries, keys, weigh.getLse(), rest};
     return success();

@@ -106,17 +106,9 @@ private:
     if (Operation *made = tensor.getDefiningOp())
       return context.refuse(made, "'" + made->getName().getStringRef() + "' as an operand of '" +
                                       op->getName().getStringRef() + "'");
-    const Facts &facts = context.factsOf(tensor);
     if (context.bound.role(tensor).getIsInt())
       return context.refuse(op, "an int role as an operand of a score");
-    KeyOperand operand;
-    operand.ref = context.role(tensor);
-    operand.isWorkspace = false;
-    operand.axis = facts.position();
-    operand.head = facts.headAxis();
-    operand.features = context.innerSize(facts.axes);
-    operand.tile = kListedKeys;
-    return operand;
+    return storedKeys(context, tensor, kListedKeys);
   }
 
   //===-- Tasks.
