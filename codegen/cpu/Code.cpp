@@ -136,9 +136,9 @@ void Code::storeElements(Value value, Ptr pointer, Type element, int64_t count) 
       store(LLVM::ExtractElementOp::create(b, raw, int64(lane)), pointer.plus(lane * alignment), alignment);
   }
 }
-void Code::prefetch(Ptr pointer, Cache cache) {
-  constexpr unsigned read = 0, data = 1;
-  LLVM::Prefetch::create(b, address(pointer), read, static_cast<unsigned>(cache), data);
+void Code::prefetch(Ptr pointer, Cache cache, Use use) {
+  constexpr unsigned data = 1;
+  LLVM::Prefetch::create(b, address(pointer), static_cast<unsigned>(use), static_cast<unsigned>(cache), data);
 }
 Ptr Code::zeros(int64_t bytes) {
   auto module = function->getParentOfType<ModuleOp>();

@@ -76,9 +76,11 @@ public:
   /// `count` elements (at most 16) of a row as float32 or int32 lanes, the rest zero; and back.
   Value loadElements(Ptr pointer, Type element, int64_t count);
   void storeElements(Value value, Ptr pointer, Type element, int64_t count);
-  /// Asks for a line that will be read, in the nearest cache or the one behind it; the address need not exist.
+  /// Asks for a line that will be read or written, in the nearest cache or the one behind it; the address need not
+  /// exist.
   enum class Cache { Near = 3, Next = 2 };
-  void prefetch(Ptr pointer, Cache cache = Cache::Near);
+  enum class Use { Read = 0, Write = 1 };
+  void prefetch(Ptr pointer, Cache cache = Cache::Near, Use use = Use::Read);
   Value loadBroadcast(Ptr pointer) { return broadcast(load(f32, pointer, 4)); }
   /// Memory of the object that holds zeros.
   Ptr zeros(int64_t bytes);

@@ -220,6 +220,9 @@ private:
   void weighLines(const Lines &p, const Lines &to, const RightRows &right, const WeighBlock &block, bool skipZeros);
   void sumLines(tile::DotOp op);
 
+  //===-- The next task (NextTask.cpp) ------------------------------------------------------------------===//
+  void prefetchNextTask(Operation *op, const RowSource &source, Code::Use use);
+
   //===-- Partial tiles (Visible.cpp) -------------------------------------------------------------------===//
   /// Whether scores and weights of `op` may leave out what its mask hides, and what that leaves.
   bool skipsHidden(tile::SoftmaxStepOp op);

@@ -269,6 +269,7 @@ LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSou
       moveColumn(source, *value.panels, /*toPanels=*/true);
     else
       packRows(source, value.panels->base, kLanes);
+    prefetchNextTask(op, source, Code::Use::Read);
     value.keys = value.values = RightOperand::of(*value.panels);
   }
   if (keys && !value.keys) {
@@ -326,6 +327,7 @@ LogicalResult Lowering::lower(tile::StoreOp op) {
   }
   RowSource to{view, position, std::nullopt, type.getRows()};
   storePanels(*panels, to);
+  prefetchNextTask(op, to, Code::Use::Write);
   return success();
 }
 
