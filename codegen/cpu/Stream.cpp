@@ -147,7 +147,7 @@ FailureOr<TileValue> Lowering::startCarry(Operation *op, Value init) {
   memory.panels = newPanels(init);
   if (held.panels)
     copy(*held.panels, *memory.panels);
-  else if (held.splat && !held.pending)
+  else if (held.splat)
     fill(*memory.panels, c.strip(*held.splat));
   else if (failed(materialise(held, *memory.panels)))
     return failure();

@@ -28,9 +28,10 @@ FailureOr<Values> Lowering::forStrips(const TileValue &value, int64_t cols, Valu
     Strips strips{panel, first, std::vector<Values>(columns)};
     for (int64_t i = 0; i < columns; ++i)
       for (int64_t p = 0; p < panels; ++p)
-        strips.at[i].push_back(isDot         ? c.zero()
-                               : value.splat ? c.strip(*value.splat)
-                                             : c.loadStrip(stripAt(*source, panel, p, first, i)));
+        strips.at[i].push_back(isDot               ? c.zero()
+                               : value.splat       ? c.strip(*value.splat)
+                               : source->base.base ? c.loadStrip(stripAt(*source, panel, p, first, i))
+                                                   : c.zero());
     if (isDot)
       strips.at = multiply(pending->a, panel, panels, pending->b, inner, column, first, columns, {0, pending->a.cols},
                            strips.at, /*skipZeros=*/false);
@@ -72,11 +73,11 @@ LogicalResult Lowering::materialise(TileValue &value, const Panels &to) {
   });
 }
 
-// `step` applied to `input`, not computed. A pending value has one user, so its steps can be taken over.
+// `step` applied to `input`, not computed. A pending value has one user, so its steps can be taken over. Without an
+// input there is no source either: the step alone says what the strips are.
 FailureOr<TileValue> Lowering::defer(Operation *step, Value input) {
   TileValue value;
   if (!input) {
-    value.splat = 0.0f;
     value.pending = std::make_shared<Pending>();
     value.pending->steps.push_back({step, Value()});
     return value;

@@ -25,6 +25,7 @@ TOOL = HERE.parents[1] / "build" / "bin" / "sparse-attn"
 TARGETS = ("cpu-baseline", "cpu-avx2", "cpu-avx512", "cpu-avx512-bf16")
 # Calls of one compiled kernel; they differ in everything that is dynamic.
 CALLS_PER_KERNEL = 4
+MOST_BASE = 2**39  # of a first key; positions are at most 2^40
 
 
 def windows(r):
@@ -149,7 +150,7 @@ class Kernel:
             return words
         key_unit = multiple(params, self.spec.get("keys", ()))
         row_unit = multiple(params, self.spec.get("rows", ()))
-        base = r.choice([0, 0, 0, 1, 3, 2**33]) * key_unit
+        base = r.choice([0, 0, 0, 1, 3, min(2**33, MOST_BASE // key_unit)]) * key_unit
 
         def per_batch(option, draw):
             values = [draw() for _ in range(sizes["B"])]

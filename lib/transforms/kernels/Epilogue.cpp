@@ -114,6 +114,11 @@ FailureOr<SoftmaxState> Epilogue::reopen(ReopenOp op) {
     });
   };
   auto type = cast<tile::TileType>(lse->getType());
+  // Memory of one feature is loaded as a row vector; what a stream accumulates has columns, be it one.
+  if (cast<tile::TileType>(o->getType()).isVector()) {
+    auto column = k.tile(type.getRows(), 1);
+    o = k.map({k.splat(0.0, column), *o}, column, [](OpBuilder &, Block::BlockArgListType args) { return args[1]; });
+  }
   Value m = k.map({*lse, k.float32(kLog2E)}, type, [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
     return arith::MulFOp::create(b, k.loc, args[0], args[1]);
   });

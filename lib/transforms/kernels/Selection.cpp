@@ -97,6 +97,7 @@ static FailureOr<SelectionChain> chainOf(Context &context, SelectOp select) {
   if (failed(score))
     return failure();
   chain.score = *score;
+  chain.score.ranks = true;
   if (chain.rebin && (!chain.normalize || chain.rebin.getHow() != ReduceKind::Sum))
     return context.refuse(chain.rebin, chain.normalize
                                            ? "'sattn.rebin " + stringifyReduceKind(chain.rebin.getHow()) + "'"

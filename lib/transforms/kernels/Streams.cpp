@@ -55,14 +55,14 @@ template <typename Extreme> static Value beyondZero(Task &task, Value q) {
 
 QueryTile scaleQueries(Task &task, Value tile, const ScoreChain &chain, ScoreUnit unit) {
   QueryTile result{tile};
-  // Scores that rank are scaled after the product: equal products must stay equal, and folding would round each
-  // feature.
   if (ScoreOp(chain.score).getHow() == ScoreKind::Bound) {
     result.tile = beyondZero<arith::MaximumFOp>(task, tile);
     result.negative = beyondZero<arith::MinimumFOp>(task, tile);
     return result;
   }
-  if (!task.context.target.foldScale || unit == ScoreUnit::Plain)
+  // Scores that rank are scaled after the product: equal products must stay equal, and folding would round each
+  // feature.
+  if (!task.context.target.foldScale || unit == ScoreUnit::Plain || chain.ranks)
     return result;
   result.scaled = true;
   result.base2 = unit == ScoreUnit::Base2 && chain.maps.empty();

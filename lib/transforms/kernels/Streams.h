@@ -10,6 +10,7 @@ namespace sattn::lower {
 struct ScoreChain {
   ScoreOp score;
   SmallVector<MapOp, 1> maps;
+  bool ranks = false; ///< its probabilities choose: equal products must stay equal, so nothing is folded into queries
 };
 /// The chain that ends in `z`; refuses what is not compiled for tiles of one query head.
 FailureOr<ScoreChain> scoreChain(Context &context, Operation *user, Value z);
