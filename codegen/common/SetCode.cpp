@@ -20,24 +20,152 @@ public:
     Values all(offsets.size());
     for (unsigned i = 0; i < set.getNumConstraints(); ++i) {
       AffineExpr constraint = set.getConstraint(i);
-      bool readsTables = false;
-      for (unsigned dim = 2; dim < set.getNumDims(); ++dim)
-        readsTables |= constraint.isFunctionOfDim(dim);
-      if (failed(readsTables ? constrainTables(constraint, set.isEq(i), offsets, all)
-                             : constrain(constraint, set.isEq(i), offsets, all)))
+      if (failed(readsTables(constraint) ? constrainTables(constraint, set.isEq(i), offsets, all)
+                                         : constrain(constraint, set.isEq(i), offsets, all)))
         return failure();
     }
     return all;
   }
 
+  /// The same as bits of one i32; null where a constraint does not leave an interval of offsets.
+  Value bits(IntegerSet set, llvm::function_ref<Value(Value)> below) {
+    Interval interval;
+    for (unsigned i = 0; i < set.getNumConstraints(); ++i)
+      if (!meet(set.getConstraint(i), set.isEq(i), below, interval))
+        return {};
+    Value bits = interval.bits ? interval.bits : c.int32(-1);
+    return interval.every ? c.select(interval.every, bits, c.int32(0)) : bits;
+  }
+
 private:
+  struct Interval {
+    Value bits, every; ///< of offsets (i32), and what holds for each of them (i1); null: all, true
+    void meet(ScalarCode &c, Value more) { bits = bits ? c.andi(bits, more) : more; }
+  };
+
+  bool meet(AffineExpr constraint, bool equality, llvm::function_ref<Value(Value)> below, Interval &interval) {
+    if (std::optional<KeyQuotient> quotient = quotientOf(constraint)) {
+      auto [least, most] = boundsOf(*quotient);
+      bool fromLeast = equality || !quotient->negated, toMost = equality || quotient->negated;
+      return (!fromLeast || meet(least, false, below, interval)) && (!toMost || meet(most, false, below, interval));
+    }
+    bool readsKeys = constraint.isFunctionOfDim(1);
+    if (readsTables(constraint)) {
+      Values holds(1);
+      bool ofRows = llvm::all_of(tables, [](const Values &table) { return table.size() == 1; });
+      if (readsKeys || !ofRows || failed(constrainTables(constraint, equality, {0}, holds)))
+        return false;
+      interval.every = interval.every ? c.andi(interval.every, holds[0]) : holds[0];
+      return true;
+    }
+    s = first;
+    s.step = 1;
+    FailureOr<Position> value = evaluate(constraint);
+    if (failed(value) || dividesKeys(constraint) || std::abs(value->step) > 1)
+      return false;
+    Value lanes = value->lanes ? value->lanes : number(0);
+    if (value->step == 0) {
+      Value holds = compare(lanes, threshold(*value), equality);
+      interval.every = interval.every ? c.andi(interval.every, holds) : holds;
+      return true;
+    }
+    // base + step * offset >= 0, or == 0.
+    Value base = c.subi(lanes, threshold(*value)), ones = number(-1);
+    bool ascends = value->step > 0;
+    Value from = ascends ? c.subi(number(0), base) : base, end = c.addi(from, number(1));
+    if (ascends || equality)
+      interval.meet(c, c.subi(ones, below(from)));
+    if (!ascends || equality)
+      interval.meet(c, below(end));
+    return true;
+  }
+
+  // What divides keys alone is compared without dividing them, so that keys side by side differ by a constant:
+  // e floordiv k >= r if e >= k r, and e floordiv k <= r if e <= k r + k - 1.
   LogicalResult constrain(AffineExpr constraint, bool equality, ArrayRef<int64_t> offsets, Values &all) {
+    std::optional<KeyQuotient> quotient = quotientOf(constraint);
+    s = first;
+    if (!quotient || failed(evaluate(boundsOf(*quotient).first)))
+      return constrainDirectly(constraint, equality, offsets, all);
+    auto [least, most] = boundsOf(*quotient);
+    if ((equality || !quotient->negated) && failed(constrainDirectly(least, false, offsets, all)))
+      return failure();
+    return equality || quotient->negated ? constrainDirectly(most, false, offsets, all) : success();
+  }
+
+  struct KeyQuotient {
+    AffineExpr numerator;
+    int64_t divisor;
+    AffineExpr rest;
+    bool negated;
+  };
+
+  // What is not negative where the quotient is at least, or at most, what makes the constraint 0.
+  static std::pair<AffineExpr, AffineExpr> boundsOf(const KeyQuotient &quotient) {
+    auto [numerator, divisor, rest, negated] = quotient;
+    AffineExpr least = numerator + (negated ? -rest : rest) * divisor;
+    return {least, divisor - 1 - least};
+  }
+
+  // constraint = rest + numerator floordiv divisor, or rest - that, where the numerator alone reads keys, and divides
+  // nothing.
+  static std::optional<KeyQuotient> quotientOf(AffineExpr constraint) {
+    AffineExpr rest = getAffineConstantExpr(0, constraint.getContext());
+    std::optional<KeyQuotient> found;
+    SmallVector<AffineExpr> terms{constraint};
+    while (!terms.empty()) {
+      AffineExpr term = terms.pop_back_val();
+      auto binary = dyn_cast<AffineBinaryOpExpr>(term);
+      if (binary && term.getKind() == AffineExprKind::Add) {
+        terms.append({binary.getRHS(), binary.getLHS()});
+        continue;
+      }
+      if (!term.isFunctionOfDim(1)) {
+        rest = rest + term;
+        continue;
+      }
+      bool negated = binary && term.getKind() == AffineExprKind::Mul && binary.getRHS() == -1;
+      auto quotient = dyn_cast<AffineBinaryOpExpr>(negated ? binary.getLHS() : term);
+      if (found || !quotient || quotient.getKind() != AffineExprKind::FloorDiv || dividesKeys(quotient.getLHS()))
+        return std::nullopt;
+      auto divisor = dyn_cast<AffineConstantExpr>(quotient.getRHS());
+      if (!divisor || divisor.getValue() <= 0 || divisor.getValue() > kMostLane)
+        return std::nullopt;
+      found = {quotient.getLHS(), divisor.getValue(), {}, negated};
+    }
+    // Products of positions and params at most 2^40 each stay within 64 bits.
+    if (!found || static_cast<double>(found->divisor) * mostOf(rest) > 0x1p61)
+      return std::nullopt;
+    found->rest = rest;
+    return found;
+  }
+
+  // Of the magnitudes that an expression takes.
+  static double mostOf(AffineExpr expr) {
+    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+      return std::abs(static_cast<double>(constant.getValue()));
+    auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+    if (!binary)
+      return 0x1p41;
+    double a = mostOf(binary.getLHS()), b = mostOf(binary.getRHS());
+    return expr.getKind() == AffineExprKind::Add   ? a + b
+           : expr.getKind() == AffineExprKind::Mul ? a * b
+           : expr.getKind() == AffineExprKind::Mod ? b
+                                                   : a + 1;
+  }
+
+  static bool dividesKeys(AffineExpr constraint) {
     bool divides = false;
     constraint.walk([&](AffineExpr expr) {
       auto kind = expr.getKind();
       divides |= (kind == AffineExprKind::FloorDiv || kind == AffineExprKind::CeilDiv || kind == AffineExprKind::Mod) &&
                  expr.isFunctionOfDim(1);
     });
+    return divides;
+  }
+
+  LogicalResult constrainDirectly(AffineExpr constraint, bool equality, ArrayRef<int64_t> offsets, Values &all) {
+    bool divides = dividesKeys(constraint);
     s = first;
     s.step = offsets.size() > 1 && !divides ? 1 : 0;
     FailureOr<Position> value = evaluate(constraint);
@@ -59,6 +187,15 @@ private:
       result = result ? c.andi(result, holds) : holds;
     }
     return success();
+  }
+
+  static bool readsTables(AffineExpr constraint) {
+    bool reads = false;
+    constraint.walk([&](AffineExpr expr) {
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      reads |= dim && dim.getPosition() >= 2;
+    });
+    return reads;
   }
 
   //===-- Tables: any int32, so that sums of them take 64 bits.
@@ -284,4 +421,17 @@ FailureOr<Value> sattn::codegen::inUnion(ScalarCode &c, const LaneType &lane, Ar
     each.push_back({table});
   FailureOr<Values> inside = inUnion(c, lane, sets, t, s, symbols, {0}, each);
   return failed(inside) ? FailureOr<Value>() : (*inside)[0];
+}
+
+Value sattn::codegen::bitsInUnion(ScalarCode &c, const LaneType &lane, ArrayAttr sets, const Position &t,
+                                  const Position &s, ArrayRef<Value> symbols, llvm::function_ref<Value(Value)> below,
+                                  ArrayRef<Values> tables) {
+  Value any;
+  for (Attribute set : sets) {
+    Value bits = SetEmitter(c, lane, t, s, symbols, tables).bits(cast<IntegerSetAttr>(set).getValue(), below);
+    if (!bits)
+      return {};
+    any = any ? c.ori(any, bits) : bits;
+  }
+  return any;
 }

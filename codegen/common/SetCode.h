@@ -40,4 +40,10 @@ FailureOr<Values> inUnion(ScalarCode &c, const LaneType &lane, mlir::ArrayAttr s
                           const Position &s, ArrayRef<Value> symbols, ArrayRef<int64_t> offsets,
                           ArrayRef<Values> tables = {});
 
+/// The same for scalar lanes as bits of one i32, which many sets need no more registers for than one: each constraint
+/// leaves the keys from one on or up to one. `below(x)` has the bits of the offsets that are less than x (i32). Null
+/// where a constraint is of another kind.
+Value bitsInUnion(ScalarCode &c, const LaneType &lane, mlir::ArrayAttr sets, const Position &t, const Position &s,
+                  ArrayRef<Value> symbols, llvm::function_ref<Value(Value)> below, ArrayRef<Values> tables = {});
+
 } // namespace sattn::codegen

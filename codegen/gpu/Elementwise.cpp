@@ -210,6 +210,44 @@ LogicalResult Lowering::lower(tile::MaskOp op) {
   return status;
 }
 
+/// Constraints that are compared column by column; of more, the intervals that they leave are intersected and joined.
+static constexpr unsigned kMostCompared = 3;
+
+// The columns of a thread, 8 * (i / 2) + i % 2, that are less than x: those of whole eights and up to two.
+static Value columnsBelow(Code &c, Value x, size_t count) {
+  Value none = c.int32(0), all = c.int32(static_cast<int64_t>(count) * 4);
+  Value held = arith::MinSIOp::create(c.b, arith::MaxSIOp::create(c.b, x, none), all);
+  Value ofEights = c.muli(arith::ShRUIOp::create(c.b, held, c.int32(3)), c.int32(2));
+  Value below = c.addi(ofEights, arith::MinUIOp::create(c.b, c.andi(held, c.int32(7)), c.int32(2)));
+  // 64 bits, for all 32 columns may be less.
+  Value power = arith::ShLIOp::create(c.b, c.int64(1), arith::ExtUIOp::create(c.b, c.i64, below).getResult());
+  return arith::TruncIOp::create(c.b, c.i32, c.sub(power, c.int64(1)));
+}
+
+// Bits of the columns of a thread that lie in the sets of a mask; null where they are found column by column.
+Value Lowering::visibleBits(tile::MaskOp op, const codegen::Position &row, const codegen::Position &column,
+                            ArrayRef<Values> tables, size_t columns) {
+  unsigned constraints = 0;
+  for (auto set : op.getSets().getAsRange<IntegerSetAttr>())
+    constraints += set.getValue().getNumConstraints();
+  if (constraints <= kMostCompared || columns > kWarp)
+    return {};
+  Values numbers;
+  for (Value symbol : op.getSymbols())
+    numbers.push_back(scalar(symbol));
+  auto spread = [](Value number) { return number; };
+  auto below = [&](Value x) { return columnsBelow(c, x, columns); };
+  return codegen::bitsInUnion(c, {c.i32, spread}, op.getSets(), row, column, numbers, below, tables);
+}
+
+static Values bitsOf(Code &c, Value word, size_t count) {
+  Values bits;
+  for (size_t i = 0; i < count; ++i)
+    bits.push_back(
+        c.compareI(arith::CmpIPredicate::ne, c.andi(word, c.int32(static_cast<int32_t>(1u << i))), c.int32(0)));
+  return bits;
+}
+
 // The elements of one row of a thread.
 LogicalResult Lowering::maskRow(tile::MaskOp op, const std::optional<SharedTile> &ids, int64_t block, int64_t half,
                                 Fragment &scores) {
@@ -239,7 +277,11 @@ LogicalResult Lowering::maskRow(tile::MaskOp op, const std::optional<SharedTile>
     else
       return failure();
   }
-  FailureOr<Values> inside = inSets(op, op.getSets(), *t, s, op.getSymbols(), columns, tables);
+  FailureOr<Values> inside = failure();
+  if (Value bits = visibleBits(op, *t, s, tables, columns.size()))
+    inside = bitsOf(c, bits, columns.size());
+  else
+    inside = inSets(op, op.getSets(), *t, s, op.getSymbols(), columns, tables);
   if (failed(inside))
     return failure();
   for (auto [i, visible] : llvm::enumerate(*inside)) {

@@ -178,6 +178,8 @@ private:
   LogicalResult lower(tile::MaskOp op);
   LogicalResult maskRow(tile::MaskOp op, const std::optional<SharedTile> &ids, int64_t block, int64_t half,
                         Fragment &scores);
+  Value visibleBits(tile::MaskOp op, const codegen::Position &row, const codegen::Position &column,
+                    ArrayRef<Values> tables, size_t columns);
   LogicalResult lower(tile::SoftmaxStepOp op);
   LogicalResult lower(tile::SoftmaxFinishOp op);
   LogicalResult lower(tile::MergeOp op);

@@ -253,9 +253,15 @@ LogicalResult Lowering::produceStream(tile::StreamOp op) {
   if (failed(staged))
     return failure();
   Runs runs(c, op.getCover().getDefiningOp<tile::CoverOp>(), [&](Value value) { return scalar(value); });
+  Value first = runs.next({});
+  if (runs.bytes() != 0) { // of this thread alone: it never gives back what others might take before it is done
+    Value table = c.at(sharedBase, memory.take(runs.bytes()));
+    runs.store(table);
+    runs.readFrom(table);
+  }
   LogicalResult status = success();
   turn = c.whileLoop(
-      {runs.next({}), turn},
+      {first, turn},
       [&](ValueRange now) {
         return std::pair(c.compareI(arith::CmpIPredicate::ne, now[0], c.int64(kEnd)), Values(now));
       },

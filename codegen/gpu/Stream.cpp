@@ -191,12 +191,13 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
   if (failed(carried))
     return failure();
   int64_t buffersMark = memory.mark(); // carried tiles in shared memory stay
+  Runs runs(c, cover, [&](Value value) { return scalar(value); });
+  Value table = runs.bytes() == 0 ? Value() : c.at(sharedBase, memory.take(runs.bytes()));
   bool ringed = ring && ring->streams.contains(op);
   FailureOr<SmallVector<Staged>> staged = ringed ? ringLoads(op) : stagedLoads(block, 2, buffers);
   if (failed(staged))
     return failure();
 
-  Runs runs(c, cover, [&](Value value) { return scalar(value); });
   Value first = runs.next({});
   bool ok = true, ahead = buffers == 2 && !ringed;
   auto copy = [&](Value index, Value buffer) {
@@ -205,6 +206,11 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
     c.commitCopies();
   };
   c.barrier(); // the buffers may have been other values'
+  if (table) {
+    c.when(c.compareI(arith::CmpIPredicate::eq, c.thread, c.int32(0)), [&] { runs.store(table); });
+    runs.readFrom(table);
+    c.barrier();
+  }
   if (ahead)
     copy(first, c.int32(0));
   Values state{first, ringed ? turn : c.int32(0)};
