@@ -53,9 +53,11 @@ static FailureOr<SmallVector<std::string>> orderOf(tile::ProgramOp program, tile
 // PTX belongs to all threads that reach it.
 static void finish(llvm::Function &function, const CompiledKernel &kernel, const Arch &arch) {
   function.addFnAttr("nvvm.maxntid", std::to_string(kernel.threads));
-  // Registers are not saved, by spilling them, for more blocks than shared memory has room for.
-  constexpr int64_t many = 7, enough = 2;
-  if (kernel.sharedBytes * many > arch.sharedBytes)
+  // Registers are not saved, by spilling them, for more blocks than shared memory has room for, nor for a second one
+  // of so many threads that each would have but half of them.
+  constexpr int64_t many = 16 << 10, mostThreads = 160;
+  int64_t enough = kernel.threads <= mostThreads ? 2 : 1;
+  if (kernel.sharedBytes >= many)
     function.addFnAttr("nvvm.minctasm",
                        std::to_string(std::clamp<int64_t>(arch.sharedBytes / kernel.sharedBytes, 1, enough)));
   llvm::LLVMContext &context = function.getContext();

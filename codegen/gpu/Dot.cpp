@@ -146,6 +146,15 @@ void Lowering::multiply(const LeftOperand &a, const SharedRows &b, bool transpos
     multiplyShort(a, b, transposed, form, sums);
 }
 
+// Matrices 0 to 3: rows 0 and 8 of the first half of a step, rows 0 and 8 of the second.
+Values Lowering::readLeft(const SharedRows &left, int64_t block, int64_t step) {
+  Value row = c.addi(c.muli(c.addi(c.warp, c.int32(block * layout.warps)), c.int32(kMmaRows)),
+                     c.andi(c.lane, c.int32(kMmaRows - 1)));
+  Value column = c.muli(arith::ShRUIOp::create(c.b, c.lane, c.int32(4)), c.int32(16));
+  Value base = c.at(left.base, c.addi(c.muli(row, c.int32(left.rowBytes)), column));
+  return c.loadMatrices(c.at(base, step * 32), /*transposed=*/false);
+}
+
 // One load gives the registers of two blocks of eight columns. Of `nt` the columns are rows of b, which lie as the
 // instruction wants them; of `nn` the inner elements are rows of b, and the load transposes.
 void Lowering::multiplyShort(const LeftOperand &a, const SharedRows &b, bool transposed, DotForm form, Fragment &sums) {
@@ -156,16 +165,20 @@ void Lowering::multiplyShort(const LeftOperand &a, const SharedRows &b, bool tra
   Value row = c.addi(row8, c.muli(transposed ? high : low, c.int32(8)));
   Value column = c.muli(transposed ? low : high, c.int32(16));
   Value base = c.at(b.base, c.addi(c.muli(row, c.int32(b.rowBytes)), column));
-  for (int64_t k = 0; k < a.steps; ++k)
+  SmallVector<Values> left(a.blocks);
+  for (int64_t k = 0; k < a.steps; ++k) {
+    for (int64_t block = 0; block < a.blocks; ++block)
+      left[block] = a.shared ? readLeft(*a.shared, block, k) : Values(a.registers(block, k));
     for (int64_t j = 0; j < sums.cols / 16; ++j) {
       int64_t offset = transposed ? j * 16 * b.rowBytes + k * 32 : k * 16 * b.rowBytes + j * 32;
       Values matrices = c.loadMatrices(c.at(base, offset), !transposed);
       for (int64_t block = 0; block < a.blocks; ++block)
         for (int64_t n = 0; n < 2; ++n) {
           Value *sum = &sums.element(block, 2 * j + n, 0);
-          Values next = c.mma(form.type, a.registers(block, k), ArrayRef<Value>(matrices).slice(2 * n, 2),
+          Values next = c.mma(form.type, left[block], ArrayRef<Value>(matrices).slice(2 * n, 2),
                               ValueRange({sum[0], sum[1], sum[2], sum[3]}));
           std::copy(next.begin(), next.end(), sum);
         }
     }
+  }
 }

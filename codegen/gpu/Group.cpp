@@ -10,6 +10,9 @@ using namespace mlir;
 /// Columns of a product at most.
 static constexpr int64_t kMostColumns = 256;
 
+/// Features of a left operand that had better not take registers in a kernel that walks lists.
+static constexpr int64_t kLongRow = 128;
+
 static bool isShort(Type element) { return element.isF16() || element.isBF16(); }
 
 std::string Lowering::groupObstacle(tile::DotOp op) const {
@@ -53,16 +56,44 @@ bool Lowering::feedsGroups(Value operand) const {
   return all;
 }
 
-bool Lowering::staysShared(Operation *op, Value result) const {
+bool Lowering::staysShared(Operation *op, Value result) {
   auto type = cast<tile::TileType>(result.getType());
   bool inStream = op->getParentOfType<tile::StreamOp>() || op->getParentOfType<tile::StreamInverseOp>();
-  bool whole =
-      type.getCols() % kPanelColumns == 0 && type.getRows() == layout.blocks(type.getRows()) * kMmaRows * layout.warps;
-  return arch.groups && !inStream && whole && llvm::all_of(result.getUses(), [&](OpOperand &use) {
-           auto dot = dyn_cast<tile::DotOp>(use.getOwner());
-           return !dot || use.getOperandNumber() != 0 ||
-                  (dot->getParentOfType<tile::StreamOp>() && feedsGroups(dot.getB()));
-         });
+  bool whole = type.getRows() == layout.blocks(type.getRows()) * kMmaRows * layout.warps;
+  if (inStream || !whole)
+    return false;
+  bool byGroups = true, byWarps = true, inLists = false;
+  for (OpOperand &use : result.getUses())
+    if (auto dot = dyn_cast<tile::DotOp>(use.getOwner()); dot && use.getOperandNumber() == 0) {
+      bool streams = dot->getParentOfType<tile::StreamOp>() != nullptr, groups = feedsGroups(dot.getB());
+      byGroups &= streams && groups;
+      byWarps &= streams && !groups;
+      inLists |= dot->getParentOfType<tile::StreamInverseOp>() != nullptr;
+    }
+  if (arch.groups && byGroups && type.getCols() % kPanelColumns == 0)
+    return true;
+  // Beside the walk of lists the registers of long rows are too many, unless that leaves memory for fewer blocks.
+  return byWarps && inLists && type.getCols() >= kLongRow && hasRoomFor(type.getRows() * (2 * type.getCols() + 16));
+}
+
+// Whether the blocks that a multiprocessor has memory for, of which it has registers for two, are not fewer with
+// `bytes` more; else than the tiles of the longest stream, twice, are taken already.
+bool Lowering::hasRoomFor(int64_t bytes) {
+  int64_t tiles = 0;
+  kernel.getBody().walk([&](tile::StreamOp stream) {
+    int64_t all = 0;
+    for (tile::LoadOp load : loadsAhead(stream.getBody().front())) {
+      tile::TileType type = load.getTile().getType();
+      all += type.getRows() *
+             (type.getCols() * load.getView().getType().getElementType().getIntOrFloatBitWidth() / 8 + 16);
+    }
+    tiles = std::max(tiles, all);
+  });
+  auto blocks = [&](int64_t more) {
+    return std::min<int64_t>(arch.sharedBytes / (memory.mark() + 2 * tiles + more), 2);
+  };
+  bool alone = memory.mark() + tiles + bytes <= arch.sharedBytes; // one tile at a time
+  return blocks(bytes) == blocks(0) && alone;
 }
 
 FailureOr<LeftOperand> Lowering::stageLeft(Operation *op, Value result, const RowSource &source) {
@@ -71,8 +102,11 @@ FailureOr<LeftOperand> Lowering::stageLeft(Operation *op, Value result, const Ro
   rows.element = source.view.type.getElementType();
   rows.rows = type.getRows();
   rows.cols = type.getCols();
-  rows.rowBytes = kSwizzleBytes;
-  rows.swizzled = true;
+  rows.swizzled = llvm::any_of(result.getUses(), [&](OpOperand &use) {
+    auto dot = dyn_cast<tile::DotOp>(use.getOwner());
+    return dot && use.getOperandNumber() == 0 && feedsGroups(dot.getB());
+  });
+  rows.rowBytes = rows.swizzled ? kSwizzleBytes : shortRowBytes(rows.cols * 2);
   takeMemory(rows);
   copyNow(source, rows);
   LeftOperand left;

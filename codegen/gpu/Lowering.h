@@ -135,7 +135,8 @@ private:
   /// Why warpgroups cannot compute a dot; "" where they can.
   std::string groupObstacle(tile::DotOp op) const;
   /// Whether a left operand that streams use again and again had better not take registers.
-  bool staysShared(Operation *op, Value result) const;
+  bool staysShared(Operation *op, Value result);
+  bool hasRoomFor(int64_t bytes);
   FailureOr<LeftOperand> stageLeft(Operation *op, Value result, const RowSource &source);
   /// Says once for each reason of a kernel why single warps compute a dot.
   void remarkOnWarps(tile::DotOp op);
@@ -160,6 +161,7 @@ private:
   void stepTf32(const Tf32Operands &operands, ValueRange left, Value base, Fragment &sums);
   bool appliedAtDots(tile::MapOp op, Value loaded);
   Values readLeft(const LeftRows &left, Value step);
+  Values readLeft(const SharedRows &left, int64_t block, int64_t step);
 
   //===-- What is no number (NoNumbers.cpp) -------------------------------------------------------------===//
   /// i1, the same for all threads: a tile in shared memory holds NaN or infinities.

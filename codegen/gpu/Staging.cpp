@@ -17,7 +17,7 @@ static int64_t paddedRow(Value operand, Type element, int64_t bytes) {
                  return dot && use.getOperandNumber() == 1 && dot.getKind() == "nt";
                });
   if (!pairs)
-    return (bytes / kPiece | 1) * kPiece;
+    return shortRowBytes(bytes);
   return bytes + (128 + 32 - bytes % 128) % 128;
 }
 

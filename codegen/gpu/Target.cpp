@@ -30,6 +30,8 @@ TargetInfo sattn::gpu::targetInfo(const Arch &arch) {
   info.keyTile = 64;
   // Longer rows take the shared memory of other tiles, and their sums the registers of scores.
   info.keyTileBytes = 48 << 10;
+  // Two sums of 128 features and a tile of 64 scores are 160 of a thread's 255 registers.
+  info.sumColumns = 192;
   info.rowQuantum = 1;
   // One warp takes 16 rows; two or three of such blocks fit each multiprocessor.
   info.decodeRows = info.decodeTile = kMmaRows;

@@ -14,9 +14,12 @@ struct RowLayout {
   int64_t blocks(int64_t rows) const { return llvm::divideCeil(rows, kMmaRows * warps); }
 };
 
-inline constexpr int64_t kSwizzleBytes = 128;                                  ///< of a row of a panel
-inline constexpr int64_t kPanelColumns = kSwizzleBytes / 2;                    ///< 16-bit elements
-inline constexpr int64_t kSwizzleAlignment = 8 * kSwizzleBytes;                ///< of panels: where the pattern repeats
+inline constexpr int64_t kSwizzleBytes = 128;                   ///< of a row of a panel
+inline constexpr int64_t kPanelColumns = kSwizzleBytes / 2;     ///< 16-bit elements
+inline constexpr int64_t kSwizzleAlignment = 8 * kSwizzleBytes; ///< of panels: where the pattern repeats
+/// Distance of rows of `bytes` bytes of 16-bit elements: what the lanes of a warp read at once, 16 bytes of eight rows,
+/// lies in different banks.
+inline int64_t shortRowBytes(int64_t bytes) { return (bytes / 16 | 1) * 16; }
 inline constexpr int64_t kGroupWarps = 4, kGroupRows = kGroupWarps * kMmaRows; ///< of a warpgroup
 
 /// A computed tile in registers: register 4 * (block * cols / 8 + j) + e holds row `laneRow` + 8 * (e / 2) of the block
@@ -72,8 +75,8 @@ struct LeftOperand {
   Values at;
   std::optional<LeftRows> rows;
   bool exact = false; ///< every number of TF32 was stored in 16 bits
-  /// Where warpgroups read it themselves, in place of registers: group g of block i takes 64 rows from row
-  /// 64 * (i * groups + g) on.
+  /// Where it is read anew for each product, in place of registers: by warpgroups, of which group g of block i takes 64
+  /// rows from row 64 * (i * groups + g) on, or by each warp, a step at a time.
   std::optional<SharedRows> shared;
   ArrayRef<Value> registers(int64_t block, int64_t step) const {
     return ArrayRef<Value>(at).slice(4 * (block * steps + step), 4);

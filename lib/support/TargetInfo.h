@@ -21,6 +21,7 @@ struct TargetInfo {
   int64_t rangeRows = 0;          ///< rows of tiles of tasks that stream over ranges of narrow operands; 0: rowTile
   int64_t rangeKeys = 0;          ///< keys of these tiles; 0: keyTile
   int64_t rangeFeatures = 128;    ///< features and values that narrow operands have at most, each
+  int64_t sumColumns = 0;         ///< columns of all sums of such a task; beyond, tiles have half the keys. 0: any
   int64_t rowQuantum = 16;        ///< rows of tiles come in multiples of it; 1 where a partial tile costs nothing more
   PanelLayout keyLayout;          ///< prepared layout of the right operand of `dot nt`
   PanelLayout valueLayout;        ///< prepared layout of the right operand of `dot nn`

@@ -198,6 +198,17 @@ private:
     return dyn_cast<RandomOp>(op);
   }
 
+  // Of all sums that may be alive beside those of `op`; where keys are selected they wait in memory.
+  int64_t sumColumns(AccumulateOp op) {
+    int64_t columns = 0;
+    for (auto other : op->getBlock()->getOps<AccumulateOp>()) {
+      if (selectionOf(other.getSet()))
+        return 0;
+      columns += featuresOf(other.getV());
+    }
+    return columns;
+  }
+
   // The cost of a formula depends on params and lengths of the call; what one key costs does not.
   void chooseRange(AccumulateOp op, const cost::SelectedShape &shape) {
     ++ranges;
@@ -219,6 +230,8 @@ private:
       rows = std::max<int64_t>(std::min(rows, *literalInt(random.getBlock()) / 16 * 16), target.rowTile / 2);
     if (narrow && target.rangeKeys)
       tile = target.rangeKeys;
+    if (target.sumColumns != 0 && sumColumns(op) > target.sumColumns)
+      tile /= 2;
     Choice choice{"range", rows,
                   "the set is a formula: " + classes + std::to_string(rows) + " rows of one head stream tiles of " +
                       std::to_string(tile) + " keys over its cover; " + cyclesText(100 * perKey) +

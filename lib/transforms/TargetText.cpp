@@ -20,6 +20,7 @@ const Field kFields[] = {
     {"rangeRows", &TargetInfo::rangeRows},
     {"rangeKeys", &TargetInfo::rangeKeys},
     {"rangeFeatures", &TargetInfo::rangeFeatures},
+    {"sumColumns", &TargetInfo::sumColumns},
     {"rowQuantum", &TargetInfo::rowQuantum},
     {"decodeRows", &TargetInfo::decodeRows},
     {"decodeTile", &TargetInfo::decodeTile},
