@@ -58,6 +58,11 @@ private:
 
   //===-- Values ----------------------------------------------------------------------------------------===//
   Value scalar(Value value) { return scalars.lookup(value); }
+  /// One that a mask reads: it may wait in shared memory.
+  Value symbolOf(Value value) {
+    auto place = waiting.find(value);
+    return place == waiting.end() ? scalar(value) : c.load(c.i64, place->second, 8);
+  }
   TileValue &tile(Value value) { return tiles[value]; }
   /// The value in registers.
   FailureOr<Fragment> fragmentOf(Operation *user, Value value);
@@ -274,7 +279,7 @@ private:
     Value data, counts[3], strides[3]; ///< strides in bytes: batch, position, head
   };
   llvm::DenseMap<Value, Argument> arguments;
-  llvm::DenseMap<Value, Value> scalars;
+  llvm::DenseMap<Value, Value> scalars, waiting; ///< the latter: of the enclosing stream, where they stand in memory
   llvm::DenseMap<Value, View> views;
   llvm::DenseMap<Value, TileValue> tiles;
   llvm::DenseMap<Value, Inverse> inverses;

@@ -4,6 +4,7 @@
 #include "codegen/gpu/Lowering.h"
 #include "codegen/gpu/Runs.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace sattn;
 using namespace sattn::gpu;
@@ -180,6 +181,23 @@ void Lowering::setCarried(ValueRange targets, const Carried &carried, ValueRange
   }
 }
 
+/// Numbers of masks that a loop over tiles keeps in registers.
+static constexpr size_t kMostSymbols = 4;
+
+// The numbers from outside that the masks of a stream read, where they had better wait in shared memory.
+static SmallVector<Value> symbolsOutside(tile::StreamOp op) {
+  llvm::SetVector<Value> symbols;
+  op.getBody().walk([&](tile::MaskOp mask) {
+    for (Value symbol : mask.getSymbols())
+      if (!op.getBody().isAncestor(symbol.getParentRegion()) && !symbol.getDefiningOp<arith::ConstantOp>())
+        symbols.insert(symbol);
+  });
+  if (op->getParentOfType<tile::StreamOp>() || op->getParentOfType<tile::StreamInverseOp>() ||
+      symbols.size() <= kMostSymbols)
+    return {};
+  return llvm::to_vector(symbols);
+}
+
 LogicalResult Lowering::lower(tile::StreamOp op) {
   auto cover = op.getCover().getDefiningOp<tile::CoverOp>();
   if (!cover)
@@ -193,6 +211,8 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
   int64_t buffersMark = memory.mark(); // carried tiles in shared memory stay
   Runs runs(c, cover, [&](Value value) { return scalar(value); });
   Value table = runs.bytes() == 0 ? Value() : c.at(sharedBase, memory.take(runs.bytes()));
+  SmallVector<Value> symbols = symbolsOutside(op);
+  Value numbers = symbols.empty() ? Value() : c.at(sharedBase, memory.take(8 * static_cast<int64_t>(symbols.size())));
   bool ringed = ring && ring->streams.contains(op);
   FailureOr<SmallVector<Staged>> staged = ringed ? ringLoads(op) : stagedLoads(block, 2, buffers);
   if (failed(staged))
@@ -206,9 +226,17 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
     c.commitCopies();
   };
   c.barrier(); // the buffers may have been other values'
-  if (table) {
-    c.when(c.compareI(arith::CmpIPredicate::eq, c.thread, c.int32(0)), [&] { runs.store(table); });
-    runs.readFrom(table);
+  if (table || numbers) {
+    c.when(c.compareI(arith::CmpIPredicate::eq, c.thread, c.int32(0)), [&] {
+      if (table)
+        runs.store(table);
+      for (auto [i, symbol] : llvm::enumerate(symbols))
+        c.store(scalar(symbol), c.at(numbers, 8 * static_cast<int64_t>(i)), 8);
+    });
+    if (table)
+      runs.readFrom(table);
+    for (auto [i, symbol] : llvm::enumerate(symbols))
+      waiting[symbol] = c.at(numbers, 8 * static_cast<int64_t>(i));
     c.barrier();
   }
   if (ahead)
@@ -260,6 +288,8 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
     return failure();
   if (ringed)
     turn = results[1];
+  for (Value symbol : symbols)
+    waiting.erase(symbol);
   c.barrier(); // the buffers may be used again
   memory.release(buffersMark);
   setCarried(op.getResults(), *carried, ValueRange(results).drop_front(2));

@@ -286,16 +286,19 @@ void decodeWgmma(Build &build) {
   }
 }
 
-/// Warps of a block share one register file. A request that does not fit would wait for ever on hardware.
+/// Warps of a block share the registers that it was started with: as many for each thread as the file has, in eights. A
+/// request that does not fit would wait for ever on hardware.
 void setMaxRegisters(Warp &warp, const Inst &inst, uint32_t lanes) {
-  constexpr uint32_t FileRegisters = 65536;
+  constexpr uint32_t FileRegisters = 65536, Granularity = 8, MostOfThread = 255;
+  auto threads = uint32_t(32 * warp.cta.allWarps().size());
+  uint32_t own = std::min(FileRegisters / threads, MostOfThread) / Granularity * Granularity * threads;
   warp.maxRegisters = uint32_t(inst.immediate);
   uint32_t total = 0;
   for (const auto &other : warp.cta.allWarps())
     total += 32 * other->maxRegisters;
-  if (total > FileRegisters)
+  if (total > own)
     warp.fault(FaultKind::InvalidOperand, unsigned(std::countr_zero(lanes)), [&] {
-      return fmt::format("the warps of the block ask for {} registers, but there are {}", total, FileRegisters);
+      return fmt::format("the warps of the block ask for {} registers, but it has {}", total, own);
     });
 }
 

@@ -43,6 +43,8 @@ FAULTS = [
      "deadlock|missing wait|race"),
     ("more registers than there are", "setmaxnreg.inc.sync.aligned.u32 240;", 0,
      "setmaxnreg.inc.sync.aligned.u32 248;", "registers"),
+    ("fewer registers are given away", "setmaxnreg.dec.sync.aligned.u32 24;", 0,
+     "setmaxnreg.dec.sync.aligned.u32 32;", "registers"),
     ("keys are transposed", "b, p, 1, 1, 0, 0;", 0, "b, p, 1, 1, 0, 1;", NUMBER + "|race"),
     ("values are not transposed", "b, p, 1, 1, 1;", 0, "b, p, 1, 1, 0;", NUMBER),
     ("another swizzle", "4611686293372403712", -1, str(2**62 + 4611686293372403712), NUMBER + "|race"),
