@@ -297,9 +297,8 @@ void setMaxRegisters(Warp &warp, const Inst &inst, uint32_t lanes) {
   for (const auto &other : warp.cta.allWarps())
     total += 32 * other->maxRegisters;
   if (total > own)
-    warp.fault(FaultKind::InvalidOperand, unsigned(std::countr_zero(lanes)), [&] {
-      return fmt::format("the warps of the block ask for {} registers, but it has {}", total, own);
-    });
+    warp.fault(FaultKind::InvalidOperand, unsigned(std::countr_zero(lanes)),
+               [&] { return fmt::format("the warps of the block ask for {} registers, but it has {}", total, own); });
 }
 
 void decodeSetMaxRegisters(Build &build) {
