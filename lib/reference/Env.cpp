@@ -77,6 +77,9 @@ double Env::element(Value table, int64_t b, ArrayRef<int64_t> index) {
     place.push_back(b);
   for (auto [axis, at] : llvm::zip_equal(t.axes, index)) {
     int64_t local = at - axisOffset(axis, b), extent = t.data().shape[place.size()];
+    bool isToken = axis.isKey() && !axis.isBlocks();
+    if (isToken && (local < 0 || local >= std::min(extent, bound.kvLen[b])))
+      return 0.0; // no key stands there
     if (local < 0 || local >= extent) {
       report.fail() << "table is read at " << at << " of axis '"
                     << (axis.isFixed() ? StringRef("features") : axis.getName()) << "', which holds " << at - local

@@ -116,9 +116,9 @@ def multiple(params, names):
 class Kernel:
     """What is compiled once: pattern, static params, head sizes, element type and target."""
 
-    def __init__(self, r, pattern, target):
-        self.pattern, self.target = pattern, target
-        self.spec = PATTERNS[pattern]
+    def __init__(self, r, pattern, target, spec):
+        """`pattern` is a name or a file, `spec` what may be drawn for it, as in PATTERNS."""
+        self.pattern, self.target, self.spec = pattern, target, spec
         self.params = self.spec["static"](r) if "static" in self.spec else {}
         self.group = r.choice([1, 1, 2, 4])
         self.d = r.choice(self.spec.get("features", (8, 16, 32, 64, 64, 128, 24, 7)))
@@ -193,7 +193,8 @@ def main():
         kernel = None
         for case in range(options.cases):
             if case % CALLS_PER_KERNEL == 0:
-                kernel = Kernel(r, patterns[case // CALLS_PER_KERNEL % len(patterns)], r.choice(targets))
+                pattern = patterns[case // CALLS_PER_KERNEL % len(patterns)]
+                kernel = Kernel(r, pattern, r.choice(targets), PATTERNS[pattern])
             words = kernel.call(r, keep)
             problem = judge(options.tool, words, environment, seconds=300)
             passed, failed = passed + (not problem), failed + bool(problem)

@@ -89,8 +89,29 @@ TEST_CASE("a table is read only where the rest of its conjunction holds") {
   Result r = run(attendOver("", lines, ", %next: int[s]"), call);
   REQUIRE(r.error == "");
   CHECK(seen(r["o"], 0) == Ids{1, 2});
+}
+
+TEST_CASE("a table over keys reads 0 where no key stands") {
+  Call call = showKeys(2, 4);
+  call.qOffset = {2};
+  call.kvLen = {3};
+  call.roles["doc"] = array({1, 4}, {1, 0, 0, 1});
+  Result r = run(attendOver("", "  %keys = sattn.set (t, s) : %doc[t] == %doc[s]\n", ", %doc: int[s]"), call);
+  REQUIRE(r.error == "");
+  CHECK(seen(r["o"], 0) == Ids{1, 2});
+  CHECK(seen(r["o"], 1) == Ids{1, 2}); // row 3 stands at no key, and what its place holds does not count
+  call.roles.erase("doc");
+  call.roles["next"] = array({1, 4}, {1, 0, 1, 1});
   r = run(attendOver("", "  %keys = sattn.set (t, s) : %next[s + 1] == 1\n", ", %next: int[s]"), call);
-  CHECK(r.error == "table is read at 4 of axis 's', which holds 0 to 3");
+  REQUIRE(r.error == "");
+  CHECK(seen(r["o"], 0) == Ids{1});
+}
+
+TEST_CASE("a table is not read behind its other axes") {
+  Call call = showKeys(2, 4);
+  call.roles["next"] = array({1, 2}, {1, 0});
+  Result r = run(attendOver("", "  %keys = sattn.set (t, s) : %next[t + 1] == s\n", ", %next: int[t]"), call);
+  CHECK(r.error == "table is read at 2 of axis 't', which holds 0 to 1");
 }
 
 TEST_CASE("listed blocks: -1, blocks beyond the end and repetitions are left out") {
