@@ -41,6 +41,8 @@ static bool hasLines(Operation *op) {
     return true;
   if (auto push = dyn_cast<tile::TopPushOp>(op))
     return push.getScores().getType().getRows() == 1;
+  if (auto mass = dyn_cast<tile::TopMassOp>(op))
+    return mass.getTop().getType().getRows() == 1;
   if (auto list = dyn_cast<tile::TopListOp>(op))
     return list.getScores().getType().getRows() == 1;
   if (auto reduce = dyn_cast<tile::ReduceOp>(op))

@@ -247,6 +247,7 @@ private:
   //----------------------------------------------------------===//
   LogicalResult lower(tile::PoolOp op);
   LogicalResult lower(tile::TopPushOp op);
+  LogicalResult lower(tile::TopMassOp op);
   LogicalResult lower(tile::TopListOp op);
   LogicalResult lower(tile::TopRowOp op);
   LogicalResult lower(tile::LengthOp op);

@@ -156,6 +156,28 @@ LogicalResult Lowering::lower(tile::TopPushOp op) {
   return success();
 }
 
+// The ranks stand in order: each adds its score to the sum of those before it, which decides about the next one.
+LogicalResult Lowering::lower(tile::TopMassOp op) {
+  FailureOr<TopState> top = topOf(op, op.getTop());
+  if (failed(top))
+    return failure();
+  Value mass = c.broadcast(scalar(op.getMass()));
+  for (int64_t panel = 0; panel < top->ids.count(); ++panel)
+    c.loop(0, top->ids.cols, 1, {c.zero()}, [&](Value rank, ValueRange sum) -> Values {
+      Ptr scoreAt = stripAt(top->scores, panel, rank, 0), idAt = stripAt(top->ids, panel, rank, 0);
+      Value score = c.loadStrip(scoreAt), id = c.asInt(c.loadStrip(idAt));
+      Value forced = c.compareI(CmpIPredicate::sge, id, c.stripI(kForced));
+      Value stays = c.ori(c.compare(CmpFPredicate::ULT, sum[0], mass), forced);
+      c.storeStrip(c.select(stays, score, c.minusInf()), scoreAt);
+      c.storeStrip(c.asFloat(c.select(stays, id, c.stripI(-1))), idAt);
+      Value share = c.select(c.compare(CmpFPredicate::OGT, score, c.zero()), score, c.zero());
+      return {c.addf(sum[0], share)};
+    });
+  tile(op.getResult()) = {};
+  tile(op.getResult()).top = *top;
+  return success();
+}
+
 // Ids sorted by exchanging neighbours, as unsigned numbers, so that -1 comes last; scores follow.
 LogicalResult Lowering::lower(tile::TopListOp op) {
   FailureOr<TopState> top = topOf(op, op.getTop());

@@ -78,8 +78,8 @@ LogicalResult Lowering::lower(Operation *op) {
       .Case<tile::SliceOp, tile::PrivateOp, tile::FillOp, tile::LoadOp, tile::GatherOp, tile::GatherAtOp, tile::EntryOp,
             tile::StoreOp, tile::ScatterOp, tile::LoadBlocksOp, tile::IotaOp, tile::DotOp, tile::MapOp, tile::MaskOp,
             tile::SoftmaxStepOp, tile::SoftmaxFinishOp, tile::MergeOp, tile::ReduceOp, tile::RowScanOp, tile::PoolOp,
-            tile::TopInitOp, tile::TopPushOp, tile::TopListOp, tile::StreamOp, tile::InvertOp, tile::StreamInverseOp,
-            mlir::scf::ForOp, mlir::scf::IfOp>([&](auto specific) { return lower(specific); })
+            tile::TopInitOp, tile::TopPushOp, tile::TopMassOp, tile::TopListOp, tile::StreamOp, tile::InvertOp,
+            tile::StreamInverseOp, mlir::scf::ForOp, mlir::scf::IfOp>([&](auto specific) { return lower(specific); })
       .Case<tile::SplatOp>([&](tile::SplatOp splat) {
         tile(splat.getTile()).splat = splat.getValue().convertToFloat();
         return success();

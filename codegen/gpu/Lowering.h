@@ -204,6 +204,7 @@ private:
   LogicalResult lower(tile::PoolOp op);
   LogicalResult lower(tile::TopInitOp op);
   LogicalResult lower(tile::TopPushOp op);
+  LogicalResult lower(tile::TopMassOp op);
   LogicalResult lower(tile::TopListOp op);
   LogicalResult lower(tile::InvertOp op);
   LogicalResult lower(tile::StreamInverseOp op);

@@ -174,6 +174,39 @@ LogicalResult Lowering::lower(tile::TopPushOp op) {
   return status;
 }
 
+// Lane by lane the sum of its number and those of the lanes before.
+static Value sumOfLanes(Code &c, Value number) {
+  for (int64_t distance = 1; distance < kWarp; distance *= 2) {
+    Value far = c.compareI(CmpIPredicate::sge, c.lane, c.int32(distance));
+    Value other = c.fromLane(number, c.select(far, c.subi(c.lane, c.int32(distance)), c.lane));
+    number = c.select(far, c.addf(number, other), number);
+  }
+  return number;
+}
+
+// A rank stays where the scores of those before it do not reach the mass.
+LogicalResult Lowering::lower(tile::TopMassOp op) {
+  TopState top = *tile(op.getTop()).top;
+  Value mass = scalar(op.getMass()), sumBefore;
+  for (size_t i = 0; i < top.scores.size(); ++i) {
+    if (i % static_cast<size_t>(top.chunks()) == 0)
+      sumBefore = c.float32(0);
+    Value score = top.scores[i], id = top.ids[i];
+    Value share = c.select(c.compare(CmpFPredicate::OGT, score, c.float32(0)), score, c.float32(0));
+    Value sum = c.addf(sumBefore, sumOfLanes(c, share));
+    Value isFirst = c.compareI(CmpIPredicate::eq, c.lane, c.int32(0));
+    Value reached = c.select(isFirst, sumBefore, c.fromLaneBelow(sum));
+    Value stays =
+        c.ori(c.compare(CmpFPredicate::ULT, reached, mass), c.compareI(CmpIPredicate::sge, id, c.int32(kForced)));
+    top.scores[i] = c.select(stays, score, c.minusInf());
+    top.ids[i] = c.select(stays, id, c.int32(-1));
+    sumBefore = c.fromLane(sum, c.int32(kWarp - 1));
+  }
+  tile(op.getResult()) = {};
+  tile(op.getResult()).top = std::move(top);
+  return success();
+}
+
 // The place of an id in the ascending list is the number of smaller ones.
 LogicalResult Lowering::lower(tile::TopListOp op) {
   TopState top = *tile(op.getTop()).top;

@@ -195,18 +195,19 @@ inline void printLevels(OpAsmPrinter &printer, Operation *, mlir::ArrayAttr leve
   llvm::interleaveComma(levels, printer, [&](Attribute level) { printer << toText(cast<ExprAttr>(level)); });
 }
 
-inline ParseResult parsePick(OpAsmParser &parser, ExprAttr &top, ExprAttr &above) {
+inline ParseResult parsePick(OpAsmParser &parser, ExprAttr &top, ExprAttr &above, ExprAttr &mass) {
   llvm::SMLoc loc = parser.getCurrentLocation();
-  if (parseClause(parser, "top", top) || parseClause(parser, "above", above))
+  if (parseClause(parser, "top", top) || parseClause(parser, "above", above) || parseClause(parser, "mass", mass))
     return failure();
-  if (!top && !above)
-    return parser.emitError(loc, "[SA0127] select needs 'top(n)', 'above(threshold)' or both");
+  if (!top && !above && !mass)
+    return parser.emitError(loc, "[SA0127] select needs 'top(n)', 'above(threshold)' or 'mass(p)'");
   return success();
 }
-inline void printPick(OpAsmPrinter &printer, Operation *, ExprAttr top, ExprAttr above) {
+inline void printPick(OpAsmPrinter &printer, Operation *, ExprAttr top, ExprAttr above, ExprAttr mass) {
   bool space = false;
   printClause(printer, "top", top, space);
   printClause(printer, "above", above, space);
+  printClause(printer, "mass", mass, space);
 }
 
 /// What stands inside `force( )`: `first(a) last(b) %set`, any of the three, at least one.

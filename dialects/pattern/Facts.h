@@ -28,8 +28,8 @@ struct Facts {
 
   // ---- Sets that still have the slots of one selection, weights of slots, partial results per block
   Value selection;            ///< the sattn.select result that the slots belong to
-  ExprAttr slots;             ///< top(n) of it; null where only a threshold bounds it. Rows: how many
-  bool variableSlots = false; ///< above(x): rows differ in how many they select
+  ExprAttr slots;             ///< top(n) of it; null where only above or mass bound it. Rows: how many
+  bool variableSlots = false; ///< above(x), mass(p): rows differ in how many they select
   bool extraSlot = false;     ///< weights with a last slot for a given lse
 
   // ---- Scores and partial results
@@ -42,6 +42,10 @@ struct Facts {
   AxisAttr headAxis() const;
   AxisAttr feature() const;
 };
+
+/// What a sum of scores may lack of the `mass` of a selection that it has reached: sums that are equal in real numbers
+/// are equal to every kernel.
+inline constexpr double kMassSlack = 0x1p-16;
 
 /// The largest integer of a code that is integers times a scale for each row; none for other codes.
 inline std::optional<int64_t> integerLevels(std::optional<CodeKind> code) {

@@ -143,11 +143,22 @@ FailureOr<Facts> FactsPass::algebra(Operation *op, mlir::OperandRange sets) {
   return facts;
 }
 
+// Probabilities of a row sum to one, and so does their mean over heads; no other reduction of them does.
+static bool isShare(Value z) {
+  while (auto reduce = z.getDefiningOp<ReduceOp>()) {
+    if (reduce.getHow() != ReduceKind::Mean)
+      return false;
+    z = reduce.getZ();
+  }
+  return z.getDefiningOp<NormalizeOp>() != nullptr;
+}
+
 FailureOr<Facts> FactsPass::visit(SelectOp op) {
   const Facts &z = of(op.getZ());
   ExprAttr top = op.getTopAttr(), first = op.getFirstAttr(), last = op.getLastAttr();
   if (failed(integer(op, top, "top", 1)) || failed(real(op, op.getAboveAttr(), "above")) ||
-      failed(integer(op, first, "first", 0)) || failed(integer(op, last, "last", 0)))
+      failed(real(op, op.getMassAttr(), "mass")) || failed(integer(op, first, "first", 0)) ||
+      failed(integer(op, last, "last", 0)))
     return failure();
   int64_t forced = literalInt(first).value_or(0), more = literalInt(last).value_or(0);
   if (auto n = literalInt(top); n && forced <= INT64_MAX - more && forced + more > *n)
@@ -157,6 +168,9 @@ FailureOr<Facts> FactsPass::visit(SelectOp op) {
     return error(op, op.getZ()) << "[SA0123] blocks '" << toText(z.key)
                                 << "' overlap, so a key could be visited twice: rebin the score to disjoint blocks "
                                    "before selecting";
+  if (op.getMassAttr() && !isShare(op.getZ()))
+    return error(op, op.getZ()) << "[SA0120] mass sums shares of a whole: select from probabilities "
+                                   "(sattn.normalize) or their mean over heads";
   if (failed(fits(op, op.getWhere(), op.getZ())) || (op.getForced() && failed(fits(op, op.getForced(), op.getZ()))))
     return failure();
   Facts facts;
@@ -167,7 +181,7 @@ FailureOr<Facts> FactsPass::visit(SelectOp op) {
   facts.selected = true;
   facts.selection = op.getSet();
   facts.slots = top;
-  facts.variableSlots = op.getAboveAttr() != nullptr;
+  facts.variableSlots = op.getAboveAttr() || op.getMassAttr();
   return facts;
 }
 

@@ -177,7 +177,13 @@ def SelectOp : Sattn_BodyOp<"select", "sel"> {
     Candidates of a row are the columns in `where`. They are ranked: forced ones first, then by score from high to low,
     then by index from low to high; a column that is not forced is never selected if its score is NaN or -inf.
     `top(n)` takes the n first of the ranking, so forced ones count inside n; `above(x)` takes those that are forced or
-    have a score greater than x; with both, the n first of these. The result lists columns ascending.
+    have a score greater than x; `mass(p)` takes the forced ones and, in the ranking's order, others until the scores of
+    all that were taken sum to p: the nucleus of a probability. With several of them a column is taken that each would
+    take. The result lists columns ascending.
+
+    `mass` counts shares of a whole: probabilities (`sattn.normalize`), or their mean over heads. A sum that lacks less
+    than 2^-16 of p has reached it, so that ten equal blocks reach 0.9 with nine whatever the rounding; a score that is
+    NaN or negative counts as 0. Where all candidates together have less than p, all are taken.
 
     `force( )` names columns that must be taken if they are candidates: `first(a)`, the a first columns; `last(b)`, the
     b columns that end with the one that holds the row (the last row of a row block); a set over the same domain.
@@ -185,7 +191,7 @@ def SelectOp : Sattn_BodyOp<"select", "sel"> {
     The selection has the granularity of the score: one for each of its heads, and for a row or a row block.
 
     Constraints: `top` at least 1 (C14), disjoint columns (C23), a `where` set over the score's rows and columns (C21),
-    (C22), (C25), something to select by and no more forced than selected (C27).
+    (C22), (C25), something to select by and no more forced than selected (C27), shares for `mass` (C20).
 
     ```mlir
     sattn.pattern @topk_blocks_of_groups<static b: int = 64, n: int = 8, scale: float = rsqrt(D)>
@@ -201,12 +207,14 @@ def SelectOp : Sattn_BodyOp<"select", "sel"> {
     }
     ```
   }];
-  let arguments = (ins OptionalAttr<ExprAttr>:$top, OptionalAttr<ExprAttr>:$above, Score:$z, KeySet:$where,
-                       Optional<KeySet>:$forced, OptionalAttr<ExprAttr>:$first, OptionalAttr<ExprAttr>:$last);
+  let arguments = (ins OptionalAttr<ExprAttr>:$top, OptionalAttr<ExprAttr>:$above,
+                       OptionalAttr<ExprAttr>:$mass, Score:$z, KeySet:$where, Optional<KeySet>:$forced,
+                       OptionalAttr<ExprAttr>:$first, OptionalAttr<ExprAttr>:$last);
   let results = (outs KeySet:$set);
   let hasVerifier = 1;
   let assemblyFormat = [{
-    custom<Pick>($top, $above) $z `where` $where (`force` `(` custom<Force>($first, $last, $forced)^ `)`)? attr-dict
+    custom<Pick>($top, $above, $mass) $z `where` $where (`force` `(` custom<Force>($first, $last, $forced)^ `)`)?
+    attr-dict
   }];
 }
 

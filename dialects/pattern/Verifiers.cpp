@@ -51,8 +51,8 @@ LogicalResult MinusOp::verify() { return verifyOperandCount(*this, "sets"); }
 LogicalResult MergeOp::verify() { return verifyOperandCount(*this, "partial results"); }
 
 LogicalResult SelectOp::verify() {
-  if (!getTopAttr() && !getAboveAttr())
-    return emitOpError("[SA0127] select needs 'top(n)', 'above(threshold)' or both");
+  if (!getTopAttr() && !getAboveAttr() && !getMassAttr())
+    return emitOpError("[SA0127] select needs 'top(n)', 'above(threshold)' or 'mass(p)'");
   return success();
 }
 

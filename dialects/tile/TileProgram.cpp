@@ -57,6 +57,8 @@ static SmallVector<OpOperand *> consumedOperands(Operation *op) {
       add(dot.getAccMutable()[0]);
   } else if (auto push = dyn_cast<TopPushOp>(op)) {
     add(push.getTopMutable());
+  } else if (auto mass = dyn_cast<TopMassOp>(op)) {
+    add(mass.getTopMutable());
   } else if (auto stream = dyn_cast<StreamOp>(op)) {
     for (OpOperand &init : stream.getInitsMutable())
       add(init);

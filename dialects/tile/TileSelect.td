@@ -35,6 +35,19 @@ def TopPushOp : Tile_Op<"top_push", [Pure, AllTypesMatch<["top", "result"]>]> {
   let assemblyFormat = "$top `,` $scores `ids` `(` $first `)` `rows` `(` $row `)` `symbols` `(` $symbols `)` attr-dict `:` type($top) `,` type($scores)";
   let hasVerifier = 1;
 }
+def TopMassOp : Tile_Op<"top_mass", [Pure, AllTypesMatch<["top", "result"]>]> {
+  let summary = "keeps the best of a running top-k up to a sum of scores";
+  let description = [{
+    In the order of ranks, best first: an entry stays if it is forced, or if the scores of all before it, added up in this
+    order, do not reach `mass`. Scores that are negative, -inf of entries without a number among them, count as 0. What
+    stays are the first ranks.
+
+    Example: `%kept = sattn_tile.top_mass %top to(%mass) : !sattn_tile.top<16x8>`
+  }];
+  let arguments = (ins AnyTop:$top, F32:$mass);
+  let results = (outs AnyTop:$result);
+  let assemblyFormat = "$top `to` `(` $mass `)` attr-dict `:` type($top)";
+}
 def TopListOp : Tile_Op<"top_list", [Pure]> {
   let summary = "ids in ascending order, -1 padded at the end, and their scores (-inf where padded)";
   let arguments = (ins AnyTop:$top);

@@ -62,6 +62,7 @@ public:
   InFlightDiagnostic error() { return report.fail(); }
   double number(ExprAttr expr) { return bound.number(expr, report); }
   int64_t integer(ExprAttr expr) { return bound.integer(expr, report); }
+  double massShift() const { return call.massShift; }
 
   //===-- Shapes.cpp: what a value is.
   const Facts &facts(Value value) { return known.of(value); }

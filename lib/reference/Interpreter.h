@@ -24,6 +24,8 @@ struct Call {
   std::vector<int64_t> qOffset, kvOffset, kvLen;
   /// Only these query rows (indices into T), in this order. Refused where a result is not made of query rows.
   std::optional<SmallVector<int64_t>> rows;
+  /// Added to every `mass(p)`. Whoever compares kernels asks for both neighbours of a selection that rounding decides.
+  double massShift = 0;
 };
 
 struct Output {

@@ -5,7 +5,7 @@
 
 namespace sattn::ref {
 
-std::vector<int64_t> chooseTop(ArrayRef<int64_t> ids, ArrayRef<double> scores, std::optional<int64_t> n, double above,
+std::vector<int64_t> chooseTop(ArrayRef<int64_t> ids, ArrayRef<double> scores, const Pick &pick,
                                llvm::function_ref<bool(int64_t)> forced) {
   struct Candidate {
     bool forced;
@@ -23,15 +23,20 @@ std::vector<int64_t> chooseTop(ArrayRef<int64_t> ids, ArrayRef<double> scores, s
     // A forced column stays whatever its score: what makes the score a NaN may be a key that the row does not see.
     if (isForced)
       candidates.push_back({true, std::isnan(score) ? negativeInfinity : score, id});
-    else if (score > negativeInfinity && score > above)
+    else if (score > negativeInfinity && score > pick.above)
       candidates.push_back({false, score, id});
   }
   llvm::sort(candidates);
-  if (n && static_cast<int64_t>(candidates.size()) > *n)
-    candidates.resize(std::max<int64_t>(*n, 0));
+  if (pick.n && static_cast<int64_t>(candidates.size()) > *pick.n)
+    candidates.resize(std::max<int64_t>(*pick.n, 0));
   std::vector<int64_t> chosen;
-  for (const Candidate &candidate : candidates)
+  double sum = 0;
+  for (const Candidate &candidate : candidates) {
+    if (pick.mass && !candidate.forced && sum >= *pick.mass - kMassSlack)
+      break;
+    sum += std::max(candidate.score, 0.0);
     chosen.push_back(candidate.id);
+  }
   llvm::sort(chosen);
   return chosen;
 }
@@ -49,11 +54,14 @@ Keys Row::evaluate(SelectOp op, Head head) {
   auto forced = [&](int64_t id) {
     return id < first || (id > own - last && id <= own) || llvm::binary_search(named, id);
   };
-  std::optional<int64_t> n;
+  Pick pick;
   if (op.getTopAttr())
-    n = env.integer(op.getTopAttr());
-  double above = op.getAboveAttr() ? env.number(op.getAboveAttr()) : negativeInfinity;
-  return chooseTop(candidates, values, n, above, forced);
+    pick.n = env.integer(op.getTopAttr());
+  if (op.getAboveAttr())
+    pick.above = env.number(op.getAboveAttr());
+  if (op.getMassAttr())
+    pick.mass = env.number(op.getMassAttr()) + env.massShift();
+  return chooseTop(candidates, values, pick, forced);
 }
 
 } // namespace sattn::ref

@@ -2,15 +2,23 @@
 #pragma once
 #include "lib/support/LLVM.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include <limits>
 #include <optional>
 #include <vector>
 
 namespace sattn::ref {
 
-/// The at most `n` best of `ids` (ascending), ascending; without `n` all of them. Order: forced ones, then higher
-/// score, then lower id. Scores that are not above `above`, NaN and -inf are left out unless forced; a forced NaN ranks
-/// as -inf.
-std::vector<int64_t> chooseTop(ArrayRef<int64_t> ids, ArrayRef<double> scores, std::optional<int64_t> n, double above,
+/// How far the ranking is followed; a column is taken that each limit takes.
+struct Pick {
+  std::optional<int64_t> n;                                ///< so many columns
+  double above = -std::numeric_limits<double>::infinity(); ///< forced ones, and scores greater than this
+  std::optional<double> mass;                              ///< forced ones, and others until their scores sum to this
+};
+
+/// The best of `ids` (ascending), ascending. Order: forced ones, then higher score, then lower id. NaN and -inf are
+/// left out unless forced; a forced NaN ranks as -inf. In sums, which may lack kMassSlack, NaN and negative scores
+/// count as 0.
+std::vector<int64_t> chooseTop(ArrayRef<int64_t> ids, ArrayRef<double> scores, const Pick &pick,
                                llvm::function_ref<bool(int64_t)> forced);
 
 } // namespace sattn::ref

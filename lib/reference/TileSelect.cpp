@@ -61,6 +61,21 @@ void TileTask::run(TopPushOp op) {
   values.set(op.getResult(), std::move(top));
 }
 
+void TileTask::run(TopMassOp op) {
+  Top top = values.get<Top>(op.getTop());
+  double mass = values.number(op.getMass()).real;
+  for (std::vector<Top::Entry> &best : top.rows) {
+    double sum = 0;
+    auto end = llvm::find_if(best, [&](const Top::Entry &entry) {
+      bool stays = entry.forced || !(sum >= mass);
+      sum += std::max(entry.score, 0.0);
+      return !stays;
+    });
+    best.erase(end, best.end());
+  }
+  values.set(op.getResult(), std::move(top));
+}
+
 void TileTask::run(TopListOp op) {
   const Top &top = values.get<Top>(op.getTop());
   int64_t rows = static_cast<int64_t>(top.rows.size());

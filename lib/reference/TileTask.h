@@ -57,6 +57,7 @@ private:
   void run(tile::PoolOp op);
   void run(tile::TopInitOp op);
   void run(tile::TopPushOp op);
+  void run(tile::TopMassOp op);
   void run(tile::TopListOp op);
   void run(tile::TopRowOp op);
   void run(tile::LengthOp op);

@@ -107,7 +107,7 @@ std::vector<Keys> Env::route(RouteOp op) {
         scores.push_back(x.features(b, i, head)[0]);
       }
       auto forced = [&](int64_t position) { return position - start < first || position - start >= size - last; };
-      chosen.push_back(chooseTop(positions, scores, n, negativeInfinity, forced));
+      chosen.push_back(chooseTop(positions, scores, {n}, forced));
     }
   }
   return chosen;

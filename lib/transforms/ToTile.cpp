@@ -287,12 +287,7 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
       forms.push_back(&decode);
     for (Context *form : forms) {
       Preparer preparer(*form);
-      bool splits = form == &decode && !lists;
-      if (failed(summaries(*form, preparer)) || failed(usual.keepsKeys   ? buildKeepKernels(*form, preparer)
-                                                       : routes(pattern) ? buildRouteKernels(*form)
-                                                       : tokens          ? buildTokenKernels(*form, preparer)
-                                                       : splits          ? buildDecodeKernels(decode, preparer)
-                                                                         : kernels(*form, preparer, form == &decode))) {
+      if (failed(summaries(*form, preparer)) || failed(build(*form, preparer, tokens, form == &decode, lists))) {
         program.program.erase();
         return failure();
       }
@@ -303,6 +298,25 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     writeReasons(forms);
     pattern.erase();
     return success();
+  }
+
+  // The kernels of a form; `few`: that of calls of few rows, `lists`: which walks lists.
+  LogicalResult build(Context &context, Preparer &preparer, bool tokens, bool few, bool lists) {
+    if (context.keepsKeys)
+      return buildKeepKernels(context, preparer);
+    llvm::DenseMap<Value, RowWorkspace> scattered;
+    if (routes(context.pattern)) {
+      LogicalResult routed = buildRouteKernels(context, scattered);
+      if (failed(routed) || !hasOtherResults(context.pattern))
+        return routed;
+      if (tokens)
+        return context.refuse(*context.pattern.getBody().front().getOps<RouteOp>().begin(),
+                              "'sattn.route' beside a selection of single tokens");
+    }
+    if (tokens)
+      return buildTokenKernels(context, preparer);
+    return few && !lists ? buildDecodeKernels(context, preparer)
+                         : kernels(context, preparer, few, std::move(scattered));
   }
 
   // A target without a compiler of functions computes their formulas.
@@ -373,20 +387,19 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     return anySelected && context.target.decodeRows > 0 && context.target.keyLayout.width != 0;
   }
 
-  LogicalResult kernels(Context &context, Preparer &preparer, bool lists) {
+  LogicalResult kernels(Context &context, Preparer &preparer, bool lists,
+                        llvm::DenseMap<Value, RowWorkspace> scattered) {
     auto selections = buildSelections(context, preparer);
     if (failed(selections))
       return failure();
+    selections->scattered = std::move(scattered);
     TaskRows task; // the fewest rows of all selected accumulations
-    for (Operation &op : context.pattern.getBody().front()) {
-      auto accumulate = dyn_cast<AccumulateOp>(op);
-      if (!accumulate || selections->attentions.contains(accumulate.getResult()))
-        continue;
-      auto dataflow = op.getAttrOfType<mlir::DictionaryAttr>("dataflow");
+    for (AccumulateOp op : accumulationsOf(context, *selections)) {
+      auto dataflow = op->getAttrOfType<mlir::DictionaryAttr>("dataflow");
       auto kind = dataflow ? dataflow.getAs<mlir::StringAttr>("kind") : mlir::StringAttr();
       auto rows = dataflow ? dataflow.getAs<mlir::IntegerAttr>("rows") : mlir::IntegerAttr();
       if (!kind || !rows || rows.getInt() < 1)
-        return op.emitError() << "[SA0204] no dataflow is chosen: run sattn-choose-dataflow first";
+        return op->emitError() << "[SA0204] no dataflow is chosen: run sattn-choose-dataflow first";
       if (kind == "range")
         continue;
       auto keysPerRow = dataflow.getAs<mlir::IntegerAttr>("keys_per_row");

@@ -93,6 +93,8 @@ PATTERNS = {
     "block_sparse": {"static": listed, "entries": (64, 90), "keys": ("b",), "rows": ("b",)},
     "block_bitmap": {"static": listed, "entries": (1, 40), "keys": ("b",), "rows": ("b",)},
     "topk_blocks": {"static": topk_blocks, "keys": ("b",), "rows": ("qblock",)},
+    "top_p": {"static": topk_blocks, "dynamic": lambda r: dict(p=r.choice([-1, 0, 0.3, 0.5, 0.8, 0.95, 1, 2])),
+              "keys": ("b",), "rows": ("qblock",)},
     "nsa": {"static": nsa, "dynamic": lambda r: dict(W=windows(r)), "keys": ("b", "d")},
     "nsa_ext": {"static": nsa, "dynamic": lambda r: dict(W=windows(r)), "keys": ("b", "d")},
     "hsa": {"static": lambda r: dict(l=blocks(r), n=r.randint(1, 6)), "keys": ("l",)},
@@ -106,6 +108,8 @@ PATTERNS = {
                "features": (8, 16, 32, 64, 128)},
     "int8_topk": {"dynamic": lambda r: dict(n=best(r))},
     "mosa": {"dynamic": lambda r: dict(n=max(1, best(r)), first=r.choice([0, 1])), "whole": True},
+    "hybrid_hsa_mosa": {"static": lambda r: dict(l=blocks(r), n=r.randint(1, 6)),
+                        "dynamic": lambda r: dict(m=max(1, best(r))), "whole": True},
 }
 
 

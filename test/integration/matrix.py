@@ -42,12 +42,14 @@ PATTERNS = {
     "adamas": {"n": 24, "lo": -1, "hi": 1}, "int8_topk": {"n": 24}, "mosa": {"n": 24, "first": 1},
     "seer": {"b": 32, "n": 5, "theta": 0.1, "D2": 32},
     "block_lists": {"b": 32, "D2": 3}, "block_sparse": {"b": 32, "D2": 64}, "block_bitmap": {"b": 32, "D2": 41},
+    "hybrid_hsa_mosa": {"l": 32, "n": 2, "m": 24},
+    "top_p": {"p": 0.6, "b": 32, "n": 6},
     "vertical_slash": {}, "snapkv": {"cap": 40, "w": 9, "pool": 5}, "h2o": {"heavy": 15, "recent": 9},
 }
 # Patterns that GPU targets refuse by name.
-CPU_ONLY = {"dsa", "dsa_sink", "adamas", "int8_topk", "mosa", "hils", "snapkv", "h2o", "vertical_slash"}
+CPU_ONLY = {"dsa", "dsa_sink", "adamas", "int8_topk", "mosa", "hils", "snapkv", "h2o", "vertical_slash", "hybrid_hsa_mosa"}
 # Patterns that see the whole sequence: no chunk of it is a call.
-WHOLE = {"mosa"}
+WHOLE = {"mosa", "hybrid_hsa_mosa"}
 COLUMNS = {
     "CPU": ["cpu-baseline", "cpu-avx2", "cpu-avx512"],
     "sm_80": ["ptx-sim:sm_80"],

@@ -40,7 +40,7 @@ static OracleOperand operand(const std::string &name, Shape shape, bool isOneHot
 
 /// Pairs that the oracle attends to.
 static double pairsOfOracle(const Case &c) {
-  OracleRequest request{"counted.mlir", textOf(c), {}, {}, c.qOffset, c.kvOffset, c.kvLen, {}};
+  OracleRequest request{"counted.mlir", textOf(c), {}, {}, c.qOffset, c.kvOffset, c.kvLen, {}, 0};
   request.operands.push_back(operand("q", {c.batch, c.rows, c.heads, width}, false));
   request.operands.push_back(operand("k", {c.batch, c.keys, c.kvHeads, width}, false));
   request.operands.push_back(operand("v", {c.batch, c.keys, c.kvHeads, c.keys}, true));

@@ -49,6 +49,7 @@ bool sattn::tool::interpretPattern(const OracleRequest &request, std::vector<Ora
   call.qOffset = request.qOffset;
   call.kvOffset = request.kvOffset;
   call.kvLen = request.kvLen;
+  call.massShift = request.massShift;
   if (!request.rows.empty()) {
     call.rows.emplace(request.rows.begin(), request.rows.end());
     keepRowResults(module.pattern());

@@ -11,8 +11,8 @@ struct OracleResult {
 };
 
 /// Interprets the pattern on the operands of `call`, at its sampled rows where there are any. Errors are thrown with
-/// their place.
-std::vector<OracleResult> runOracle(const Invocation &call);
+/// their place. `massShift` is added to what selections take up to a mass.
+std::vector<OracleResult> runOracle(const Invocation &call, double massShift = 0);
 
 /// The work that the pattern asks of any implementation on the sizes of `call`.
 struct UsefulWork {

@@ -17,6 +17,7 @@ struct OracleRequest {
   std::vector<std::pair<std::string, double>> params;
   std::vector<int64_t> qOffset, kvOffset, kvLen; ///< one number for each batch entry; empty for the defaults
   std::vector<int64_t> rows;
+  double massShift = 0; ///< ref::Call::massShift
 };
 
 /// False with `error` set where the pattern or the call is refused.

@@ -36,7 +36,7 @@ static void append(OracleResult &whole, const OracleResult &part, int axis) {
 }
 
 /// The results of each sequence alone, put together as the call has them.
-static std::vector<OracleResult> runPacked(const Invocation &call) {
+static std::vector<OracleResult> runPacked(const Invocation &call, double massShift) {
   std::vector<OracleResult> all;
   for (const ResultInfo &result : call.info.results) {
     Shape shape = call.resultShape(result);
@@ -50,7 +50,7 @@ static std::vector<OracleResult> runPacked(const Invocation &call) {
     Invocation sequence = sequenceOf(call, b);
     if (!call.rows.empty() && sequence.rows.empty())
       continue; // none of the sampled rows is of this sequence
-    for (OracleResult &part : runOracle(sequence))
+    for (OracleResult &part : runOracle(sequence, massShift))
       for (size_t i = 0; i < all.size(); ++i) {
         const ResultInfo &result = call.info.results[i];
         if (all[i].name != part.name)
@@ -67,10 +67,10 @@ static std::vector<OracleResult> runPacked(const Invocation &call) {
   return all;
 }
 
-std::vector<OracleResult> runOracle(const Invocation &call) {
+std::vector<OracleResult> runOracle(const Invocation &call, double massShift) {
   if (isPacked(call))
-    return runPacked(call);
-  OracleRequest request{call.file.path, call.file.text, {}, paramValues(call), {}, {}, {}, call.rows};
+    return runPacked(call, massShift);
+  OracleRequest request{call.file.path, call.file.text, {}, paramValues(call), {}, {}, {}, call.rows, massShift};
   for (const Operand &operand : call.operands) {
     OracleOperand &wide = request.operands.emplace_back();
     wide.name = operand.name;

@@ -67,14 +67,37 @@ double errorBound(const Invocation &call, Dtype resultDtype, double largest, dou
   return 2 * plain * largest + 0x1p-126;
 }
 
+static double errorOf(double have, double want) {
+  bool agree = want == have || (std::isnan(want) && std::isnan(have));
+  return agree ? 0 : std::isfinite(want) && std::isfinite(have) ? std::abs(want - have) : INFINITY;
+}
+
+int64_t takeNearer(const Tensor &got, std::vector<double> &expected, const std::vector<double> &neighbour,
+                   int64_t inner) {
+  int64_t taken = 0;
+  for (size_t row = 0; row < expected.size(); row += static_cast<size_t>(inner)) {
+    double error = 0, other = 0;
+    for (size_t i = row; i < row + static_cast<size_t>(inner); ++i) {
+      double have = got.get(static_cast<int64_t>(i));
+      error = std::max(error, errorOf(have, expected[i]));
+      other = std::max(other, errorOf(have, neighbour[i]));
+    }
+    if (other >= error)
+      continue;
+    std::copy_n(neighbour.begin() + static_cast<std::ptrdiff_t>(row), inner,
+                expected.begin() + static_cast<std::ptrdiff_t>(row));
+    ++taken;
+  }
+  return taken;
+}
+
 Difference compare(const Tensor &got, const std::vector<double> &expected) {
   Difference difference;
   for (size_t i = 0; i < expected.size(); ++i) {
     double want = expected[i], have = got.get(static_cast<int64_t>(i));
     if (std::isfinite(want))
       difference.largest = std::max(difference.largest, std::abs(want));
-    bool agree = want == have || (std::isnan(want) && std::isnan(have));
-    double error = agree ? 0 : std::isfinite(want) && std::isfinite(have) ? std::abs(want - have) : INFINITY;
+    double error = errorOf(have, want);
     if (error > difference.error) {
       difference.error = error;
       difference.at = i;

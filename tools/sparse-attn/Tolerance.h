@@ -27,4 +27,12 @@ struct Difference {
 };
 Difference compare(const Tensor &got, const std::vector<double> &expected);
 
+/// Selections up to a mass (`sattn.select mass`) end where a sum of float32 probabilities decides, so that a row whose
+/// sum comes within rounding of the mass may hold a column more or less. Its neighbours are the oracles of masses
+/// kMassMargin smaller and greater, which differ in such rows alone.
+inline constexpr double kMassMargin = 0x1p-18;
+/// Takes into `expected` each row of `neighbour` that is nearer to `got`; returns how many. A row has `inner` elements.
+int64_t takeNearer(const Tensor &got, std::vector<double> &expected, const std::vector<double> &neighbour,
+                   int64_t inner);
+
 } // namespace sattn::tool

@@ -52,19 +52,20 @@ FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, Acc
 
 Value attendedTile(Task &task, const Rows &rows, Value local, const Selections &selections, Value value) {
   RowWorkspace workspace;
+  bool isScattered = value.getDefiningOp<ScatterOp>() != nullptr;
   if (auto finalize = value.getDefiningOp<FinalizeOp>())
     workspace = selections.attentions.lookup(finalize.getP());
   else
-    workspace = selections.lses.lookup(value);
+    workspace = (isScattered ? selections.scattered : selections.lses).lookup(value);
   if (workspace.features == 0)
     return {};
   KernelBuilder &k = task.k;
   Value head = task.headInUnit(workspace.head);
   Value view = task.slice(workspace.ref, task.pair, rows.heads == 1 ? head : k.floorDiv(head, rows.heads), rows.heads,
-                          rows.outer, k.size("rows"));
-  bool isLse = value.getDefiningOp<LseOp>() != nullptr;
-  auto type = isLse ? k.rowVector(rows.count()) : k.tile(rows.count(), workspace.features);
-  return tile::LoadOp::create(k.b, k.loc, type, view, local);
+                          rows.outer, isScattered ? Value() : k.size("rows"));
+  bool isNumber = isScattered ? workspace.features == 1 : value.getDefiningOp<LseOp>() != nullptr;
+  auto type = isNumber ? k.rowVector(rows.count()) : k.tile(rows.count(), workspace.features);
+  return tile::LoadOp::create(k.b, k.loc, type, view, isScattered ? rows.first : local);
 }
 
 namespace {
@@ -75,18 +76,15 @@ public:
 
   LogicalResult build() {
     // Operands are prepared first: their kernels run before this one.
-    for (Operation &op : context.pattern.getBody().front())
-      if (auto accumulate = dyn_cast<AccumulateOp>(op);
-          accumulate && !selections.attentions.contains(op.getResult(0))) {
-        congruence = congruenceOf(&op);
-        if (int64_t chosen = chosenFor(&op, "rows", 0); chosen != 0)
-          rowTile = rowTile == 0 ? chosen : std::min(rowTile, chosen);
-        int64_t tile = chosenFor(&op, "tile", 0);
-        auto branch = prepareRange(context, preparer, accumulate, tile, congruence);
-        if (failed(branch))
-          return failure();
-        branches.insert({&op, *branch});
-      }
+    for (AccumulateOp op : accumulationsOf(context, selections)) {
+      congruence = congruenceOf(op);
+      if (int64_t chosen = chosenFor(op, "rows", 0); chosen != 0)
+        rowTile = rowTile == 0 ? chosen : std::min(rowTile, chosen);
+      auto branch = prepareRange(context, preparer, op, chosenFor(op, "tile", 0), congruence);
+      if (failed(branch))
+        return failure();
+      branches.insert({op, *branch});
+    }
     if (rowTile == 0)
       rowTile = context.target.rowTile;
     bool perChunk = !selections.attentions.empty();

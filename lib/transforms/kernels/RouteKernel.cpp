@@ -3,7 +3,6 @@
 #include "lib/transforms/kernels/AttendKernels.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "lib/transforms/kernels/RouteList.h"
-#include "lib/transforms/kernels/Selection.h"
 
 namespace sattn::lower {
 using namespace mlir;
@@ -14,7 +13,8 @@ constexpr int64_t kTile = kRouteTile;
 
 class RouteKernels {
 public:
-  explicit RouteKernels(Context &context) : context(context), mlir(context.pattern.getContext()) {}
+  RouteKernels(Context &context, llvm::DenseMap<Value, RowWorkspace> &scattered)
+      : context(context), scattered(scattered), mlir(context.pattern.getContext()) {}
 
   LogicalResult build() {
     if (failed(collect()))
@@ -23,8 +23,8 @@ public:
       KernelBuilder &k = task.k;
       return tile::LoadOp::create(k.b, k.loc, k.rowVector(kTile), roleView(task, route.getX()), first);
     });
-    for (auto [scatter, ref] : results)
-      clear(scatter, ref);
+    for (const Output &output : outputs)
+      clear(output);
     return attend();
   }
 
@@ -51,15 +51,37 @@ private:
     auto yield = cast<YieldOp>(body.back());
     for (auto [value, name] :
          llvm::zip(yield.getValues(), context.pattern.getOutputs().getAsValueRange<StringAttr>())) {
-      auto scatter = value.getDefiningOp<ScatterOp>();
-      if (!scatter)
-        return context.refuse(yield, "a result beside those of 'sattn.scatter'");
-      results.push_back({scatter, PlanRef{PlanRef::Result, name.str(), resultType(context, value)}});
+      if (context.factsOf(value).gatheredAt)
+        return context.refuse(yield, "a result of routed rows that 'sattn.scatter' does not put back");
+      if (auto scatter = value.getDefiningOp<ScatterOp>())
+        outputs.push_back({scatter, PlanRef{PlanRef::Result, name.str(), resultType(context, value)}});
     }
+    for (auto scatter : body.getOps<ScatterOp>())
+      if (!llvm::all_of(scatter->getUsers(), llvm::IsaPred<YieldOp>))
+        outputs.push_back({scatter, workspace(scatter)});
     for (auto op : body.getOps<AccumulateOp>())
-      if (failed(collect(op)))
+      if (context.factsOf(op.getZ()).gatheredAt && failed(collect(op)))
         return failure();
     return success();
+  }
+
+  /// Where a scattered tensor goes.
+  struct Output {
+    ScatterOp scatter;
+    PlanRef ref;
+    bool isWorkspace() const { return ref.kind == PlanRef::Workspace; }
+  };
+
+  PlanRef workspace(ScatterOp scatter) {
+    const Facts &facts = context.factsOf(scatter.getResult());
+    Workspace w;
+    w.name = "scattered";
+    w.type = tile::ArgType::get(mlir, context.f32(), context.innerSize(facts.axes), tile::PanelsAttr());
+    w.axis = facts.position();
+    w.head = facts.headAxis();
+    PlanRef ref = context.workspace(w);
+    scattered[scatter.getResult()] = {ref, facts.headAxis(), w.type.getInner()};
+    return ref;
   }
 
   struct Branch {
@@ -82,7 +104,8 @@ private:
     auto parts = partsOf(context, op, op.getSet());
     if (failed(parts))
       return failure();
-    if (!parts->formula || !parts->formula.getTables().empty())
+    bool alone = parts->formula && !parts->select && !parts->listed && !parts->random;
+    if (!alone || !parts->formula.getTables().empty())
       return context.refuse(op, "'sattn.accumulate' of anything but gathered rows beside 'sattn.route'");
     branch.set = LocalSet::make(parts->formula, parts->formula.getFormula());
     if (failed(branch.set))
@@ -91,8 +114,9 @@ private:
     return success();
   }
 
-  void finish(std::unique_ptr<KernelBuilder> kernel, PlanSize x) {
+  void finish(std::unique_ptr<KernelBuilder> kernel, PlanSize x, SmallVector<Value> makes = {}) {
     Launch launch;
+    launch.makes = std::move(makes);
     launch.x = std::move(x);
     launch.y = context.tasksInUnit(1);
     context.finish(std::move(kernel), std::move(launch));
@@ -106,18 +130,20 @@ private:
 
   //===-- Attention.
 
-  void clear(ScatterOp scatter, const PlanRef &ref) {
+  void clear(const Output &output) {
     auto kernel = context.program.kernel("clear");
     KernelBuilder &k = *kernel;
-    k.loc = scatter.getLoc();
+    k.loc = ScatterOp(output.scatter).getLoc();
     Task task(context, k, 1);
-    int64_t inner = cast<tile::ArgType>(ref.type).getInner();
+    int64_t inner = cast<tile::ArgType>(output.ref.type).getInner();
     Value zeros = k.splat(0.0, inner == 1 ? k.rowVector(kTile) : k.tile(kTile, inner));
-    tile::StoreOp::create(k.b, k.loc, zeros, resultView(task, scatter, ref), k.mul(k.gridX(), kTile));
+    tile::StoreOp::create(k.b, k.loc, zeros, viewOf(task, output), k.mul(k.gridX(), kTile));
     finish(std::move(kernel), tilesOfRows());
   }
-  Value resultView(Task &task, ScatterOp scatter, const PlanRef &ref) {
-    return task.slice(ref, task.batch, task.head(context.factsOf(scatter.getResult()).headAxis()));
+  Value viewOf(Task &task, const Output &output) {
+    AxisAttr head = context.factsOf(ScatterOp(output.scatter).getResult()).headAxis();
+    return output.isWorkspace() ? task.slice(output.ref, task.pair, task.headInUnit(head))
+                                : task.slice(output.ref, task.batch, task.head(head));
   }
 
   // Numbers of rows are a row vector; an operand of a dot has columns, be it one.
@@ -133,20 +159,26 @@ private:
     auto kernel = context.program.kernel("attend");
     KernelBuilder &k = *kernel;
     Task task(context, k, 1);
-    Value first = k.mul(k.gridX(), kTile), listed = viewOf(task, list), ids = routedIds(task, listed, first);
+    Value first = k.mul(k.gridX(), kTile), listed = lower::viewOf(task, list), ids = routedIds(task, listed, first);
     Rows rows{kTile, 1, false, first, {}};
     Epilogue epilogue(
         task, rows, [&](AccumulateOp op) { return accumulate(task, listed, ids, op, branches.find(op)->second); },
         [&](Value value) {
           return value.getDefiningOp<GatherOp>() ? gathered(task, value, ids, /*operand=*/false) : Value();
         });
-    for (auto [scatter, ref] : results) {
+    SmallVector<Value> made;
+    for (const Output &output : outputs) {
+      ScatterOp scatter = output.scatter;
       auto tensor = epilogue.tensor(scatter, scatter.getX());
       if (failed(tensor))
         return failure();
-      tile::ScatterOp::create(k.b, k.loc, *tensor, resultView(task, scatter, ref), k.constant(0), ids);
+      tile::ScatterOp::create(k.b, k.loc, *tensor, viewOf(task, output), k.constant(0), ids);
+      if (output.isWorkspace())
+        made.push_back(scatter.getResult());
     }
-    finish(std::move(kernel), [most = list.most](PlanWriter &plan) { return plan.index.ceilDiv(most(plan), kTile); });
+    finish(
+        std::move(kernel), [most = list.most](PlanWriter &plan) { return plan.index.ceilDiv(most(plan), kTile); },
+        std::move(made));
     return success();
   }
 
@@ -175,16 +207,24 @@ private:
   }
 
   Context &context;
+  llvm::DenseMap<Value, RowWorkspace> &scattered;
   MLIRContext *mlir;
   RouteOp route;
   RouteList list;
-  SmallVector<std::pair<ScatterOp, PlanRef>> results;
+  SmallVector<Output> outputs;
   std::map<Operation *, Branch> branches;
 };
 } // namespace
 
 bool routes(PatternOp pattern) { return !pattern.getBody().front().getOps<RouteOp>().empty(); }
 
-LogicalResult buildRouteKernels(Context &context) { return RouteKernels(context).build(); }
+bool hasOtherResults(PatternOp pattern) {
+  auto yield = cast<YieldOp>(pattern.getBody().front().back());
+  return !llvm::all_of(yield.getValues(), [](Value value) { return bool(value.getDefiningOp<ScatterOp>()); });
+}
+
+LogicalResult buildRouteKernels(Context &context, llvm::DenseMap<Value, RowWorkspace> &scattered) {
+  return RouteKernels(context, scattered).build();
+}
 
 } // namespace sattn::lower

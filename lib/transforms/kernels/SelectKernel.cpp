@@ -288,7 +288,7 @@ private:
     Value threshold;
     if (chain.select.getAboveAttr())
       threshold = emitNumber(task, chain.select.getAboveAttr());
-    return stream(k, cover, inits, [&](Value j, ValueRange carried) {
+    Value top = stream(k, cover, inits, [&](Value j, ValueRange carried) {
       SmallVector<Value> next(carried);
       Value z = candidateScores(task, rows, from, j, inside);
       if (chain.rebin) {
@@ -305,6 +305,15 @@ private:
                                         force.sets, AffineMapAttr::get(rowMap));
       return next;
     })[0];
+    return chain.select.getMassAttr() ? upToMass(task, top) : top;
+  }
+
+  // The first ranks, whose probabilities sum to the mass within rounding.
+  Value upToMass(Task &task, Value top) {
+    KernelBuilder &k = task.k;
+    Value enough = emitNumber(task, chain.select.getMassAttr());
+    enough = arith::SubFOp::create(k.b, k.loc, enough, k.float32(kMassSlack));
+    return tile::TopMassOp::create(k.b, k.loc, top.getType(), top, enough);
   }
 
   // z where it is above the threshold, else NaN, which is selected by force only.

@@ -12,9 +12,8 @@ public:
       : context(context), preparer(preparer), selections(selections) {}
 
   FailureOr<SelectedBranches> collect() {
-    for (Operation &op : context.pattern.getBody().front())
-      if (auto accumulate = dyn_cast<AccumulateOp>(op);
-          accumulate && !selections.attentions.contains(accumulate.getResult()) && failed(add(accumulate)))
+    for (AccumulateOp accumulate : accumulationsOf(context, selections))
+      if (failed(add(accumulate)))
         return failure();
     SmallVector<AxisAttr> axes;
     bool single = false;

@@ -81,7 +81,7 @@ static FailureOr<SelectionChain> chainOf(Context &context, SelectOp select) {
   SelectionChain chain;
   chain.select = select;
   if (!select.getTop())
-    return context.refuse(select, "'sattn.select above' without 'top'");
+    return context.refuse(select, "'sattn.select " + Twine(select.getMass() ? "mass" : "above") + "' without 'top'");
   if (select.getAbove() && select.getForced())
     return context.refuse(select, "'sattn.select above' that forces a set");
   if (!literalInt(*select.getTop()))
@@ -122,6 +122,14 @@ static FailureOr<SelectionChain> chainOf(Context &context, SelectOp select) {
 bool joinsSlots(WeighOp weigh) {
   auto select = weigh.getSet().getDefiningOp<SelectOp>();
   return weigh.getLse() || (select && weigh.getZ() != select.getZ());
+}
+
+SmallVector<AccumulateOp> accumulationsOf(Context &context, const Selections &selections) {
+  SmallVector<AccumulateOp> all;
+  for (auto op : context.pattern.getBody().front().getOps<AccumulateOp>())
+    if (!context.factsOf(op.getZ()).gatheredAt && !selections.attentions.contains(op.getResult()))
+      all.push_back(op);
+  return all;
 }
 
 FailureOr<Selections> buildSelections(Context &context, Preparer &preparer) {

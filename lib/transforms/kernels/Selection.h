@@ -45,11 +45,16 @@ struct Selections {
   llvm::DenseMap<Value, RowWorkspace> weights;    ///< by the result of sattn.weigh
   llvm::DenseMap<Value, RowWorkspace> attentions; ///< by the result of sattn.accumulate: finalised outputs
   llvm::DenseMap<Value, RowWorkspace> lses;       ///< by the result of sattn.lse: natural logarithms
+  llvm::DenseMap<Value, RowWorkspace> scattered;  ///< by the result of sattn.scatter: all rows, not those of a chunk
 };
 
 /// Whether slots are weighed by other scores than those that select, or together with an lse. Such weights are never
 /// stored: the kernel that attends to the slots joins them.
 bool joinsSlots(WeighOp weigh);
+
+/// The accumulations that the kernels of all rows compute: not those of gathered rows (RouteKernel.h), and none that
+/// rides along with a selection.
+SmallVector<AccumulateOp> accumulationsOf(Context &context, const Selections &selections);
 
 /// Builds the kernels of all selections of the pattern.
 FailureOr<Selections> buildSelections(Context &context, Preparer &preparer);

@@ -58,6 +58,8 @@ private:
 
   LogicalResult chain() {
     SelectOp select = of.select;
+    if (select.getMass())
+      return context.refuse(select, "'sattn.select mass' of single tokens");
     if (select.getAbove() || !select.getTop())
       return context.refuse(select, "'sattn.select above'");
     Value z = select.getZ();

@@ -428,7 +428,7 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{[SA0127] select needs 'top(n)', 'above(threshold)' or both}}
+  // expected-error@below {{[SA0127] select needs 'top(n)', 'above(threshold)' or 'mass(p)'}}
   %sel = sattn.select %z where %keys
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
@@ -440,8 +440,49 @@ sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, 
 sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %keys = sattn.set (t, s) : s <= t
   %z = sattn.score dot %q, %k scale(scale)
-  // expected-error@below {{[SA0127] select needs 'top(n)', 'above(threshold)' or both}}
+  // expected-error@below {{[SA0127] select needs 'top(n)', 'above(threshold)' or 'mass(p)'}}
   %sel = "sattn.select"(%z, %keys) : (!sattn.score, !sattn.set) -> !sattn.set
+  %o = sattn.attend %z over %sel, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C20
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  // expected-note@below {{the operand is made here}}
+  %z = sattn.score dot %q, %k scale(scale)
+  // expected-error@below {{[SA0120] mass sums shares of a whole: select from probabilities (sattn.normalize) or their mean over heads}}
+  %sel = sattn.select mass(0.9) %z where %keys
+  %o = sattn.attend %z over %sel, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C20
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %p = sattn.normalize %z over %keys
+  // expected-note@below {{the operand is made here}}
+  %pg = sattn.reduce sum %p over h to g
+  // expected-error@below {{[SA0120] mass sums shares of a whole: select from probabilities (sattn.normalize) or their mean over heads}}
+  %sel = sattn.select top(4) mass(0.9) %pg where %keys
+  %o = sattn.attend %z over %sel, %v
+  sattn.yield %o
+}
+
+// -----
+
+// C14
+sattn.pattern @p<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %q, %k scale(scale)
+  %p = sattn.normalize %z over %keys
+  // expected-error@below {{[SA0114] '0 <= 1' is a condition: 'mass' takes a number, use max, min or relu}}
+  %sel = "sattn.select"(%p, %keys) <{mass = #sattn.expr<0 le 1>}> : (!sattn.score, !sattn.set) -> !sattn.set
   %o = sattn.attend %z over %sel, %v
   sattn.yield %o
 }

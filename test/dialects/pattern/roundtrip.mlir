@@ -359,6 +359,26 @@ sattn.pattern @star_phase2<scale: float = rsqrt(D)>
   sattn.yield %o, %lse
 }
 
+// CHECK-LABEL: sattn.pattern @top_p<
+// Nucleus selection: the fewest past blocks whose probabilities sum to p, at most n, the first block among them.
+// CHECK: sattn.select top(n) mass(p) %{{.*}} where %{{.*}} force(first(1))
+sattn.pattern @top_p<p: float = 0.95, static b: int = 64, static n: int = 64, static qblock: int = 1,
+                     scale: float = rsqrt(D)>
+    (%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %mq = sattn.summarize mean %q blocks(qblock)
+  %mk = sattn.summarize mean %k blocks(b)
+  %a = sattn.score dot %mq, %mk scale(scale)
+  %past = sattn.set (u(qblock), c(b)) : last(c) < first(u)
+  %ph = sattn.normalize %a over %past
+  %pg = sattn.reduce mean %ph over h to g
+  %far = sattn.select top(n) mass(p) %pg where %past force(first(1))
+  %near = sattn.set (t, s) : s <= t and s floordiv b >= t floordiv qblock * qblock floordiv b
+  %keys = sattn.union %far, %near
+  %z = sattn.score dot %q, %k scale(scale)
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
 // CHECK-LABEL: sattn.pattern @window_sinks_logit<
 // gpt-oss: sliding window and a learned sink logit for each head (not in lse).
 sattn.pattern @window_sinks_logit<W: int = 128, scale: float = rsqrt(D)>

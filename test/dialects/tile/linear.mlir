@@ -173,3 +173,21 @@ sattn_tile.program @p {
   }
   sattn_tile.plan { }
 }
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
+    %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>
+    %t = sattn_tile.load %v[%x] : !sattn_tile.view<f32, 4> -> !sattn_tile.tile<4x4xf32>
+    %mass = arith.constant 0.9 : f32
+    %p0 = sattn_tile.top_init : !sattn_tile.top<4x2>
+    %p1 = sattn_tile.top_push %p0, %t ids(%x) rows(%y) symbols() {forced = [], row_map = affine_map<(r) -> (r)>} : !sattn_tile.top<4x2>, !sattn_tile.tile<4x4xf32>
+    // expected-error@+1 {{updates a tile that is read later or updated twice}}
+    %p2 = sattn_tile.top_mass %p1 to(%mass) : !sattn_tile.top<4x2>
+    // expected-note@+1 {{the other use is here}}
+    %i:2 = sattn_tile.top_list %p1 : !sattn_tile.top<4x2> -> !sattn_tile.tile<4x2xi32>, !sattn_tile.tile<4x2xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}

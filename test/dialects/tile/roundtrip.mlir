@@ -50,8 +50,11 @@ sattn_tile.program @ops {
     %t0 = sattn_tile.top_init : !sattn_tile.top<4x8>
     // CHECK: sattn_tile.top_push %{{.*}}, %{{.*}} ids(%{{.*}}) rows(%x) symbols(%n) {forced = [#{{.*}}], row_map = #{{.*}}} : <4x8>, <4x16xf32>
     %t1 = sattn_tile.top_push %t0, %p ids(%c0) rows(%x) symbols(%n) {forced = [affine_set<(t, c)[n] : (c - t == 0, n - c >= 0)>], row_map = affine_map<(r) -> (r)>} : !sattn_tile.top<4x8>, !sattn_tile.tile<4x16xf32>
-    // CHECK: sattn_tile.top_list %{{.*}} : <4x8> -> <4x8xi32>, <4x8xf32>
-    %ids, %scores = sattn_tile.top_list %t1 : !sattn_tile.top<4x8> -> !sattn_tile.tile<4x8xi32>, !sattn_tile.tile<4x8xf32>
+    %mass = arith.constant 0.9 : f32
+    // CHECK: %[[KEPT:.*]] = sattn_tile.top_mass %{{.*}} to(%{{.*}}) : <4x8>
+    %t2 = sattn_tile.top_mass %t1 to(%mass) : !sattn_tile.top<4x8>
+    // CHECK: sattn_tile.top_list %[[KEPT]] : <4x8> -> <4x8xi32>, <4x8xf32>
+    %ids, %scores = sattn_tile.top_list %t2 : !sattn_tile.top<4x8> -> !sattn_tile.tile<4x8xi32>, !sattn_tile.tile<4x8xf32>
     sattn_tile.store %ids, %lv[%x] : !sattn_tile.tile<4x8xi32>, !sattn_tile.view<i32, 8>
     sattn_tile.return
   }

@@ -2,6 +2,7 @@
 #include "lib/reference/Select.h"
 #include <doctest/doctest.h>
 #include "OracleTest.h"
+#include <cmath>
 
 using namespace sattn;
 using namespace sattn::ref;
@@ -11,7 +12,7 @@ static Ids choose(std::vector<double> scores, std::optional<int64_t> n, double a
   Ids ids;
   for (size_t i = 0; i < scores.size(); ++i)
     ids.push_back(static_cast<int64_t>(i));
-  return chooseTop(ids, scores, n, above, [&](int64_t id) { return llvm::is_contained(forced, id); });
+  return chooseTop(ids, scores, {n, above}, [&](int64_t id) { return llvm::is_contained(forced, id); });
 }
 
 TEST_CASE("higher scores, then lower ids, ascending") {
@@ -41,6 +42,41 @@ TEST_CASE("a threshold is strict and does not hold back forced ones") {
   CHECK(choose({1, 2, 3}, std::nullopt, 1) == Ids{1, 2});
   CHECK(choose({1, 2, 3}, 1, 0.5, {0}) == Ids{0});
   CHECK(choose({1, 2, 3}, std::nullopt, 2, {0}) == Ids{0, 2});
+}
+
+static Ids upTo(double mass, std::vector<double> scores, Ids forced = {}, std::optional<int64_t> n = std::nullopt) {
+  Ids ids;
+  for (size_t i = 0; i < scores.size(); ++i)
+    ids.push_back(static_cast<int64_t>(i));
+  return chooseTop(ids, scores, {n, -infinite, mass}, [&](int64_t id) { return llvm::is_contained(forced, id); });
+}
+
+TEST_CASE("a mass takes the fewest that reach it, forced ones first and always") {
+  std::vector<double> scores{0.125, 0.25, 0.5, 0.125};
+  CHECK(upTo(0.5, scores) == Ids{2});
+  CHECK(upTo(0.6, scores) == Ids{1, 2});
+  CHECK(upTo(0.8, scores) == Ids{0, 1, 2}); // of equal ones the lower id
+  CHECK(upTo(0.8, scores, {}, 1) == Ids{2});
+  CHECK(upTo(1.5, scores) == Ids{0, 1, 2, 3}); // all together have less
+  CHECK(upTo(0.0, scores) == Ids{});
+  CHECK(upTo(0.0, scores, {0, 3}) == Ids{0, 3});
+  CHECK(upTo(0.2, scores, {0, 3}) == Ids{0, 3});
+  CHECK(upTo(0.6, scores, {3}) == Ids{2, 3}); // the forced one counts
+  CHECK(upTo(notANumber, scores) == Ids{0, 1, 2, 3});
+}
+
+TEST_CASE("a mass is reached by sums that lack less than rounding makes") {
+  std::vector<double> tenths(10, 0.1);
+  CHECK(upTo(0.9, tenths).size() == 9);
+  CHECK(upTo(0.3, tenths).size() == 3); // 0.1 + 0.1 + 0.1 > 0.3
+  CHECK(upTo(0.9 + 0x1p-17, tenths).size() == 9);
+  CHECK(upTo(0.9 + 0x1p-15, tenths).size() == 10);
+}
+
+TEST_CASE("forced ones without a number add nothing to a mass") {
+  CHECK(upTo(0.5, {notANumber, 0.3, 0.3, 0.1}, {0}) == Ids{0, 1, 2});
+  CHECK(upTo(0.5, {-infinite, 0.3, 0.3, 0.1}, {0}) == Ids{0, 1, 2});
+  CHECK(upTo(2.0, {notANumber, 0.3, -infinite, 0.1}) == Ids{1, 3});
 }
 
 /// Keys of two tokens a block with the block means as scores.
@@ -97,6 +133,29 @@ TEST_CASE("above without top takes a varying number") {
   REQUIRE(r.error == "");
   CHECK(seen(r["o"], 1) == Ids{});
   CHECK(seen(r["o"], 7) == Ids{2, 3, 4, 5, 6, 7});
+}
+
+TEST_CASE("mass takes blocks until their probabilities suffice; a caller may ask for its neighbours") {
+  // Over blocks that begin at or before the row: shares 1/4 and 3/4 of two, 1/16, 3/16 and 12/16 of three.
+  Call call = blocks({std::log(1.0), std::log(3.0), std::log(12.0), -infinite}, 8);
+  std::string probabilities = "  %p = sattn.normalize %a over %open\n",
+              text = selecting("mass(x) %p where %open", "x: float");
+  text.insert(text.find("  %sel"), probabilities);
+  auto rows = [&](double mass, double shift, int64_t row) {
+    call.params["x"] = mass;
+    call.massShift = shift;
+    Result r = run(text, call);
+    REQUIRE(r.error == "");
+    return seen(r["o"], row);
+  };
+  CHECK(rows(0.7, 0, 0) == Ids{0});
+  CHECK(rows(0.7, 0, 3) == Ids{2, 3});
+  CHECK(rows(0.8, 0, 3) == Ids{0, 1, 2, 3});
+  CHECK(rows(0.7, 0, 5) == Ids{4, 5});
+  CHECK(rows(0.9, 0, 5) == Ids{2, 3, 4, 5});
+  CHECK(rows(0.75, 0, 5) == Ids{4, 5});
+  CHECK(rows(0.75, 0x1p-14, 5) == Ids{2, 3, 4, 5});
+  CHECK(rows(0.75 + 0x1p-14, -0x1p-14, 5) == Ids{4, 5});
 }
 
 TEST_CASE("blocks that end behind kv_len are not candidates") {

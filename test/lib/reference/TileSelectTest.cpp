@@ -64,6 +64,32 @@ TEST_CASE("forced columns rank above all and count inside k") {
   CHECK(r["s"].data == Data{-infinite, 5, 5, 5});
 }
 
+TEST_CASE("a mass keeps the first ranks, forced ones whatever they add") {
+  // Row 0 stands at 4: its column 4 - 4 is forced. Row 1 has its column 1 forced.
+  auto upTo = [](const std::string &mass, Data scores) {
+    Result r = runKernel({role("a", "t", 2, 4, std::move(scores)), result("i", "t", 3, "i32"), result("s", "t", 3)},
+                         " %at = tile.load %av[%c0] : $view<f32, 4> -> $tile<2x4xf32>\n"
+                         " %t0 = tile.top_init : $top<2x3>\n"
+                         " %t1 = tile.top_push %t0, %at ids(%c0) rows(%c4) symbols() {forced = [affine_set<(t, c) : "
+                         "(t - c - 4 == 0)>], row_map = affine_map<(r) -> (r)>} : $top<2x3>, $tile<2x4xf32>\n"
+                         " %mass = arith.constant " +
+                             mass +
+                             " : f32\n"
+                             " %t2 = tile.top_mass %t1 to(%mass) : $top<2x3>\n"
+                             " %ids, %sc = tile.top_list %t2 : $top<2x3> -> $tile<2x3xi32>, $tile<2x3xf32>\n"
+                             " tile.store %ids, %iv[%c0] : $tile<2x3xi32>, $view<i32, 3>\n"
+                             " tile.store %sc, %sv[%c0] : $tile<2x3xf32>, $view<f32, 3>\n");
+    REQUIRE(r.error == "");
+    return r;
+  };
+  Data scores{0.125, 0.25, 0.5, 0.125, 0.5, notANumber, 0.25, 0.25};
+  CHECK(upTo("0.0", scores)["i"].data == Data{0, -1, -1, 1, -1, -1});
+  CHECK(upTo("0.125", scores)["i"].data == Data{0, -1, -1, 0, 1, -1});
+  CHECK(upTo("0.5", scores)["i"].data == Data{0, 2, -1, 0, 1, -1});
+  CHECK(upTo("0.7", scores)["i"].data == Data{0, 1, 2, 0, 1, 2});
+  CHECK(upTo("0.5", scores)["s"].data == Data{0.125, 0.5, -infinite, 0.5, -infinite, -infinite});
+}
+
 TEST_CASE("the best of a row in memory: an ascending list, -1 behind it") {
   auto list = [](Data scores, const std::string &from, const std::string &forced) {
     return runKernel({role("a", "t", 2, 16, std::move(scores)), result("i", "t", 1, "i32")},

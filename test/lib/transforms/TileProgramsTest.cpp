@@ -134,6 +134,34 @@ TEST_CASE("quest") {
     agreeOnShapes(one);
   }
 }
+TEST_CASE("top_p") {
+  Case one("top_p");
+  for (auto [block, slots, rows] : {std::tuple{4, 3, 1}, {8, 20, 1}, {16, 2, 1}, {8, 5, 16}, {4, 20, 8}})
+    for (double p : {0.0, 0.5, 0.8, 2.0}) {
+      one.bind = {{"b", block}, {"n", slots}, {"qblock", rows}};
+      one.params["p"] = p;
+      agreeOnShapes(one, rows);
+    }
+}
+// A mass beside a threshold, of gate scores for blocks of rows, and a union of forced blocks.
+TEST_CASE("nucleus of a gate") {
+  Case one(R"(
+sattn.pattern @gate<p: float = 0.6, theta: float = 0.05>
+    (%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %gq = sattn.summarize mean %q blocks(8)
+  %gk = sattn.summarize mean %k blocks(8) ragged
+  %open = sattn.set (u(8), c(8)) : first(c) <= last(u)
+  %a = sattn.score dot %gq, %gk
+  %p = sattn.normalize %a over %open
+  %sel = sattn.select top(6) above(theta) mass(p) %p where %open force(first(1) last(1))
+  %causal = sattn.set (t, s) : s <= t
+  %keys = sattn.intersect %sel, %causal
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+})");
+  agreeOnShapes(one, 8);
+}
 TEST_CASE("topk_blocks for blocks of rows") {
   Case one("topk_blocks");
   for (auto [rows, block] : {std::pair{8, 4}, {16, 8}, {4, 8}, {2, 8}}) {

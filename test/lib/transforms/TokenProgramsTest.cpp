@@ -161,6 +161,46 @@ TEST_CASE("rows that each head chooses by a routing list") {
       }
 }
 
+TEST_CASE("routed rows beside attention of all rows") {
+  Case beside(R"(
+sattn.pattern @beside<n: int = 20, W: int = 9>
+    (%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %kr: [s, h, D], %vr: [s, h, Dv], %r: [t, h]) -> (o, near, both) {
+  %rows = sattn.route top(n) %r
+  %qn = sattn.gather %q at %rows
+  %kn = sattn.gather %kr at %rows
+  %vn = sattn.gather %vr at %rows
+  %causal = sattn.set (t, s) : s <= t
+  %window = sattn.set (t, s) : 0 <= t - s < W
+  %zn = sattn.score dot %qn, %kn
+  %on = sattn.attend %zn over %causal, %vn
+  %o = sattn.scatter %on at %rows
+  %z = sattn.score dot %q, %k
+  %near = sattn.attend %z over %window, %v
+  %both = sattn.mix %r[t, h] * %o + %near
+  sattn.yield %o, %near, %both
+})");
+  for (int64_t rows : {0, 1, 37, 150}) {
+    for (Case one : {Case("hybrid_hsa_mosa"), beside}) {
+      if (one.pattern == "hybrid_hsa_mosa") {
+        one.bind = {{"l", 8}, {"n", 3}};
+        one.params["m"] = 20;
+      }
+      one.batch = 2;
+      one.group = 1;
+      one.kvHeads = 3;
+      one.valueFeatures = 6;
+      one.rows = one.keys = rows;
+      agree(one);
+      one.target = TargetInfo();
+      agree(one);
+    }
+    Case shared = beside;
+    shared.group = 3;
+    shared.rows = shared.keys = rows;
+    agree(shared);
+  }
+}
+
 TEST_CASE("a list for each kv head beside a window, under a residual and gates") {
   Case one(R"(
 sattn.pattern @group<n: int = 6, W: int = 9>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %w: [t, h]) -> (o) {

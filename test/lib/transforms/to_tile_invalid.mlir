@@ -208,6 +208,20 @@ sattn.pattern @above(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
 
 // -----
 
+sattn.pattern @mass(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
+  %m = sattn.summarize mean %k blocks(8) ragged
+  %a = sattn.score dot %q, %m
+  %open = sattn.set (t, c(8)) : first(c) <= t
+  %p = sattn.normalize %a over %open
+  // expected-error @below {{[SA0201] 'sattn.select mass' without 'top' is not compiled yet: run the pattern with the reference (--oracle)}}
+  %keys = sattn.select mass(0.5) %p where %open
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
 sattn.pattern @above_forced(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
   %m = sattn.summarize mean %k blocks(8) ragged
   %a = sattn.score dot %q, %m

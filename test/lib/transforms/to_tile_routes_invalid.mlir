@@ -29,10 +29,42 @@ sattn.pattern @beside(%q: [t, h, D], %k: [s, h, D], %v: [s, h, Dv], %r: [t, h]) 
   %z = sattn.score dot %qr, %kr
   %y = sattn.attend %z over %keys, %vr
   %o = sattn.scatter %y at %rows
+  // expected-error @below {{[SA0201] a result of routed rows that 'sattn.scatter' does not put back is not compiled yet: run the pattern with the reference (--oracle)}}
+  sattn.yield %o, %y
+}
+
+// -----
+
+sattn.pattern @tokens(%q: [t, h, D], %k: [s, h, D], %v: [s, h, Dv], %r: [t, h]) -> (o, all) {
+  // expected-error @below {{[SA0201] 'sattn.route' beside a selection of single tokens is not compiled yet: run the pattern with the reference (--oracle)}}
+  %rows = sattn.route top(4) %r
+  %qr = sattn.gather %q at %rows
+  %kr = sattn.gather %k at %rows
+  %vr = sattn.gather %v at %rows
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %qr, %kr
+  %y = sattn.attend %z over %keys, %vr
+  %o = sattn.scatter %y at %rows
   %a = sattn.score dot %q, %k
-  %all = sattn.attend %a over %keys, %v
-  // expected-error @below {{[SA0201] a result beside those of 'sattn.scatter' is not compiled yet: run the pattern with the reference (--oracle)}}
+  %sel = sattn.select top(8) %a where %keys
+  %all = sattn.attend %a over %sel, %v
   sattn.yield %o, %all
+}
+
+// -----
+
+sattn.pattern @selected(%q: [t, h, D], %k: [s, h, D], %v: [s, h, Dv], %r: [t, h]) -> (o) {
+  %rows = sattn.route top(4) %r
+  %qr = sattn.gather %q at %rows
+  %kr = sattn.gather %k at %rows
+  %vr = sattn.gather %v at %rows
+  %keys = sattn.set (t, s) : s <= t
+  %z = sattn.score dot %qr, %kr
+  %sel = sattn.select top(2) %z where %keys
+  // expected-error @below {{[SA0201] 'sattn.accumulate' of anything but gathered rows beside 'sattn.route' is not compiled yet: run the pattern with the reference (--oracle)}}
+  %y = sattn.attend %z over %sel, %vr
+  %o = sattn.scatter %y at %rows
+  sattn.yield %o
 }
 
 // -----

@@ -15,6 +15,20 @@ sattn.pattern @blocks_of_rows(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq:
 
 // -----
 
+sattn.pattern @mass(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2, D2], %ik: [s, 1, D2]) -> (o) {
+  %past = sattn.set (t, s) : s <= t
+  %a = sattn.score dot %iq, %ik
+  %p = sattn.normalize %a over %past
+  %i = sattn.reduce mean %p over h2 to one
+  // expected-error @below {{[SA0201] 'sattn.select mass' of single tokens is not compiled yet: run the pattern with the reference (--oracle)}}
+  %keys = sattn.select top(8) mass(0.9) %i where %past
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %keys, %v
+  sattn.yield %o
+}
+
+// -----
+
 sattn.pattern @two_maps(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2, D2], %ik: [s, 1, D2]) -> (o) {
   %past = sattn.set (t, s) : s <= t
   %a = sattn.score dot %iq, %ik

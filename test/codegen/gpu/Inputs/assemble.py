@@ -13,12 +13,12 @@ import re
 import subprocess
 import sys
 
-GROUPS = {"window": 4, "topk_blocks": 4, "compressed": 4, "nsa": 16, "nsa_ext": 16, "hsa": 4, "hsa_stickbreak": 4}
+GROUPS = {"window": 4, "topk_blocks": 4, "top_p": 4, "compressed": 4, "nsa": 16, "nsa_ext": 16, "hsa": 4, "hsa_stickbreak": 4}
 PATTERNS = ["dense", "causal", "window", "window_sinks", "strided", "longformer", "topk_blocks", "moba", "quest", "compressed"]
 PATTERNS += ["nsa", "nsa_ext", "hsa", "hsa_stickbreak", "alibi", "forgetting", "softcap", "doc_causal"]
 PATTERNS += ["streaming_llm", "star_phase1", "star_phase2", "sink_logit", "window_sinks_logit", "seer", "block_lists"]
 PATTERNS += ["block_bitmap", "block_sparse", "bigbird", "differential", "mla", "hybrid_far_pages", "fixed", "dilated"]
-PATTERNS += ["prefix_lm", "bucketed"]
+PATTERNS += ["prefix_lm", "bucketed", "top_p"]
 # Bytes that kernels of float32 with 128 features may spill: four registers.
 SPILLS = {("hybrid_far_pages", "f32", 128): 16, ("seer", "f32", 128): 16}
 FULL = [(pattern, dtype, size) for pattern in PATTERNS for dtype in ("bf16", "f16", "f32") for size in (64, 128)]

@@ -21,7 +21,7 @@ if options[:1] == ["--own"]:
 folder.mkdir(parents=True, exist_ok=True)
 r = np.random.default_rng(3)
 q, k, v = (r.standard_normal((2, keys, count, features)).astype(dtype) for count in (heads, keyHeads, keyHeads))
-outs = ["o"] if pattern in ("nsa", "hsa", "moba", "topk_blocks", "quest") else ["o", "lse"]
+outs = ["o"] if pattern in ("nsa", "hsa", "moba", "topk_blocks", "quest", "top_p") else ["o", "lse"]
 byRow, byBlock = {}, {}  # further operands: of query rows, and of complete blocks of 64 keys
 if pattern == "nsa":
     byRow["g"] = r.random((2, keys, heads, 3)).astype(dtype)
