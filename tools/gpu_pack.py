@@ -2,14 +2,15 @@
 """Makes the folder that a machine with a GPU needs to check and time our kernels: nothing else, no compiler.
 
 usage: gpu_pack.py FOLDER [--sample N] [--seed N] [--gpu TARGET]... [--build FOLDER] [--no-timing]
-The calls are those of test/integration/matrix.py (every shipped pattern, element type, sharing of heads and kind of
-call), N of them drawn so that every pattern occurs (default 120; 0 for all), with operands and the oracle's results;
-and long calls to be timed. FOLDER gets calls/, timing/, lib/libsattn.so.0, gpu-check, gpu_check.sh and gpu_peers.py, and
+The calls are those of test/integration/matrix.py (every shipped pattern that GPUs run, element type, sharing of heads and
+kind of call), N of them drawn so that every pattern occurs (default 120; 0 for all), with operands and the oracle's
+results, every third with keys in pages; and long calls to be timed. FOLDER gets calls/, timing/, lib/libsattn.so.0, gpu-check, gpu_check.sh and gpu_peers.py, and
 FOLDER.tar.xz holds it all. Exit status 1 where that is more than 64 MiB.
 """
 
 import argparse
 import concurrent.futures
+import itertools
 import os
 import shutil
 import subprocess
@@ -30,6 +31,7 @@ TIMED = {
     "nsa_64k": ["nsa", "--shape", "T=65536,Hq=16,Hkv=1,D=128"],
     "topk_blocks_16k": ["topk_blocks", "--shape", "T=16384,Hq=16,Hkv=4,D=128", "--param", "n=8"],
     "causal_decode": ["causal", "--shape", "B=8,T=16384,Tq=1,Hq=32,Hkv=8,D=128"],
+    "causal_decode_paged": ["causal", "--shape", "B=8,T=16384,Tq=1,Hq=32,Hkv=8,D=128", "--page-size", "64"],
 }
 
 
@@ -57,9 +59,11 @@ def main():
     for part in ("calls", "timing", "lib"):
         (folder / part).mkdir(parents=True)
     tool = str(options.build / "bin" / "sparse-attn")
-    groups = [list(matrix.calls(pattern)) for pattern in matrix.PATTERNS]
+    groups = [list(matrix.calls(pattern)) for pattern in matrix.PATTERNS if pattern not in matrix.CPU_ONLY]
     drawn = matrix.sample(groups, options.sample or sum(map(len, groups)), options.seed)
-    jobs = [(folder / "calls", f"{words[0]}_{number:04}", words) for number, words in enumerate(drawn)]
+    # Pages of whole tiles, and such that each row is looked up.
+    pages = itertools.cycle([[], [], ["--page-size", "64"], [], [], ["--page-size", "24"]])
+    jobs = [(folder / "calls", f"{words[0]}_{number:04}", words + next(pages)) for number, words in enumerate(drawn)]
     if not options.no_timing:
         jobs += [(folder / "timing", name, [*words, "--dtype", "bf16", "--timing"]) for name, words in TIMED.items()]
     bad = 0

@@ -70,6 +70,11 @@ public:
       : memory(options.device), facts(facts), kernel(load(context, options)) {
     for (const json &input : facts.at("inputs"))
       addInput(options, input);
+    if (auto pages = facts.find("pages"); pages != facts.end()) {
+      Tensor table = readNpy(options.folder + "/" + pages->at("file").get<std::string>(), "the page table");
+      void *place = memory.upload(table.data.get(), table.bytes());
+      call.pages({place, typeOf(table.dtype), table.shape}, pages->at("size"));
+    }
     for (const json &output : facts.at("outputs")) {
       Tensor host = Tensor::allocate(dtypeOf(output), output.at("shape"), "a result");
       results.push_back({output.at("name"), host, memory.allocate(host.bytes()), &output});

@@ -31,6 +31,10 @@ void addPattern(CLI::App *verb, CallOptions &options) {
       ->allow_extra_args(false);
 }
 
+void addPageSize(CLI::App *verb, CallOptions &options, const std::string &text) {
+  verb->add_option("--page-size", options.pageSize, text)->check(CLI::Range(int64_t(1), int64_t(1) << 20));
+}
+
 void addCall(CLI::App *verb, CallOptions &options) {
   addPattern(verb, options);
   verb->add_option("--arg", options.args, "an operand, NAME[:TYPE]=FILE.npy; repeat for more")->allow_extra_args(false);
@@ -44,9 +48,7 @@ void addCall(CLI::App *verb, CallOptions &options) {
   verb->add_option("--cu-kv", options.cuKv, "likewise operands over s");
   verb->add_option("--page-table", options.pageTable,
                    "operands over s are pools of pages, of which this is the table [B, entries], FILE.npy");
-  verb->add_option("--page-size", options.pageSize,
-                   "keys in a page; without --page-table operands in one piece are laid out in such pages")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
+  addPageSize(verb, options, "keys in a page; without --page-table operands in one piece are laid out in such pages");
   verb->add_option(
       "--target", options.target,
       "cpu (default), cpu-avx2, cpu-baseline, cpu-avx512, cpu-avx512-bf16, cpu-amx, cuda[:N], ptx-sim[:sm_80]");
@@ -159,6 +161,7 @@ void addPack(CLI::App &app, PackOptions &options, Action &action) {
   verb->add_option("--to", options.folder, "the folder; made if need be")->required();
   verb->add_option("--name", options.name, "name of the call and its files")->required();
   verb->add_flag("--timing", options.timing, "sizes alone, for calls that are timed and not compared");
+  addPageSize(verb, options, "operands over s are laid out in pages of so many keys");
   verb->footer("tools/gpu_pack.py makes a whole folder of them and adds what a machine with a GPU needs.\nExample:\n"
                "  sparse-attn pack nsa --shape T=300,Hq=16,Hkv=1,D=64 --dtype bf16 --gpu sm_80 --gpu sm_90a --to pack "
                "--name nsa1");

@@ -109,17 +109,22 @@ int pack(const PackOptions &options) {
       report["params"].back()["value"] = param.number;
   }
   OutputFiles files;
+  auto write = [&](const std::string &name, const Tensor &tensor) {
+    std::string file = fmt::format("{}.{}.npy", options.name, name);
+    files.reserve(options.folder + "/" + file);
+    files.writeNpy(options.folder + "/" + file, tensor);
+    return file;
+  };
   report["inputs"] = ordered_json::array();
   for (const Operand &operand : call.operands) {
-    ordered_json input = describe(operand.name, operand.tensor.dtype, operand.tensor.shape);
-    if (!options.timing) {
-      std::string file = fmt::format("{}.{}.npy", options.name, operand.name);
-      files.reserve(options.folder + "/" + file);
-      files.writeNpy(options.folder + "/" + file, operand.tensor);
-      input["file"] = file;
-    }
+    const Tensor &given = operand.pool.data ? operand.pool : operand.tensor;
+    ordered_json input = describe(operand.name, given.dtype, given.shape);
+    if (!options.timing)
+      input["file"] = write(operand.name, given);
     report["inputs"].push_back(input);
   }
+  if (call.pageSize != 0)
+    report["pages"] = {{"size", call.pageSize}, {"file", write("pages", call.pageTable)}};
   report["outputs"] = options.timing ? ordered_json::array() : writeExpected(call, options, files);
   if (options.timing)
     for (const ResultInfo &result : call.info.results)
