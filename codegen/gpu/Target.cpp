@@ -47,7 +47,9 @@ TargetInfo sattn::gpu::targetInfo(const Arch &arch) {
   info.fastBytes = arch.sharedBytes;
   info.largeBytes = arch.sharedBytes;
   // Beside the state of a task's rows, keys and values of a block stand in shared memory.
-  info.taskBytes = arch.sharedBytes / 2;
+  constexpr int64_t tiles = 40 << 10, enough = 64 << 10;
+  int64_t half = arch.sharedBytes / 2;
+  info.taskBytes = half - tiles >= enough ? half - tiles : half;
   // A thread walks one list or two.
   info.taskLists = 256;
   // One multiprocessor of an A100: 1024 multiply-adds in float16, 16 exponentials, 1555 GB/s over 108 at 1.41 GHz.
