@@ -2,9 +2,9 @@
 """Random calls of the shipped patterns, compiled against the float64 oracle.
 
 usage: fuzz.py [--cases N] [--seed N] [--pattern NAME] [--target NAME] [--keep FOLDER] [--tool PATH]
-Params, shapes, offsets, lengths, element types and targets are drawn from a seeded generator; each case is one command
-line of `sparse-attn verify`, which is printed where the results differ, so that it can be run again by hand. Strides are
-the business of layouts.cpp beside this file. Ends with `N passed, N failed`.
+Params, shapes, offsets, lengths, packed sequences, element types and targets are drawn from a seeded generator; each
+case is one command line of `sparse-attn verify`, which is printed where the results differ, so that it can be run again
+by hand. Strides are the business of layouts.cpp beside this file. Ends with `N passed, N failed`.
 """
 
 import argparse
@@ -108,6 +108,10 @@ PATTERNS = {
                "features": (8, 16, 32, 64, 128)},
     "int8_topk": {"dynamic": lambda r: dict(n=best(r))},
     "mosa": {"dynamic": lambda r: dict(n=max(1, best(r)), first=r.choice([0, 1])), "whole": True},
+    "vertical_slash": {},
+    "snapkv": {"static": lambda r: dict(pool=r.choice([1, 3, 5, 7])),
+               "dynamic": lambda r: dict(cap=max(1, best(r)), w=r.choice([0, 1, 9, 64, 100]))},
+    "h2o": {"dynamic": lambda r: dict(heavy=best(r), recent=r.choice([1, 5, 64, 100]))},
     "hybrid_hsa_mosa": {"static": lambda r: dict(l=blocks(r), n=r.randint(1, 6)),
                         "dynamic": lambda r: dict(m=max(1, best(r))), "whole": True},
 }
@@ -141,19 +145,32 @@ class Kernel:
         return dict(B=r.choice([1, 1, 2, 3]), Tq=rows, S=keys, Hq=kv_heads * self.group, Hkv=kv_heads, D=self.d,
                     Dv=self.dv) | ({"D2": self.entries} if self.entries else {}), mode
 
+    def packed(self, r, row_unit):
+        """Rows and keys of sequences of one call; queries stand at the end of the keys, where a block of rows begins."""
+        def sequence():
+            rows = r.choice([0, 1, 1, 3, 17, 63, 70, 130])
+            before = 0 if self.spec.get("whole") else r.choice([0, 0, 1, 60, 133, 300]) // row_unit * row_unit
+            return f"{rows}:{rows + before}" if before else str(rows)
+
+        return ",".join(sequence() for _ in range(r.randint(1, 5)))
+
     def call(self, r, keep):
         """The words of one call. An offset or length for each batch entry is a file in `keep`."""
         sizes, mode = self.sizes(r)
         params = self.params | (self.spec["dynamic"](r) if "dynamic" in self.spec else {})
+        key_unit = multiple(params, self.spec.get("keys", ()))
+        row_unit = multiple(params, self.spec.get("rows", ()))
+        sequences = self.packed(r, row_unit) if r.random() < 0.2 else ""
+        shape = {name: size for name, size in sizes.items() if not sequences or name not in ("B", "Tq", "S")}
         words = ["verify", self.pattern, "--target", self.target, "--dtype", self.dtype,
-                 "--shape", ",".join(f"{name}={size}" for name, size in sizes.items()),
+                 "--shape", ",".join(f"{name}={size}" for name, size in shape.items()),
                  "--seed", str(r.randint(1, 10**6)), "--threads", str(r.choice([1, 2, 3]))]
         for name, value in params.items():
             words += ["--param", f"{name}={value}"]
+        if sequences:
+            return words + ["--packed", sequences]
         if self.spec.get("whole"):
             return words
-        key_unit = multiple(params, self.spec.get("keys", ()))
-        row_unit = multiple(params, self.spec.get("rows", ()))
         base = r.choice([0, 0, 0, 1, 3, min(2**33, MOST_BASE // key_unit)]) * key_unit
 
         def per_batch(option, draw):
