@@ -10,9 +10,9 @@ namespace sattn::ref {
 
 /// How far the ranking is followed; a column is taken that each limit takes.
 struct Pick {
-  std::optional<int64_t> n;                                ///< so many columns
+  std::optional<int64_t> n = std::nullopt;                 ///< so many columns
   double above = -std::numeric_limits<double>::infinity(); ///< forced ones, and scores greater than this
-  std::optional<double> mass;                              ///< forced ones, and others until their scores sum to this
+  std::optional<double> mass = std::nullopt;               ///< forced ones, and others until their scores sum to this
 };
 
 /// The best of `ids` (ascending), ascending. Order: forced ones, then higher score, then lower id. NaN and -inf are
