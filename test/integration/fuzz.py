@@ -192,21 +192,32 @@ class Kernel:
         return words
 
 
-def main():
-    parser = argparse.ArgumentParser(description="random calls of the shipped patterns against the oracle")
-    parser.add_argument("--cases", type=int, default=40)
+def arguments(description, cases):
+    """The parser of what every fuzz program is told."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--cases", type=int, default=cases)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--pattern", choices=PATTERNS, help="this one alone")
     parser.add_argument("--target", help="this one alone")
-    parser.add_argument("--keep", type=Path, help="where the files of per-batch numbers stay (default: a new folder in /tmp)")
+    parser.add_argument("--keep", type=Path, help="folder of misses and per-batch numbers (default: a new one in /tmp)")
     parser.add_argument("--tool", default=str(TOOL))
-    options = parser.parse_args()
+    return parser
+
+
+def begin(options):
+    """The folder that keeps files, the generator, and the targets to draw from."""
     keep = options.keep or Path(tempfile.mkdtemp(prefix="sattn-fuzz-"))
     keep.mkdir(parents=True, exist_ok=True)
-    r = random.Random(options.seed)
     targets = [options.target] if options.target else available(options.tool, TARGETS)
     if not targets:
         sys.exit("no target runs on this machine")
+    return keep, random.Random(options.seed), targets
+
+
+def main():
+    parser = arguments("random calls of the shipped patterns against the oracle", cases=40)
+    parser.add_argument("--pattern", choices=PATTERNS, help="this one alone")
+    options = parser.parse_args()
+    keep, r, targets = begin(options)
     patterns = [options.pattern] if options.pattern else list(PATTERNS)
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="sattn-fuzz-cache-") as cache:

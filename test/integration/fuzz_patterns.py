@@ -7,18 +7,16 @@ command. Prints one line `N passed, N failed`; the same seed draws the same call
   test/integration/fuzz_patterns.py --cases 1000 --seed 1
 """
 
-import argparse
 import os
-import random
 import re
 import shlex
 import sys
 import tempfile
 from pathlib import Path
 
-from fuzz import TARGETS, TOOL, Kernel, windows
+from fuzz import Kernel, arguments, begin, windows
 from random_patterns import PARAMS, random_pattern, random_statics, smaller, text_of
-from verdict import available, execute, judge
+from verdict import execute, judge
 
 CALLS = 8            # of one pattern
 MOST_REFUSED = 0.6   # of the drawn texts; more would mean that the test has lost its subject
@@ -84,19 +82,8 @@ def report(drawn, words, problem, folder, name):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="random patterns against the oracle")
-    parser.add_argument("--cases", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--target", help="this one alone")
-    parser.add_argument("--keep", type=Path, help="where failing patterns are left (default: a new folder in /tmp)")
-    parser.add_argument("--tool", default=str(TOOL))
-    options = parser.parse_args()
-    keep = options.keep or Path(tempfile.mkdtemp(prefix="sattn-fuzz-"))
-    keep.mkdir(parents=True, exist_ok=True)
-    r = random.Random(options.seed)
-    targets = [options.target] if options.target else available(options.tool, TARGETS)
-    if not targets:
-        sys.exit("no target runs on this machine")
+    options = arguments("random patterns against the oracle", cases=100).parse_args()
+    keep, r, targets = begin(options)
     passed = failed = texts = refused = 0
     with tempfile.TemporaryDirectory(prefix="sattn-fuzz-cache-") as cache:
         environment = os.environ | {"SATTN_CACHE_DIR": cache}

@@ -42,7 +42,7 @@ def branch(r, row_blocks):
         return {"kind": kind, "set": key_set(r, 2)}
     if kind == "select":
         return selection(r, row_blocks)
-    return {"kind": kind, "where": r.choice(["last(c) <= t", "last(c) < t", "last(c) <= t - A"]), "how": "mean"}
+    return {"kind": kind, "where": r.choice(["last(c) <= t", "last(c) < t", "last(c) <= t - A"])}
 
 
 def random_pattern(r):
@@ -105,7 +105,7 @@ class Text:
 
     def attended(self, part, scores, values, minus=None):
         if part["kind"] == "compressed":
-            keys, values = (self.line(f"summarize {part['how']} %{x} blocks(l, d)", f"{x}c") for x in "kv")
+            keys, values = (self.line(f"summarize mean %{x} blocks(l, d)", f"{x}c") for x in "kv")
             scores = self.line(f"score dot %q, {keys} scale(scale)", "zc")
             keys = self.line(f"set (t, c(l, d)) : {part['where']}", "past")
         else:

@@ -144,20 +144,25 @@ sattn.pattern @coarse<n: int = 5>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], 
   agreeOnShapes(coarse);
 }
 
+// Two sequences of three heads without groups, on the case's target and on the default one.
+static void agreeRouted(Case one, int64_t rows) {
+  one.batch = 2;
+  one.group = 1;
+  one.kvHeads = 3;
+  one.valueFeatures = 6;
+  one.rows = one.keys = rows;
+  agree(one);
+  one.target = TargetInfo();
+  agree(one);
+}
+
 TEST_CASE("rows that each head chooses by a routing list") {
   for (double n : {1, 7, 16, 200})
     for (double first : {0, 2})
       for (int64_t rows : {0, 1, 37, 150}) {
         Case one("mosa");
         one.params = {{"n", n}, {"first", first}};
-        one.batch = 2;
-        one.group = 1;
-        one.kvHeads = 3;
-        one.valueFeatures = 6;
-        one.rows = one.keys = rows;
-        agree(one);
-        one.target = TargetInfo();
-        agree(one);
+        agreeRouted(one, rows);
       }
 }
 
@@ -185,14 +190,7 @@ sattn.pattern @beside<n: int = 20, W: int = 9>
         one.bind = {{"l", 8}, {"n", 3}};
         one.params["m"] = 20;
       }
-      one.batch = 2;
-      one.group = 1;
-      one.kvHeads = 3;
-      one.valueFeatures = 6;
-      one.rows = one.keys = rows;
-      agree(one);
-      one.target = TargetInfo();
-      agree(one);
+      agreeRouted(one, rows);
     }
     Case shared = beside;
     shared.group = 3;
