@@ -40,11 +40,11 @@ static bool hasLines(Operation *op) {
   if (auto load = dyn_cast<tile::LoadOp>(op); load && isRight(load))
     return true;
   if (auto push = dyn_cast<tile::TopPushOp>(op))
-    return push.getScores().getType().getRows() == 1;
+    return isFew(push.getScores());
   if (auto mass = dyn_cast<tile::TopMassOp>(op))
-    return mass.getTop().getType().getRows() == 1;
+    return mass.getTop().getType().getRows() <= kMostRows;
   if (auto list = dyn_cast<tile::TopListOp>(op))
-    return list.getScores().getType().getRows() == 1;
+    return isFew(list.getScores());
   if (auto reduce = dyn_cast<tile::ReduceOp>(op))
     return isFew(reduce.getTile()) && isFew(reduce.getResult());
   if (isa<tile::TopInitOp>(op))
@@ -287,23 +287,18 @@ LogicalResult Lowering::maskLines(tile::MaskOp op) {
   return ok ? success() : LogicalResult(unsupportedMask(op));
 }
 
-// Most strips of a long row hold nothing that is better than the last rank, and nothing forced; only of others each
-// column is offered, in lane 0.
-bool Lowering::pushLine(tile::TopPushOp op, const TopState &top, ArrayRef<Value> symbols) {
+// Most strips of long rows hold nothing that is better than the last rank of its row, and nothing forced; only of others
+// each column is offered, row r in lane r.
+bool Lowering::pushLines(tile::TopPushOp op, const TopState &top, ArrayRef<Value> symbols) {
   Lines scores = linesOf(op.getScores());
-  auto spread = [&](Value number) { return c.broadcast(number); };
-  SmallVector<int32_t> lanes(kLanes);
-  std::iota(lanes.begin(), lanes.end(), 0);
-  Value position = c.affine(op.getRowMap(), {c.int64(0)}, [&](Value a, Value b) { return c.add(a, b); });
   bool ok = true;
   c.loop(0, scores.strips(), 1, [&](Value strip) {
-    Value from = c.mul(strip, kLanes), first = c.add(scalar(op.getFirst()), from);
-    Value last = c.loadBroadcast(top.scores.at(0, top.scores.cols - 1));
-    Value better = c.compare(CmpFPredicate::OGT, c.loadStrip(lineAt(scores, c.int64(0), strip)), last);
-    if (!op.getForced().empty()) {
-      codegen::Position t{c.add(scalar(op.getRow()), position), nullptr, 0, 0};
-      codegen::Position s{first, c.stripI(lanes), 0, kLanes - 1};
-      FailureOr<Value> forced = codegen::inUnion(c, {c.vi, spread}, op.getForced(), t, s, symbols);
+    Value from = c.mul(strip, kLanes), first = c.add(scalar(op.getFirst()), from), better;
+    for (int64_t row = 0; row < scores.rows; ++row) {
+      Value last = c.loadBroadcast(top.scores.at(0, top.scores.cols - 1).plus(row * 4));
+      Value enters = c.compare(CmpFPredicate::OGT, c.loadStrip(lineAt(scores, c.int64(row), strip)), last);
+      better = better ? c.ori(better, enters) : enters;
+      FailureOr<Value> forced = forcedInLine(op, row, first, symbols);
       ok = ok && succeeded(forced);
       if (!ok)
         return;
@@ -311,13 +306,28 @@ bool Lowering::pushLine(tile::TopPushOp op, const TopState &top, ArrayRef<Value>
     }
     c.when(c.anyLane(better), [&] {
       c.loop(c.int64(0), c.min(c.int64(kLanes), c.sub(c.int64(scores.cols), from)), 1, [&](Value lane) {
-        Value score = c.loadBroadcast(c.atScaled(scores.base, c.add(from, lane), 4));
-        score = c.select(c.lanesBelow(1), score, c.minusInf());
+        Value score = c.minusInf(), column = c.add(from, lane);
+        for (int64_t row = scores.rows - 1; row >= 0; --row)
+          score = c.select(c.lanesBelow(row + 1),
+                           c.loadBroadcast(c.atScaled(scores.base.plus(row * scores.rowBytes()), column, 4)), score);
         ok = ok && pushColumn(op, top, 0, score, c.add(first, lane), symbols);
       });
     });
   });
   return ok;
+}
+
+// Which of the columns from `first` on are forced in a row; null: all of them.
+FailureOr<Value> Lowering::forcedInLine(tile::TopPushOp op, int64_t row, Value first, ArrayRef<Value> symbols) {
+  if (op.getForced().empty())
+    return c.lanesBelow(0);
+  SmallVector<int32_t> lanes(kLanes);
+  std::iota(lanes.begin(), lanes.end(), 0);
+  auto spread = [&](Value number) { return c.broadcast(number); };
+  Value position = c.affine(op.getRowMap(), {c.int64(row)}, [&](Value a, Value b) { return c.add(a, b); });
+  codegen::Position t{c.add(scalar(op.getRow()), position), nullptr, 0, 0};
+  codegen::Position s{first, c.stripI(lanes), 0, kLanes - 1};
+  return codegen::inUnion(c, {c.vi, spread}, op.getForced(), t, s, symbols);
 }
 
 //===-- Softmax -----------------------------------------------------------------------------------------===//

@@ -197,7 +197,8 @@ private:
   Panels panelsFrom(const Lines &lines, Value value);
   void reduceLines(tile::ReduceOp op);
   void joinHeads(tile::ReduceOp op, const Lines &from, const Lines &to);
-  bool pushLine(tile::TopPushOp op, const TopState &top, ArrayRef<Value> symbols);
+  bool pushLines(tile::TopPushOp op, const TopState &top, ArrayRef<Value> symbols);
+  FailureOr<Value> forcedInLine(tile::TopPushOp op, int64_t row, Value first, ArrayRef<Value> symbols);
   bool pushColumn(tile::TopPushOp op, const TopState &top, int64_t panel, Value score, Value place,
                   ArrayRef<Value> symbols);
   Ptr lineAt(const Lines &lines, Value row, Value strip);

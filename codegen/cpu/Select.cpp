@@ -135,7 +135,7 @@ LogicalResult Lowering::lower(tile::TopPushOp op) {
     symbols.push_back(scalar(symbol));
   bool ok = true;
   if (lines) {
-    ok = pushLine(op, *top, symbols);
+    ok = pushLines(op, *top, symbols);
   } else {
     auto scores = panelsOf(op.getScores());
     if (failed(scores))

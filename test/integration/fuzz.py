@@ -2,9 +2,9 @@
 """Random calls of the shipped patterns, compiled against the float64 oracle.
 
 usage: fuzz.py [--cases N] [--seed N] [--pattern NAME] [--target NAME] [--keep FOLDER] [--tool PATH]
-Params, shapes, offsets, lengths, packed sequences, element types and targets are drawn from a seeded generator; each
-case is one command line of `sparse-attn verify`, which is printed where the results differ, so that it can be run again
-by hand. Strides are the business of layouts.cpp beside this file. Ends with `N passed, N failed`.
+Params, shapes, strides, offsets, lengths, packed sequences, element types and targets are drawn from a seeded generator;
+each case is one command line of `sparse-attn verify`, which is printed where the results differ, so that it can be run
+again by hand. Ends with `N passed, N failed`.
 """
 
 import argparse
@@ -167,6 +167,8 @@ class Kernel:
                  "--seed", str(r.randint(1, 10**6)), "--threads", str(r.choice([1, 2, 3]))]
         for name, value in params.items():
             words += ["--param", f"{name}={value}"]
+        if r.random() < 0.4:
+            words += ["--strides", str(r.randint(1, 10**6))]
         if sequences:
             return words + ["--packed", sequences]
         if self.spec.get("whole"):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Random patterns against the float64 reference: patterns are drawn as trees (random_patterns.py), and each is called
-several times with drawn sizes, offsets, lengths, element types and targets (fuzz.py). A text that the compiler refuses by
-number is drawn again. A call that does not agree is shrunk, tree and call, and left as one file whose first line is the
-command. Prints one line `N passed, N failed`; the same seed draws the same calls.
+several times with drawn sizes, strides, offsets, lengths, element types and targets (fuzz.py). A text that the compiler
+refuses by number is drawn again. A call that does not agree is shrunk, tree and call, and left as one file whose first
+line is the command. Prints one line `N passed, N failed`; the same seed draws the same calls.
 
   test/integration/fuzz_patterns.py --cases 1000 --seed 1
 """
@@ -42,7 +42,7 @@ class Drawn:
 def simpler_calls(words):
     """The same call without an option, or with smaller sizes."""
     for i, word in enumerate(words):
-        if word in ("--kv-len", "--q-offset", "--kv-offset", "--dtype"):
+        if word in ("--kv-len", "--q-offset", "--kv-offset", "--dtype", "--strides"):
             yield words[:i] + words[i + 2:]
         if word == "--threads" and words[i + 1] != "1":
             yield words[: i + 1] + ["1"] + words[i + 2:]

@@ -7,6 +7,7 @@
 #include <sattn/compiler.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
@@ -116,9 +117,32 @@ static sattn_per_batch perBatch(const std::vector<int64_t> &values) {
   return {values.data(), static_cast<int64_t>(values.size())};
 }
 
-BoundCall::BoundCall(Engine &engine, const Invocation &call, const std::vector<std::string> &names, int threads)
+Placed &BoundCall::place(DLTensor &view, const Tensor &tensor, const std::vector<std::string> &axes, Random &random) {
+  auto isFeature = [](const std::string &axis) { return axis[0] == 'D' || std::isdigit(axis[0]); };
+  auto features = std::find_if_not(axes.rbegin(), axes.rend(), isFeature) - axes.rbegin();
+  Placed &other = *placed.emplace_back(std::make_unique<Placed>(tensor, static_cast<int>(features), random));
+  view.data = other.origin();
+  view.strides = const_cast<int64_t *>(other.strides().data()); // only read
+  return other;
+}
+
+BoundCall::BoundCall(Engine &engine, const Invocation &call, const std::vector<std::string> &names, int threads,
+                     uint64_t strides)
     : memory(engine.memory()), device(engine.cudaDevice()) {
   bind(call, names, threads);
+  if (strides == 0)
+    return;
+  if (memory)
+    fail(Err::StridesOnDevice);
+  Random random(strides);
+  for (size_t i = 0; i < call.operands.size(); ++i) {
+    const Operand &operand = call.operands[i];
+    const Tensor &tensor = operand.pool.data ? operand.pool : operand.tensor;
+    place(*views[i], tensor, call.info.role(operand.name)->axes, random).put();
+  }
+  for (size_t i = 0; i < made.names.size(); ++i)
+    placedResults.push_back(
+        &place(*views[call.operands.size() + i], made.tensors[i], call.info.result(made.names[i])->axes, random));
 }
 
 BoundCall::BoundCall(Dry, const Engine &engine, const Invocation &call) : device(engine.cudaDevice()) {
@@ -165,6 +189,9 @@ void BoundCall::keep(sattn_kernel *kernel, const Invocation &call) {
 
 void BoundCall::run(sattn_kernel *kernel) {
   check(sattn_run(kernel, &raw));
+  strayed = false;
+  for (Placed *result : placedResults)
+    strayed |= !result->take();
   if (!memory)
     return;
   memory->synchronize();

@@ -2,6 +2,7 @@
 #pragma once
 #include "tools/sparse-attn/CudaMemory.h"
 #include "tools/sparse-attn/Invocation.h"
+#include "tools/sparse-attn/Placed.h"
 
 #include <sattn/sattn.h>
 
@@ -57,8 +58,10 @@ struct Results {
 /// A sattn_call over an invocation and its results, with the memory that it points into.
 class BoundCall {
 public:
-  /// Allocates `names`, or every result where it is empty; operands are copied to the engine's device.
-  BoundCall(Engine &engine, const Invocation &call, const std::vector<std::string> &names, int threads = 0);
+  /// Allocates `names`, or every result where it is empty; operands are copied to the engine's device. `strides` other
+  /// than 0 seeds where operands and results lie in memory, compact arrays otherwise.
+  BoundCall(Engine &engine, const Invocation &call, const std::vector<std::string> &names, int threads = 0,
+            uint64_t strides = 0);
   /// For looking at a call: of the device there is no memory.
   struct Dry {};
   BoundCall(Dry, const Engine &engine, const Invocation &call);
@@ -74,16 +77,23 @@ public:
   double time(sattn_kernel *kernel);
   const sattn_call *get() const { return &raw; }
   const Results &results() const { return made; }
+  /// Whether the last run wrote between the elements of a result.
+  bool wroteBetween() const { return strayed; }
 
 private:
   void bind(const Invocation &call, const std::vector<std::string> &names, int threads);
   /// `upload`: the device gets the contents, else memory alone.
   DLTensor &view(const Tensor &tensor, bool upload);
+  /// Lets `view` of a tensor point to memory with drawn strides.
+  Placed &place(DLTensor &view, const Tensor &tensor, const std::vector<std::string> &axes, Random &random);
 
   CudaMemory *memory = nullptr;
   int device = -1; ///< of CUDA
   Results made;
   std::vector<Tensor> kept;
+  std::vector<std::unique_ptr<Placed>> placed;
+  std::vector<Placed *> placedResults;
+  bool strayed = false;
   std::vector<std::unique_ptr<DLTensor>> views;
   std::vector<sattn_tensor> inputs, outputs;
   std::vector<sattn_param> params;

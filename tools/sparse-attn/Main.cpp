@@ -93,6 +93,8 @@ void addVerify(CLI::App &app, CompareOptions &options, Action &action) {
   addCall(verb, options);
   addRows(verb, options);
   addGenerated(verb, options);
+  verb->add_option("--strides", options.strides,
+                   "seed of the order of axes in memory, gaps between them and axes that lie backwards (default 0: none)");
   verb->footer(
       "Without --arg, operands are generated: multiples of 1/8, so that selections have exact ties.\nExamples:\n"
       "  sparse-attn verify nsa\n"

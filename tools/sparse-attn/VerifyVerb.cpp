@@ -112,7 +112,7 @@ int verify(const CompareOptions &options) {
   }
   Engine engine({options.threads, false, options.target, options.warpOrder}, call.file.path);
   sattn_kernel *kernel = engine.get(call.file.text, call.bind());
-  BoundCall bound(engine, call, {}, options.threads);
+  BoundCall bound(engine, call, {}, options.threads, options.strides);
   bound.keep(kernel, call);
   bound.run(kernel);
   int64_t borders = 0;
@@ -125,7 +125,7 @@ int verify(const CompareOptions &options) {
     alone = sameAlone(engine, call, options, kernel, bound.results());
 
   const Comparison *worst = &comparisons.front();
-  bool holds = same.value_or(true) && alone.value_or(true);
+  bool holds = same.value_or(true) && alone.value_or(true) && !bound.wroteBetween();
   for (const Comparison &comparison : comparisons) {
     holds &= comparison.holds();
     if (comparison.difference.error * worst->bound > worst->difference.error * comparison.bound)
@@ -146,6 +146,8 @@ int verify(const CompareOptions &options) {
       report["same_in_one_piece"] = *same;
     if (alone)
       report["same_alone"] = *alone;
+    if (options.strides != 0)
+      report["wrote_between"] = bound.wroteBetween();
     if (borders != 0)
       report["border_rows"] = borders;
     for (const Comparison &comparison : comparisons)
@@ -164,6 +166,8 @@ int verify(const CompareOptions &options) {
     fmt::print("  pages of {}: {} bits as of keys in one piece\n", call.pageSize, *same ? "the same" : "OTHER");
   if (alone)
     fmt::print("  {} packed sequences: {} bits as of each alone\n", call.size("B"), *alone ? "the same" : "OTHER");
+  if (options.strides != 0)
+    fmt::print("  between the elements of results {} was written\n", bound.wroteBetween() ? "SOMETHING" : "nothing");
   fmt::print("  causal: {}\n", call.info.causal);
   return holds ? 0 : 1;
 }

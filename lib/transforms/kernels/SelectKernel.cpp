@@ -9,6 +9,9 @@
 namespace sattn::lower {
 using namespace mlir;
 
+// A core holds about so many rows of scores beside the lists that they enter.
+static constexpr int64_t kMostBeside = 8;
+
 static constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
 namespace {
@@ -18,18 +21,19 @@ public:
       : context(context), preparer(preparer), chain(std::move(chain)), selections(selections) {}
 
   LogicalResult build() {
-    if (failed(shape()) || failed(operands()) || failed(sets()))
+    if (failed(sets()) || failed(shape()) || failed(operands()))
       return failure();
     declare();
     auto kernel = context.program.kernel("select");
     KernelBuilder &k = *kernel;
     k.loc = chain.select.getLoc();
-    Task task(context, k, context.ratio(lists.head).value_or(1));
+    int64_t queryHeads = context.ratio(lists.head).value_or(1) * kept;
+    Task task(context, k, queryHeads);
     Value local = k.mul(k.gridX(), positions);
     Value first = lists.perChunk ? k.add(k.size("first_row"), local) : local;
     Rows rows{positions, heads, true, first, {}};
     range = rangeOf(task, rows, lists.row);
-    rowMap = AffineMap::getMultiDimIdentityMap(1, k.b.getContext());
+    rowMap = Rows{positions, kept, true, first, {}}.positionOf(k.b.getContext());
     if (chain.normalize) {
       k.loc = chain.normalize.getLoc();
       statistics(task, rows, local);
@@ -40,7 +44,7 @@ public:
     launch.x = [lists = lists, positions = positions](PlanWriter &plan) {
       return plan.index.ceilDiv(lists.perChunk ? plan.chunkRows : plan.axisSize(lists.row), positions);
     };
-    launch.y = context.ratio(lists.head) ? context.tasksInUnit(*context.ratio(lists.head))
+    launch.y = context.ratio(lists.head) ? context.tasksInUnit(queryHeads)
                                          : PlanSize([](PlanWriter &plan) { return plan.index.constant(1); });
     launch.order = {"z", "-x", "y"};
     launch.perChunk = lists.perChunk;
@@ -65,7 +69,8 @@ private:
 
   //===-- Shape and operands.
 
-  // A task has `positions` rows of lists, each with `heads` scored heads that are reduced to one.
+  // A task has `positions` rows, each with `heads` scored heads: those that are reduced to one list, or, in calls of few
+  // rows, those that are scored with the same keys and have a list each.
   LogicalResult shape() {
     const Facts &facts = context.factsOf(chain.select.getResult());
     lists.row = facts.row;
@@ -78,10 +83,35 @@ private:
       if (!to || !from)
         return context.refuse(chain.reduce, "'sattn.reduce' to one");
       heads = *to / *from;
+    } else if (context.calls.atMost < std::numeric_limits<int64_t>::max()) {
+      heads = kept = headsBeside();
     }
+    if (heads > 1 && differByHead())
+      return context.refuse(chain.select, "a set that differs between the heads of a group");
     int64_t quantum = context.target.rowQuantum;
     positions = std::max<int64_t>(1, context.target.rowTile / (heads * quantum)) * quantum;
     return success();
+  }
+
+  bool differByHead() const {
+    return llvm::any_of(ArrayRef{&where, &past, &forced},
+                        [](const auto *set) { return succeeded(*set) && (*set)->mentionsQueryHead(); });
+  }
+
+  // Heads with lists of their own that one pass over the keys serves.
+  int64_t headsBeside() {
+    AxisAttr keyHead = context.factsOf(chain.score.score.getK()).headAxis();
+    SmallVector<AxisAttr> shared{keyHead};
+    for (AccumulateOp op : chain.fused)
+      shared.push_back(context.factsOf(op.getV()).headAxis());
+    auto own = context.ratio(lists.head);
+    bool readsTables = llvm::any_of(chain.score.maps, [](MapOp map) { return !map.getTables().empty(); });
+    if (!own || readsTables || differByHead())
+      return 1;
+    int64_t all = std::max<int64_t>(context.sharedHeads(shared) / *own, 1), most = std::min(all, kMostBeside);
+    while (all % most != 0)
+      --most;
+    return most;
   }
 
   LogicalResult operands() {
@@ -154,9 +184,6 @@ private:
       if (failed(past))
         return failure();
     }
-    if ((succeeded(where) && where->mentionsQueryHead() && heads > 1) ||
-        (succeeded(past) && past->mentionsQueryHead() && heads > 1))
-      return context.refuse(chain.select, "a set that differs between the heads of a group");
     return addForced(context, chain.select, forced);
   }
 
@@ -185,6 +212,8 @@ private:
       selections.attentions[op.getResult()] = {
           workspace("attended", typeOf(context.f32(), operand.features), queries.head), queries.head, operand.features};
   }
+
+  int64_t listRows() const { return positions * kept; }
 
   Value viewOfRows(Task &task, const PlanRef &ref, AxisAttr head, int64_t group) {
     Value index = task.headInUnit(head);
@@ -280,10 +309,10 @@ private:
     force.sets = ArrayAttr::get(mlir, {});
     if (succeeded(forced))
       force = forced->predicate(task, Value());
-    auto topType = tile::TopType::get(mlir, positions, lists.slots);
+    auto topType = tile::TopType::get(mlir, listRows(), lists.slots);
     SmallVector<Value> inits{tile::TopInitOp::create(k.b, k.loc, topType)};
     if (halo > 0)
-      inits.push_back(k.splat(0.0, k.tile(positions, halo)));
+      inits.push_back(k.splat(0.0, k.tile(listRows(), halo)));
     Keys from = keysOf(task);
     Value threshold;
     if (chain.select.getAboveAttr())
@@ -390,9 +419,9 @@ private:
 
   Value pool(Task &task, Value z, Value before, SmallVectorImpl<Value> &next) {
     KernelBuilder &k = task.k;
-    auto type = k.tile(positions, keys.tile / perBlock);
+    auto type = k.tile(listRows(), keys.tile / perBlock);
     if (!before)
-      before = k.splat(0.0, k.tile(positions, 1));
+      before = k.splat(0.0, k.tile(listRows(), 1));
     auto op =
         tile::PoolOp::create(k.b, k.loc, type, before.getType(), z, before,
                              DenseF32ArrayAttr::get(k.b.getContext(), padded(before)), k.b.getI64IntegerAttr(perBlock));
@@ -413,20 +442,20 @@ private:
 
   void store(Task &task, Value top, Value local) {
     KernelBuilder &k = task.k;
-    auto ids = k.tile(positions, lists.slots, k.b.getI32Type()), scores = k.tile(positions, lists.slots);
+    auto ids = k.tile(listRows(), lists.slots, k.b.getI32Type()), scores = k.tile(listRows(), lists.slots);
     auto list = tile::TopListOp::create(k.b, k.loc, ids, scores, top);
-    tile::StoreOp::create(k.b, k.loc, list.getIds(), viewOfRows(task, lists.lists, lists.head, 1), local);
+    tile::StoreOp::create(k.b, k.loc, list.getIds(), viewOfRows(task, lists.lists, lists.head, kept), local);
     for (WeighOp weigh : chain.weights) {
       Value w = weigh.getHow() == WeighKind::Softmax ? softmaxWeights(k, list.getScores())
                                                      : stickBreakingWeights(k, list.getScores());
-      tile::StoreOp::create(k.b, k.loc, w, viewOfRows(task, selections.weights[weigh.getResult()].ref, lists.head, 1),
+      tile::StoreOp::create(k.b, k.loc, w, viewOfRows(task, selections.weights[weigh.getResult()].ref, lists.head, kept),
                             local);
     }
   }
 
   Value softmaxWeights(KernelBuilder &k, Value scores) {
     auto type = cast<tile::TileType>(scores.getType());
-    auto rows = k.rowVector(positions);
+    auto rows = k.rowVector(listRows());
     Value base2 = k.map({scores}, type, [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
       Value log2e = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(static_cast<float>(kLog2E)));
       return arith::MulFOp::create(b, k.loc, args[0], log2e);
@@ -470,7 +499,7 @@ private:
   Selections &selections;
 
   SelectionLists lists;
-  int64_t heads = 1, positions = 0;
+  int64_t heads = 1, kept = 1, positions = 0; ///< scored heads, lists of them, rows of each
   RowOperand queries;
   KeyOperand keys;
   SmallVector<KeyOperand> values;

@@ -4,7 +4,15 @@
 // RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=4 --target=cpu-avx512 | FileCheck %s --check-prefix=MOBA
 // RUN: sparse-attn-opt %patterns/hsa.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,D2=32,group=4,group.g2=4 --target=cpu-avx512 | FileCheck %s --check-prefix=HSA
 // RUN: sparse-attn-opt %patterns/hsa.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,D2=32,group=4,group.g2=4,l=512 --target=cpu-avx512 | FileCheck %s --check-prefix=LONG
+// RUN: sparse-attn-opt %patterns/quest.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=12 --target=cpu-avx512 | FileCheck %s --check-prefix=BESIDE
 // RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=4 --target=sm_80 | FileCheck %s --check-prefix=GPU
+
+// One pass over the extremes of pages serves as many heads, each with a list of its own, as fit into a tile of lines.
+// BESIDE: sattn_tile.kernel @select_1(
+// BESIDE: sattn_tile.load {{.*}} : <f32, 64, group = 6, outer> -> <6x64xf32>
+// BESIDE: sattn_tile.dot nt {{.*}} : <6x{{[0-9]+}}xf32>
+// BESIDE: sattn_tile.top_push {{.*}} : <6x64>, <6x64xf32>
+// BESIDE: sattn_tile.store {{.*}} : <6x64xi32>, <i32, 64, group = 6, outer>
 
 // Each query head has its own list. An empty slot stands for keys behind the last, which the mask hides.
 // MOBA: sattn_tile.kernel @attend_1(
