@@ -57,8 +57,16 @@ mlir::FloatType parseDtype(MLIRContext *context, StringRef word) {
 
 StringRef dtypeName(Type type) { return type.isF32() ? "f32" : type.isF16() ? "f16" : type.isBF16() ? "bf16" : "i32"; }
 
-bool keepsSummary(SummarizeOp op) {
-  auto role = dyn_cast<mlir::BlockArgument>(op.getX());
+bool isKept(mlir::Operation *op) {
+  Value from;
+  if (auto summary = dyn_cast<SummarizeOp>(op)) {
+    from = summary.getX();
+  } else if (auto code = dyn_cast<EncodeOp>(op); code && code.getHow() != CodeKind::Hadamard) {
+    from = code.getX();
+    if (auto transform = from.getDefiningOp<EncodeOp>())
+      from = transform.getX();
+  }
+  auto role = dyn_cast_or_null<mlir::BlockArgument>(from);
   if (!role)
     return false;
   auto roles = op->getParentOfType<PatternOp>().getRoles();

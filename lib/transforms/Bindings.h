@@ -23,8 +23,8 @@ FailureOr<BindingList> bindingsFor(PatternOp pattern, StringRef text);
 /// The bindings whose values are integers: static params, sizes, groups.
 llvm::StringMap<int64_t> integersOf(const BindingList &bindings);
 
-/// Whether `keep=summaries` keeps what `op` makes: blocks of keys of a role.
-bool keepsSummary(SummarizeOp op);
+/// Whether `keep=summaries` keeps what `op` makes: summaries of blocks of keys, or codes of keys that are compared.
+bool isKept(mlir::Operation *op);
 
 /// float32, float16 or bfloat16 by the words f32, f16, bf16; null for any other word.
 mlir::FloatType parseDtype(MLIRContext *context, StringRef word);

@@ -223,9 +223,10 @@ private:
       return success();
     if (*word != "summaries")
       return pattern.emitError() << "[SA0206] 'keep' is bound to '" << *word << "': expected 'summaries'";
-    if (llvm::none_of(pattern.getBody().front().getOps<SummarizeOp>(), keepsSummary))
+    if (llvm::none_of(pattern.getBody().front(), [](Operation &op) { return isKept(&op); }))
       return pattern.emitError() << "[SA0205] @" << pattern.getSymName()
-                                 << " makes no summary of a role over 's' that calls could keep: leave out 'keep'";
+                                 << " makes no summary or code of a role over 's' that calls could keep: leave out "
+                                    "'keep'";
     entries.set("keep", builder.getStringAttr(*word));
     return success();
   }

@@ -66,12 +66,12 @@ private:
     for (auto role : context.pattern.getRoles().getAsRange<RoleAttr>())
       list.push_back(tensor(role.getName(), role.getAxes(), context.innerSize(role.getAxes()),
                             context.bound.dtype(role), context.bound.page(role)));
-    forKept([&](const PlanRef &ref, const Facts &facts) {
-      auto type = cast<tile::ArgType>(ref.type);
+    forKept([&](const KeptTensor &kept) {
+      auto type = cast<tile::ArgType>(kept.ref.type);
       mlir::NamedAttrList entry(
-          cast<mlir::DictionaryAttr>(tensor(ref.name, facts.axes, type.getInner(), type.getElementType())));
+          cast<mlir::DictionaryAttr>(tensor(kept.ref.name, kept.axes, type.getInner(), type.getElementType())));
       auto axes = llvm::to_vector(cast<ArrayAttr>(entry.get("axes")).getValue());
-      for (auto [text, axis] : llvm::zip(axes, facts.axes))
+      for (auto [text, axis] : llvm::zip(axes, kept.axes))
         if (axis.isBlocks())
           text = b.getStringAttr(keptAxis(axis));
       entry.set("axes", b.getArrayAttr(axes));
@@ -81,16 +81,16 @@ private:
     return b.getArrayAttr(list);
   }
 
-  // Summaries that stay with the caller; each name once.
-  void forKept(llvm::function_ref<void(const PlanRef &, const Facts &)> visit) {
+  // Summaries and codes that stay with the caller; each name once.
+  void forKept(llvm::function_ref<void(const KeptTensor &)> visit) {
     if (!context.bound.keepsSummaries())
       return;
     llvm::StringSet<> seen;
-    for (auto summary : context.pattern.getBody().front().getOps<SummarizeOp>())
-      if (keepsSummary(summary))
-        for (const PlanRef &ref : keptTensors(context, summary))
-          if (seen.insert(ref.name).second)
-            visit(ref, context.factsOf(summary.getResult()));
+    for (Operation &op : context.pattern.getBody().front())
+      if (isKept(&op))
+        for (const KeptTensor &kept : keptTensors(context, &op))
+          if (seen.insert(kept.ref.name).second)
+            visit(kept);
   }
   // The caller may have room for more blocks than there are.
   static std::string keptAxis(AxisAttr axis) { return toText(axis) + " kept"; }
@@ -98,15 +98,15 @@ private:
   // A kept summary has room for the blocks of all keys.
   void keptSizes(SmallVectorImpl<Attribute> &list) {
     auto number = [&](int64_t value) { return b.getI64IntegerAttr(value); };
-    forKept([&](const PlanRef &ref, const Facts &facts) {
-      AxisAttr axis = facts.position();
+    forKept([&](const KeptTensor &kept) {
+      AxisAttr axis = kept.blocks();
       int64_t length = *literalInt(axis.getLen()), stride = *literalInt(axis.getStride());
       Attribute s = b.getStringAttr("s"), blocks = check("ceildiv", s, number(length));
       if (!axis.getRagged())
         blocks = check("max", number(0),
                        check("+", check("floordiv", check("-", s, number(length)), number(stride)), number(1)));
       list.push_back(requirement(check(">=", b.getStringAttr(keptAxis(axis)), blocks),
-                                 "'" + ref.name + "' must have room for the blocks of all keys"));
+                                 "'" + kept.ref.name + "' must have room for the blocks of all keys"));
     });
   }
 

@@ -171,9 +171,11 @@ void BoundCall::keep(sattn_kernel *kernel, const Invocation &call) {
                       : axis[0] == 'c'   ? blocksOf(axis, call.size("s"))
                                          : call.size(axis));
     }
+    Dtype dtype = Dtype::F32;
+    parseDtype(info.dtype, dtype);
     // The list may not move: views point to its tensors.
     kept.reserve(sattn_kernel_role_count(kernel));
-    kept.push_back(Tensor::allocate(Dtype::F32, shape, info.name));
+    kept.push_back(Tensor::allocate(dtype, shape, info.name));
     inputs.push_back({info.name, &view(kept.back(), false)});
   }
   if (kept.empty())

@@ -1,8 +1,10 @@
 // Kernels that turn rows into codes.
 #include "lib/transforms/kernels/Encode.h"
 #include "lib/transforms/kernels/Formulas.h"
+#include "lib/transforms/kernels/Kept.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
 #include <limits>
@@ -38,7 +40,12 @@ public:
     codes.axis = facts.position();
     codes.head = facts.headAxis();
     codes.features = features * (levels ? 1 : static_cast<int64_t>(op.getLevelsAttr().size()));
-    declare();
+    if (context.bound.keepsSummaries() && isKept(op)) {
+      if (failed(keep()))
+        return failure();
+    } else {
+      declare();
+    }
     emit();
     return codes;
   }
@@ -64,6 +71,19 @@ private:
     return success();
   }
 
+  LogicalResult keep() {
+    SmallVector<KeptTensor, 2> tensors = keptTensors(context, op);
+    for (auto other : context.pattern.getBody().front().getOps<EncodeOp>())
+      if (other != op && isKept(other) && keptTensors(context, other)[0].ref == tensors[0].ref)
+        return context.refuse(op, "'keep=summaries' of two codes of one role by 'sattn.encode " +
+                                      stringifyCodeKind(op.getHow()) + "'");
+    codes.isWorkspace = false;
+    codes.ref = tensors[0].ref;
+    if (levels)
+      codes.scales = tensors[1].ref;
+    return success();
+  }
+
   void declare() {
     MLIRContext *mlir = context.pattern.getContext();
     std::string role = context.bound.role(source.role).getName().str();
@@ -81,18 +101,30 @@ private:
   }
 
   void emit() {
-    auto kernel = context.program.kernel("encode_" + codes.ref.name);
+    auto kernel = context.program.kernel((codes.isWorkspace ? "encode_" : "extend_") + codes.ref.name);
     KernelBuilder &k = *kernel;
     k.loc = op.getLoc();
     int64_t group = context.ratio(codes.head).value_or(1);
     Task task(context, k, group);
     Value first = k.mul(k.gridX(), kEncodedRows), limit = codes.axis.isRow() ? Value() : task.keyCount();
     Value view = task.slice(context.role(source.role), task.batch, task.head(codes.head), 1, false, limit);
-    Value rows = tile::LoadOp::create(k.b, k.loc, k.tile(kEncodedRows, features), view, first);
-    if (levels)
-      storeIntegers(task, rows, first);
-    else
-      storeBuckets(task, rows, first);
+    auto encodeFrom = [&](Value first) {
+      Value rows = tile::LoadOp::create(k.b, k.loc, k.tile(kEncodedRows, features), view, first);
+      if (levels)
+        storeIntegers(task, rows, first);
+      else
+        storeBuckets(task, rows, first);
+    };
+    if (codes.isWorkspace) {
+      encodeFrom(first);
+    } else { // of new keys alone, which most tasks have none of
+      first = k.add(firstNewBlock(task, keptTensors(context, op)[0].blocks()), first);
+      Value any = arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::slt, first, limit);
+      auto taken = scf::IfOp::create(k.b, k.loc, any, /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(k.b);
+      k.b.setInsertionPoint(taken.thenBlock()->getTerminator());
+      encodeFrom(first);
+    }
     Launch launch;
     launch.x = [axis = codes.axis](PlanWriter &plan) { return plan.index.ceilDiv(plan.axisSize(axis), kEncodedRows); };
     launch.y = context.ratio(codes.head) ? context.tasksInUnit(group)
@@ -112,7 +144,7 @@ private:
     auto part = tile::ViewType::get(k.b.getContext(), type.getElementType(), features, 1, false, tile::PanelsAttr());
     for (auto [i, level] : llvm::enumerate(op.getLevelsAttr().getAsRange<ExprAttr>())) {
       Value into = tile::SliceOp::create(
-          k.b, k.loc, part, k.operand(codes.ref), task.pair, task.headInUnit(codes.head), Value(), Value(), Value(),
+          k.b, k.loc, part, k.operand(codes.ref), batchOf(task), headOf(task), keptLimit(task), Value(), Value(),
           IntegerAttr(), k.b.getI64IntegerAttr(static_cast<int64_t>(i) * features), /*repeat=*/false, /*across=*/false,
           /*page=*/IntegerAttr());
       tile::StoreOp::create(k.b, k.loc, above(task, rows, emitNumber(task, level), scale), into, first);
@@ -155,10 +187,16 @@ private:
       Value none = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[1], zero);
       return arith::SelectOp::create(b, k.loc, none, zero, code);
     });
-    auto view = [&](const PlanRef &ref) { return task.slice(ref, task.pair, task.headInUnit(codes.head)); };
+    auto view = [&](const PlanRef &ref) {
+      return task.slice(ref, batchOf(task), headOf(task), 1, false, keptLimit(task));
+    };
     tile::StoreOp::create(k.b, k.loc, integers, view(codes.ref), first);
     tile::StoreOp::create(k.b, k.loc, scales, view(*codes.scales), first);
   }
+
+  Value batchOf(Task &task) { return codes.isWorkspace ? task.pair : task.batch; }
+  Value headOf(Task &task) { return codes.isWorkspace ? task.headInUnit(codes.head) : task.head(codes.head); }
+  Value keptLimit(Task &task) { return codes.isWorkspace ? Value() : task.keyCount(); }
 
   static Value constant(OpBuilder &b, Location loc, double value) {
     return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(static_cast<float>(value)));

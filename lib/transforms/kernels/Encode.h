@@ -10,9 +10,10 @@
 
 namespace sattn::lower {
 
-/// A workspace of such numbers, bfloat16, which holds them exactly.
+/// Such numbers in bfloat16, which holds them exactly: a workspace, or a tensor that the caller keeps (Kept.h).
 struct Codes {
   PlanRef ref;
+  bool isWorkspace = true;
   std::optional<PlanRef> scales; ///< of codes of integers: one float32 for each position and head
   AxisAttr axis, head;
   int64_t features = 0; ///< numbers of a row

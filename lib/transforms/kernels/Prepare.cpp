@@ -116,7 +116,9 @@ Preparer::Source Preparer::extended(SummarizeOp summary) {
     return known->second;
   Source keys = sourceOf(summary.getX());
   AxisAttr axis = context.factsOf(summary.getResult()).position();
-  Source kept{keptTensors(context, summary), keys.head, axis, Value()};
+  Source kept{{}, keys.head, axis, Value()};
+  for (const KeptTensor &tensor : keptTensors(context, summary))
+    kept.refs.push_back(tensor.ref);
   auto kernel = context.program.kernel("extend_" + kept.refs[0].name);
   KernelBuilder &k = *kernel;
   Task task(context, k, context.ratio(keys.head).value_or(1));
@@ -174,7 +176,7 @@ FailureOr<KeyOperand> Preparer::keys(Operation *user, Value tensor, Use use, int
   if (!summary && operand.axis.isBlocks())
     operand.countedFrom = *role;
   Source source = sourceOf(*role);
-  if (summary && context.bound.keepsSummaries() && keepsSummary(summary)) {
+  if (summary && context.bound.keepsSummaries() && isKept(summary)) {
     source = extended(summary);
     summary = {};
   }

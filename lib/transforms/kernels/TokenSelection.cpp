@@ -148,6 +148,7 @@ private:
       return failure();
     of.queries = {rows->ref, /*isWorkspace=*/true, rows->axis, rows->head, rows->features};
     of.keys.ref = keys->ref;
+    of.keys.isWorkspace = keys->isWorkspace;
     of.keys.axis = keys->axis;
     of.keys.head = keys->head;
     of.keys.features = keys->features;
@@ -469,7 +470,9 @@ private:
     Value view = task.slice(*of.queryScales, task.pair, rows.heads == 1 ? head : k.floorDiv(head, rows.heads),
                             rows.heads, rows.outer);
     Value ofRows = tile::LoadOp::create(k.b, k.loc, k.rowVector(rows.count()), view, rows.first);
-    return {ofRows, task.slice(*of.keyScales, task.pair, task.headInUnit(of.keys.head))};
+    KeyOperand ofKeys = of.keys;
+    ofKeys.ref = *of.keyScales;
+    return {ofRows, viewOf(task, ofKeys)};
   }
 
   // (a . b * scale of the row) * scale of the key, see sattn.encode.
