@@ -8,6 +8,8 @@ namespace sattn::rt {
 static constexpr int64_t countLimit = int64_t(1) << 32, strideLimit = int64_t(1) << 40, strideUnit = 16;
 
 // `view`: address, then counts and strides (in elements) of batch, position, head.
+// NVIDIA does not say what a stride of 0 does in a map. Of an axis with one entry for all, heads or batch, the map has
+// that entry, and kernels ask for it alone; positions are copied many at a time and need a stride.
 static bool describe(const TensorMapInfo &info, const int64_t *view, sattn_tensor_map &map) {
   constexpr int slotOf[3] = {1, 2, 0}; // positions, heads, batch
   map = {};
@@ -21,12 +23,12 @@ static bool describe(const TensorMapInfo &info, const int64_t *view, sattn_tenso
   for (int axis = 0; axis < 3; ++axis) {
     int64_t count = view[1 + slotOf[axis]], stride = view[4 + slotOf[axis]];
     empty |= count == 0;
-    map.counts[1 + axis] = std::max<int64_t>(count, 1);
-    // Of a single entry the stride is never used, but has to be one.
-    bool inRange = count < countLimit && (count <= 1 || (stride >= 0 && stride < strideLimit / info.bytes));
-    if (!inRange)
+    bool isOne = count <= 1 || (stride == 0 && axis != 0);
+    if (count >= countLimit || (!isOne && (stride <= 0 || stride >= strideLimit / info.bytes)))
       return false;
-    map.strides[axis] = count <= 1 ? strideUnit : stride * info.bytes;
+    // Of a single entry the stride is never used, but has to be one.
+    map.counts[1 + axis] = isOne ? 1 : count;
+    map.strides[axis] = isOne ? strideUnit : stride * info.bytes;
   }
   if (!empty)
     map.base = reinterpret_cast<void *>(static_cast<intptr_t>(view[0]));

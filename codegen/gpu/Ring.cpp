@@ -302,8 +302,11 @@ void Lowering::startBoxes(tile::LoadOp load, SharedRows rows) {
   Value full = barrierOf(ring->full, turn), map = mapOf(slice, rows.rows);
   c.arriveExpecting(full, rows.bytes());
   rows.base = stageAt(turn);
+  // The map of an axis whose entries are all one holds it once (runtime/TensorMaps.cpp).
+  const Argument &argument = arguments[slice.getArg()];
+  auto entry = [&](Value stride, Value index) { return c.select(c.equal(stride, c.int64(0)), c.int32(0), index); };
   Value position = short32(scalar(load.getPosition())), batch = short32(scalar(slice.getBatch()));
-  Value head = short32(scalar(slice.getHead()));
+  Value head = entry(argument.strides[2], short32(scalar(slice.getHead())));
   // Of a view without rows, whose memory may be none, every box lies outside: TMA fills it with zeros. So does a box of
   // a page that there is not.
   constexpr int64_t outside = int64_t(1) << 30;
@@ -316,6 +319,7 @@ void Lowering::startBoxes(tile::LoadOp load, SharedRows rows) {
     position = short32(place.row);
     none = c.select(place.exists, c.boolean(false), c.boolean(true));
   }
+  batch = entry(argument.strides[0], batch);
   position = c.select(none, c.int32(outside), position);
   int64_t first = slice.getColumn() ? static_cast<int64_t>(*slice.getColumn()) : 0;
   for (int64_t panel = 0; panel < rows.cols / kPanelColumns; ++panel)

@@ -35,9 +35,10 @@ std::optional<Error> check(const TensorMap &map) {
       return refused(fmt::format("dimension {} is empty", i));
     if (map.box[i] == 0 || map.box[i] > 256)
       return refused(fmt::format("box dimension {} is {}, not in 1..256", i, map.box[i]));
-    if (i > 0 && (map.strides[i - 1] % 16 || map.strides[i - 1] >= uint64_t(1) << 40))
+    // What a stride of 0 means is nowhere written.
+    if (i > 0 && (map.strides[i - 1] % 16 || map.strides[i - 1] == 0 || map.strides[i - 1] >= uint64_t(1) << 40))
       return refused(
-          fmt::format("stride {} of dimension {} is not a multiple of 16 below 2^40", map.strides[i - 1], i));
+          fmt::format("stride {} of dimension {} is not a multiple of 16 from 16 to 2^40", map.strides[i - 1], i));
   }
   uint32_t inner = map.box[0] * map.elementBytes;
   if (inner % 16)

@@ -195,10 +195,19 @@ TEST_CASE("tensors of which a kernel copies boxes are described for each launch"
   REQUIRE(run(oneHead, results) == SATTN_OK);
   CHECK(described({4, 3, 1, 2}, {16, 16, 48}));
 
+  // One head or batch entry for all: the map has that one, whatever the driver would make of a stride of 0.
+  Tensor keys({64}), shared(keys.memory.data(), {2, 3, 2, 4}, {0, 4, 0, 1});
+  REQUIRE(run(shared, o) == SATTN_OK);
+  CHECK(described({4, 3, 1, 1}, {16, 16, 16}));
+
   Tensor memory({64}), backwards(memory.memory.data() + 32, {1, 2, 2, 4}, {64, -8, 4, 1}), two({1, 2, 2, 4});
   CHECK(run(backwards, two) == SATTN_BAD_CALL);
-  CHECK(std::string(sattn_last_error()) == "[SA0359] strides of 'q' must be 0 to 2^40 bytes and counts below 2^32 on "
-                                           "target 'sm_80'; copy the tensor");
+  const std::string refusal = "[SA0359] strides of 'q' must be 0 to 2^40 bytes, that of positions more than 0, and "
+                              "counts below 2^32 on target 'sm_80'; copy the tensor";
+  CHECK(std::string(sattn_last_error()) == refusal);
+  Tensor onePosition(memory.memory.data(), {1, 2, 2, 4}, {64, 0, 4, 1});
+  CHECK(run(onePosition, two) == SATTN_BAD_CALL);
+  CHECK(std::string(sattn_last_error()) == refusal);
 }
 
 TEST_CASE("what a device cannot do is refused before it runs") {

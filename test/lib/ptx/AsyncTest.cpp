@@ -351,7 +351,9 @@ TEST_CASE("tensor maps obey the rules of the hardware") {
   CHECK(message([](TensorMap &m) { m.dims[1] = 0; }) == "tensor map: dimension 1 is empty");
   CHECK(message([](TensorMap &m) { m.box[1] = 257; }) == "tensor map: box dimension 1 is 257, not in 1..256");
   CHECK(message([](TensorMap &m) { m.strides[0] = 130; }) ==
-        "tensor map: stride 130 of dimension 1 is not a multiple of 16 below 2^40");
+        "tensor map: stride 130 of dimension 1 is not a multiple of 16 from 16 to 2^40");
+  CHECK(message([](TensorMap &m) { m.strides[0] = 0; }) ==
+        "tensor map: stride 0 of dimension 1 is not a multiple of 16 from 16 to 2^40");
   CHECK(message([](TensorMap &m) { m.box[0] = 4; }) ==
         "tensor map: the box is 8 bytes wide, which is no multiple of 16");
   CHECK(message([](TensorMap &m) {
