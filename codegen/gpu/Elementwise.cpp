@@ -152,7 +152,7 @@ FailureOr<Values> Lowering::inSets(Operation *op, ArrayAttr sets, const codegen:
                                    ArrayRef<Values> tables) {
   Values numbers;
   for (Value symbol : symbols)
-    numbers.push_back(symbolOf(symbol));
+    numbers.push_back(scalar(symbol));
   auto spread = [](Value number) { return number; };
   FailureOr<Values> inside = codegen::inUnion(c, {c.i32, spread}, sets, row, column, numbers, offsets, tables);
   if (failed(inside))
@@ -234,7 +234,7 @@ Value Lowering::visibleBits(tile::MaskOp op, const codegen::Position &row, const
     return {};
   Values numbers;
   for (Value symbol : op.getSymbols())
-    numbers.push_back(symbolOf(symbol));
+    numbers.push_back(scalar(symbol));
   auto spread = [](Value number) { return number; };
   auto below = [&](Value x) { return columnsBelow(c, x, columns); };
   return codegen::bitsInUnion(c, {c.i32, spread}, op.getSets(), row, column, numbers, below, tables);

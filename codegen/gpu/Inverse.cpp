@@ -166,7 +166,37 @@ Value Lowering::onlyMember(const Members &members) {
   return c.int32(1);
 }
 
+bool Lowering::multipliesTf32(Operation *op) {
+  auto walked = op->walk([&](tile::DotOp dot) {
+    FailureOr<DotForm> form = formOf(dot);
+    return succeeded(form) && form->tf32() ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return walked.wasInterrupted();
+}
+
+// Numbers of the task that are computed before `op` and read in it or behind it.
+static SmallVector<Value> numbersAround(Operation *op) {
+  SmallVector<Value> numbers;
+  for (Operation &before : llvm::make_range(op->getBlock()->begin(), op->getIterator())) {
+    if (before.getNumResults() != 1 || !before.getResult(0).getType().isIndex() || isa<arith::ConstantOp>(before))
+      continue;
+    bool isRead = llvm::any_of(before.getUsers(), [&](Operation *user) {
+      return !op->getBlock()->findAncestorOpInBlock(*user)->isBeforeInBlock(op);
+    });
+    if (isRead)
+      numbers.push_back(before.getResult(0));
+  }
+  return numbers;
+}
+
 LogicalResult Lowering::lower(tile::StreamInverseOp op) {
+  // Products of float32 take the registers in which numbers of the task would wait for their next use.
+  if (multipliesTf32(op)) {
+    SmallVector<Value> numbers = numbersAround(op);
+    Value place = c.at(sharedBase, memory.take(8 * static_cast<int64_t>(numbers.size())));
+    c.barrier(); // it may have been another value's
+    storeWaiting(numbers, place);
+  }
   Inverse inverse = inverses[op.getInverse()];
   Block &body = op.getBody().front();
   auto atOnce = static_cast<int64_t>(op.getMembers());

@@ -57,12 +57,14 @@ private:
   int64_t threads() const { return layout.warps * kWarp; } ///< that compute
 
   //===-- Values ----------------------------------------------------------------------------------------===//
-  Value scalar(Value value) { return scalars.lookup(value); }
-  /// One that a mask reads: it may wait in shared memory.
-  Value symbolOf(Value value) {
+  /// It may wait in shared memory.
+  Value scalar(Value value) {
     auto place = waiting.find(value);
-    return place == waiting.end() ? scalar(value) : c.load(c.i64, place->second, 8);
+    return place == waiting.end() ? scalars.lookup(value) : c.load(c.i64, place->second, 8);
   }
+  /// Puts numbers there; a barrier follows before they are read.
+  void storeWaiting(ArrayRef<Value> numbers, Value to);
+  bool multipliesTf32(Operation *op);
   TileValue &tile(Value value) { return tiles[value]; }
   /// The value in registers.
   FailureOr<Fragment> fragmentOf(Operation *user, Value value);
@@ -280,7 +282,7 @@ private:
     Value data, counts[3], strides[3]; ///< strides in bytes: batch, position, head
   };
   llvm::DenseMap<Value, Argument> arguments;
-  llvm::DenseMap<Value, Value> scalars, waiting; ///< the latter: of the enclosing stream, where they stand in memory
+  llvm::DenseMap<Value, Value> scalars, waiting; ///< the latter: where they stand in shared memory
   llvm::DenseMap<Value, View> views;
   llvm::DenseMap<Value, TileValue> tiles;
   llvm::DenseMap<Value, Inverse> inverses;

@@ -198,6 +198,16 @@ static SmallVector<Value> symbolsOutside(tile::StreamOp op) {
   return llvm::to_vector(symbols);
 }
 
+void Lowering::storeWaiting(ArrayRef<Value> numbers, Value to) {
+  auto place = [&](size_t i) { return c.at(to, 8 * static_cast<int64_t>(i)); };
+  c.when(c.compareI(arith::CmpIPredicate::eq, c.thread, c.int32(0)), [&] {
+    for (auto [i, number] : llvm::enumerate(numbers))
+      c.store(scalar(number), place(i), 8);
+  });
+  for (auto [i, number] : llvm::enumerate(numbers))
+    waiting[number] = place(i);
+}
+
 LogicalResult Lowering::lower(tile::StreamOp op) {
   auto cover = op.getCover().getDefiningOp<tile::CoverOp>();
   if (!cover)
@@ -212,6 +222,7 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
   Runs runs(c, cover, [&](Value value) { return scalar(value); });
   Value table = runs.bytes() == 0 ? Value() : c.at(sharedBase, memory.take(runs.bytes()));
   SmallVector<Value> symbols = symbolsOutside(op);
+  llvm::erase_if(symbols, [&](Value symbol) { return waiting.contains(symbol); });
   Value numbers = symbols.empty() ? Value() : c.at(sharedBase, memory.take(8 * static_cast<int64_t>(symbols.size())));
   bool ringed = ring && ring->streams.contains(op);
   FailureOr<SmallVector<Staged>> staged = ringed ? ringLoads(op) : stagedLoads(block, 2, buffers);
@@ -227,16 +238,11 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
   };
   c.barrier(); // the buffers may have been other values'
   if (table || numbers) {
-    c.when(c.compareI(arith::CmpIPredicate::eq, c.thread, c.int32(0)), [&] {
-      if (table)
-        runs.store(table);
-      for (auto [i, symbol] : llvm::enumerate(symbols))
-        c.store(scalar(symbol), c.at(numbers, 8 * static_cast<int64_t>(i)), 8);
-    });
-    if (table)
+    if (table) {
+      c.when(c.compareI(arith::CmpIPredicate::eq, c.thread, c.int32(0)), [&] { runs.store(table); });
       runs.readFrom(table);
-    for (auto [i, symbol] : llvm::enumerate(symbols))
-      waiting[symbol] = c.at(numbers, 8 * static_cast<int64_t>(i));
+    }
+    storeWaiting(symbols, numbers);
     c.barrier();
   }
   if (ahead)
