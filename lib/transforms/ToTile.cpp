@@ -276,9 +276,7 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     Context usual(pattern, *facts, info, program);
     bool tokens = selectsTokens(pattern, *facts), lists = !tokens && walksLists(usual);
     usual.keepsKeys = keepsKeys(pattern);
-    bool few = routes(pattern) || usual.keepsKeys ? false
-               : tokens                           ? info.decodeRows > 0
-                                                  : lists || splitsKeys(pattern, info);
+    bool few = routes(pattern) || usual.keepsKeys ? false : tokens ? info.decodeRows > 0 : lists || splitsKeys(usual);
     if (few)
       usual.calls.moreThan = info.decodeRows;
     Context decode(pattern, *facts, lists ? listTarget(info) : decodeTarget(info), program, {-1, info.decodeRows});
@@ -353,21 +351,25 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
       });
   }
 
-  // Whether calls of few rows get a form of their own: every set is a formula that no congruence cuts into classes.
-  static bool splitsKeys(PatternOp pattern, const TargetInfo &target) {
-    bool any = false;
-    for (Operation &op : pattern.getBody().front()) {
+  // Whether calls of few rows get a form of their own: every set is a formula. A congruence of them makes tiles of one
+  // row, beside which no numbers of keys may stand.
+  static bool splitsKeys(Context &context) {
+    bool any = false, places = false, classes = false;
+    for (Operation &op : context.pattern.getBody().front()) {
       if (isa<SelectOp>(op))
         return false;
+      if (auto map = dyn_cast<MapOp>(op))
+        places |= readsPlaces(context, map);
       if (!isa<AccumulateOp>(op))
         continue;
       auto dataflow = op.getAttrOfType<mlir::DictionaryAttr>("dataflow");
       auto kind = dataflow ? dataflow.getAs<mlir::StringAttr>("kind") : mlir::StringAttr();
-      if (!kind || kind != "range" || dataflow.contains("every"))
+      if (!kind || kind != "range")
         return false;
+      classes |= dataflow.contains("every");
       any = true;
     }
-    return any && target.decodeRows > 0;
+    return any && !(classes && places) && context.target.decodeRows > 0;
   }
 
   // Whether calls of few rows walk the lists of a pattern with selections: where the usual form would pack all keys

@@ -11,10 +11,16 @@ struct PreparedBranch {
   RangeBranch branch;
   RowOperand queries;
 };
-/// Prepares the operands of `op`, which must accumulate over a formula, for key tiles of `tile` rows; with a congruence
-/// that the formula implies, by residue classes.
+/// What sattn-choose-dataflow found that all sets imply.
+Congruence congruenceOf(AccumulateOp op);
+/// Prepares the operands of `op`, which must accumulate over a formula, for key tiles of `tile` rows. With a congruence
+/// that the formula implies, keys are packed by residue classes, or stay where they lie.
 FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, AccumulateOp op, int64_t tile,
-                                       Congruence congruence = {});
+                                       Congruence congruence = {}, bool packClasses = true);
+/// Makes the class of `row` (of the call) the task's: row = m * i + shift + r gives the symbol r, and i is returned.
+Value enterClass(Task &task, Congruence congruence, Value row);
+/// The branch among the keys of the task's class, r, r + m and so on, counted among themselves.
+RangeBranch branchOfClass(Task &task, RangeBranch branch, Congruence congruence);
 
 /// What selection kernels computed, as tiles for `rows`; `local` is the first row within the chunk. Null where `value`
 /// is not such a tensor.

@@ -5,6 +5,8 @@
 //   split   m, l, acc of one split                  partial_m, partial_l, partial_acc [split][row]
 //   join    merge over the splits, then the epilogue of the pattern
 //
+// Where all sets imply a congruence, a row is a task of its own, which reads the keys of its class of residues.
+//
 // The number of splits follows from the sizes of the call alone, so results do not depend on the number of threads.
 #include "lib/transforms/kernels/AttendKernels.h"
 #include "lib/transforms/kernels/Plan.h"
@@ -23,13 +25,14 @@ public:
   LogicalResult build() {
     for (Operation &op : context.pattern.getBody().front())
       if (auto accumulate = dyn_cast<AccumulateOp>(op)) {
-        auto branch = prepareRange(context, preparer, accumulate, /*tile=*/0);
+        congruence = congruenceOf(accumulate);
+        auto branch = prepareRange(context, preparer, accumulate, /*tile=*/0, congruence, /*packClasses=*/false);
         if (failed(branch))
           return failure();
         branches.push_back({accumulate, *branch, {}, {}, {}});
       }
     heads = headsOfTile();
-    positions = std::max<int64_t>(1, leastRows() / heads);
+    positions = congruence.isTrivial() ? std::max<int64_t>(1, leastRows() / heads) : 1;
     addSizes();
     for (Branch &branch : branches)
       addPartials(branch);
@@ -83,16 +86,16 @@ private:
     SmallVector<std::pair<AxisAttr, int64_t>> keyTiles;
     for (const Branch &branch : branches)
       keyTiles.push_back({branch.prepared.branch.keys.axis, branch.prepared.branch.keys.tile});
-    context.sizes.push_back({"splits", [&context = context, heads = heads, keyTiles](PlanWriter &plan) {
-                               IndexBuilder &b = plan.index;
-                               Value one = b.constant(1), tiles = one;
-                               for (auto [axis, tile] : keyTiles)
-                                 tiles = b.max(tiles, b.ceilDiv(plan.axisSize(axis), tile));
-                               Value tasks =
-                                   b.mul(b.mul(plan.pairs, context.tasksInUnit(heads)(plan)), plan.size("row_tiles"));
-                               Value wanted = b.ceilDiv(b.constant(context.target.splitTasks), b.max(tasks, one));
-                               return b.min(wanted, b.ceilDiv(tiles, context.target.splitTiles));
-                             }});
+    context.sizes.push_back(
+        {"splits", [&context = context, heads = heads, every = congruence.modulus, keyTiles](PlanWriter &plan) {
+           IndexBuilder &b = plan.index;
+           Value one = b.constant(1), tiles = one;
+           for (auto [axis, tile] : keyTiles)
+             tiles = b.max(tiles, tilesOfClass(b, plan.axisSize(axis), every, tile));
+           Value tasks = b.mul(b.mul(plan.pairs, context.tasksInUnit(heads)(plan)), plan.size("row_tiles"));
+           Value wanted = b.ceilDiv(b.constant(context.target.splitTasks), b.max(tasks, one));
+           return b.min(wanted, b.ceilDiv(tiles, context.target.splitTiles));
+         }});
   }
 
   PlanRef partial(StringRef name, int64_t inner) {
@@ -128,15 +131,21 @@ private:
     Value first = k.mul(k.sub(k.gridX(), k.mul(number, tiles)), positions);
     Rows rows = rowsAt(first);
     KeySplit split{number, k.size("splits"), context.target.splitTiles};
+    Value ofClass = congruence.isTrivial() ? Value() : enterClass(task, congruence, first);
     Launch launch;
     llvm::DenseMap<Value, QueryTile> loaded;
     for (Branch &branch : branches) {
       Location outer = std::exchange(k.loc, branch.op.getLoc());
-      const RangeBranch &range = branch.prepared.branch;
+      RangeBranch range = branch.prepared.branch;
       QueryTile &queries = loaded[branch.op.getZ()];
       if (!queries.tile)
         queries = loadQueries(task, rows, branch.prepared.queries, range.chain, ScoreUnit::Base2);
-      SoftmaxState state = streamRange(task, rows, rangeOf(task, rows, range.set.row), queries, range, &split);
+      RowRange at{ofClass, k.constant(0)};
+      if (ofClass)
+        range = branchOfClass(task, range, congruence);
+      else
+        at = rangeOf(task, rows, range.set.row);
+      SoftmaxState state = streamRange(task, rows, at, queries, range, &split);
       Value place = placeOf(task, number, first);
       for (auto [value, ref] : {std::pair(state.m, branch.m), {state.l, branch.l}, {state.acc, branch.acc}})
         tile::StoreOp::create(k.b, k.loc, value, viewOf(task, ref), place);
@@ -188,6 +197,7 @@ private:
   Context &context;
   Preparer &preparer;
   std::vector<Branch> branches;
+  Congruence congruence;            ///< of all sets
   int64_t heads = 1, positions = 1; ///< of a tile
 };
 } // namespace

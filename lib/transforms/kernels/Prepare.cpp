@@ -278,10 +278,11 @@ Value keyCountOf(Task &task, const KeyOperand &operand) {
   return task.storedBlocks(operand.countedFrom, operand.axis);
 }
 
-Value viewOf(Task &task, const KeyOperand &operand) {
+Value viewOf(Task &task, const KeyOperand &operand, Lattice lattice) {
   if (operand.isWorkspace)
-    return task.slice(operand.ref, task.pair, task.headInUnit(operand.head));
-  return task.slice(operand.ref, task.batch, task.head(operand.head), 1, false, keyCountOf(task, operand));
+    return task.slice(operand.ref, task.pair, task.headInUnit(operand.head), 1, false, Value(), std::nullopt, lattice);
+  return task.slice(operand.ref, task.batch, task.head(operand.head), 1, false, keyCountOf(task, operand), std::nullopt,
+                    lattice);
 }
 
 Value leastOf(Task &task, const KeyOperand &operand) {

@@ -72,8 +72,8 @@ private:
 
 /// Number of rows of a key operand that exist.
 Value keyCountOf(Task &task, const KeyOperand &operand);
-/// The rows that a task's heads read.
-Value viewOf(Task &task, const KeyOperand &operand);
+/// The rows that a task's heads read, or those in `lattice`.
+Value viewOf(Task &task, const KeyOperand &operand, Lattice lattice = {});
 /// Of a pair of extremes: the minima, else null.
 Value leastOf(Task &task, const KeyOperand &operand);
 

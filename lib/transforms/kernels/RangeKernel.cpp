@@ -12,6 +12,11 @@ static int64_t chosenFor(Operation *op, StringRef name, int64_t otherwise) {
   return number ? number.getInt() : otherwise;
 }
 
+Congruence congruenceOf(AccumulateOp op) {
+  int64_t every = chosenFor(op, "every", 0);
+  return every ? Congruence{every, chosenFor(op, "shift", 0)} : Congruence();
+}
+
 static FailureOr<LocalSet> localSet(Context &context, AccumulateOp op, SetParts parts, Congruence congruence) {
   if (!parts.random)
     return LocalSet::make(parts.formula, parts.formula.getFormula(), congruence, parts.formula.getTables());
@@ -23,7 +28,8 @@ static FailureOr<LocalSet> localSet(Context &context, AccumulateOp op, SetParts 
 }
 
 FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, AccumulateOp op, int64_t tile,
-                                       Congruence congruence) {
+                                       Congruence congruence, bool packClasses) {
+  int64_t every = packClasses ? congruence.modulus : 1;
   auto chain = scoreChain(context, op, op.getZ());
   auto parts = partsOf(context, op, op.getSet());
   if (failed(chain) || failed(parts))
@@ -34,20 +40,38 @@ FailureOr<PreparedBranch> prepareRange(Context &context, Preparer &preparer, Acc
   auto prefix = op.getV().getDefiningOp<PrefixOp>();
   bool valuesAreKeys = prefix && prefix.getX() == k;
   if (tile == 0)
-    tile = context.keyTile(k, valuesAreKeys ? ArrayRef<Value>() : ArrayRef<Value>(op.getV()), !congruence.isTrivial());
+    tile = context.keyTile(k, valuesAreKeys ? ArrayRef<Value>() : ArrayRef<Value>(op.getV()), every != 1);
   auto set = localSet(context, op, *parts, congruence);
   for (auto &[text, load] : succeeded(set) ? set->loads : decltype(set->loads)())
     if (alongOf(context, load) == Along::Other)
       return context.refuse(parts->formula, "'" + text + "' in 'sattn.set'");
   auto queries = preparer.rows(op, chain->score.getQ());
-  auto keys = preparer.keys(op, k, Preparer::Use::Keys, tile, congruence.modulus);
-  auto values = valuesAreKeys ? keys : preparer.keys(op, op.getV(), Preparer::Use::Values, tile, congruence.modulus);
+  auto keys = preparer.keys(op, k, Preparer::Use::Keys, tile, every);
+  auto values = valuesAreKeys ? keys : preparer.keys(op, op.getV(), Preparer::Use::Values, tile, every);
   if (failed(set) || failed(queries) || failed(keys) || failed(values))
     return failure();
   if (set->row.isBlocks())
     return context.refuse(op, "attention of blocks of rows");
   values->features = context.innerSize(context.factsOf(op.getV()).axes);
   return PreparedBranch{{*chain, *keys, *values, valuesAreKeys, *set, {}, {}, {}}, *queries};
+}
+
+Value enterClass(Task &task, Congruence congruence, Value row) {
+  KernelBuilder &k = task.k;
+  int64_t m = congruence.modulus;
+  Value position = k.sub(k.add(k.sub(task.qOffset(), task.kvOffset()), row), k.constant(congruence.shift));
+  Value whole = k.floorDiv(position, m);
+  task.define(LocalSet::keyResidue, k.sub(position, k.mul(whole, m)));
+  return whole;
+}
+
+RangeBranch branchOfClass(Task &task, RangeBranch branch, Congruence congruence) {
+  KernelBuilder &k = task.k;
+  int64_t m = congruence.modulus;
+  Value residue = task.symbol(LocalSet::keyResidue);
+  branch.lattice = {m, residue};
+  branch.end = k.ceilDiv(k.max(k.sub(task.keyCount(), residue), k.constant(0)), m);
+  return branch;
 }
 
 Value attendedTile(Task &task, const Rows &rows, Value local, const Selections &selections, Value value) {
@@ -124,18 +148,9 @@ private:
     // Keys r, r + m and so on, counted among themselves; the longest class decides where the next one begins.
     KernelBuilder &k = task.k;
     int64_t m = congruence.modulus, tile = p.branch.keys.tile;
-    RangeBranch branch = p.branch;
-    Value residue = task.symbol(LocalSet::keyResidue);
-    branch.firstKey = k.mul(residue, k.mul(tilesOfClass(k, k.size("s"), m, tile), tile));
-    branch.lattice = {m, residue};
-    branch.end = k.ceilDiv(k.max(k.sub(task.keyCount(), residue), k.constant(0)), m);
+    RangeBranch branch = branchOfClass(task, p.branch, congruence);
+    branch.firstKey = k.mul(branch.lattice.from, k.mul(tilesOfClass(k, k.size("s"), m, tile), tile));
     return streamRange(task, rows, classRows, queries, branch);
-  }
-
-  // What sattn-choose-dataflow found common to the sets.
-  static Congruence congruenceOf(Operation *op) {
-    int64_t every = chosenFor(op, "every", 0);
-    return every ? Congruence{every, chosenFor(op, "shift", 0)} : Congruence();
   }
 
   // Rows a, a + m and so on of the call. The first stands at m * i + shift + r (SetLowering.h), which gives i and r.
@@ -145,9 +160,7 @@ private:
     Value tiles = tilesOfClass(k, task.rowCount(), m, rows.positions), number = k.floorDiv(k.gridX(), tiles);
     rows.lattice = {m, number};
     rows.first = k.mul(k.sub(k.gridX(), k.mul(number, tiles)), rows.positions);
-    Value position = k.sub(k.add(k.sub(task.qOffset(), task.kvOffset()), number), k.constant(congruence.shift));
-    Value whole = k.floorDiv(position, m);
-    task.define(LocalSet::keyResidue, k.sub(position, k.mul(whole, m)));
+    Value whole = lower::enterClass(task, congruence, number);
     Value last = k.sub(k.sub(k.ceilDiv(k.sub(task.rowCount(), number), m), rows.first), k.constant(1));
     classRows = {k.add(whole, rows.first), k.max(k.min(k.constant(rows.positions - 1), last), k.constant(0))};
   }

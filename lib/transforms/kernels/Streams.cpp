@@ -196,8 +196,9 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
   Value end = branch.end ? branch.end : keyCountOf(task, branch.keys);
   if (branch.set.random)
     branch.set.random->define(task, rows);
-  Value keyView = viewOf(task, branch.keys);
-  Value valueView = branch.valuesAreKeys ? Value() : viewOf(task, branch.values);
+  Lattice unpacked = branch.keys.every == 1 ? branch.lattice : Lattice();
+  Value keyView = viewOf(task, branch.keys, unpacked);
+  Value valueView = branch.valuesAreKeys ? Value() : viewOf(task, branch.values, unpacked);
   SmallVector<RunValues> runs = branch.set.runs(task, range, tile, end);
   Value cover = coverOf(task, split && !runs.empty() ? partOf(k, runs, *split) : runs);
   Predicate predicate = branch.set.predicate(task, end, &rows);

@@ -28,7 +28,16 @@
 // TILE: sattn_tile.launch @split
 // TILE: sattn_tile.launch @join
 
-// Classes of residues have one form; those of selections walk lists (lists.mlir).
-// RUN: sparse-attn-opt %patterns/strided.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,stride=64 | FileCheck %s --check-prefix=ONE
+// A congruence: a tile is one row, by the heads that share keys, and reads every 64th key where it lies.
+// RUN: sparse-attn-opt %patterns/strided.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=4,stride=64 --target=cpu-avx512 | FileCheck %s --check-prefix=CLASS
+// RUN: sparse-attn-opt %patterns/strided.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=4,stride=64 --target=sm_80 | FileCheck %s --check-prefix=CLASS
+// CLASS: sattn_tile.kernel @split(
+// CLASS: sattn_tile.slice %k[{{.*}}] limit %{{.*}} every 64 from %[[RESIDUE:.*]] : <bf16, 64> -> <bf16, 64>
+// CLASS: sattn_tile.slice %v[{{.*}}] limit %{{.*}} every 64 from %[[RESIDUE]] : <bf16, 64> -> <bf16, 64>
+// CLASS: sattn_tile.dot nt {{.*}} : <4x64xf32>
+
+// Tiles of one row have no numbers of keys beside them: with those, and with selections (lists.mlir), there is no split.
+// RUN: sed 's/^  %%p =/  %%y = sattn.map %%z : z - 0.5 * (t - s)\n  %%p =/; s/softmax %%z/softmax %%y/' %patterns/strided.mlir > %t.mlir
+// RUN: sparse-attn-opt %t.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,stride=64 | FileCheck %s --check-prefix=ONE
 // RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4 | FileCheck %s --check-prefix=ONE
 // ONE-NOT: @split
