@@ -9,7 +9,8 @@ import ctypes as c
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-CODES = {"int32": (0, 32), "float32": (2, 32), "float16": (2, 16), "bfloat16": (4, 16)}  # DLPack: type code, bits
+# DLPack: type code, bits. NumPy has no bfloat16: uint16 is its bits.
+CODES = {"int32": (0, 32), "float32": (2, 32), "float16": (2, 16), "bfloat16": (4, 16), "uint16": (4, 16)}
 
 
 class NativeError(Exception):

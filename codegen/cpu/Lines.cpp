@@ -287,8 +287,8 @@ LogicalResult Lowering::maskLines(tile::MaskOp op) {
   return ok ? success() : LogicalResult(unsupportedMask(op));
 }
 
-// Most strips of long rows hold nothing that is better than the last rank of its row, and nothing forced; only of others
-// each column is offered, row r in lane r.
+// Most strips of long rows hold nothing that is better than the last rank of its row, and nothing forced; only of
+// others each column is offered, row r in lane r.
 bool Lowering::pushLines(tile::TopPushOp op, const TopState &top, ArrayRef<Value> symbols) {
   Lines scores = linesOf(op.getScores());
   bool ok = true;

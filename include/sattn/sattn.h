@@ -235,7 +235,7 @@ typedef struct sattn_operand_info {
   const char *name;  /* "q" */
   const char *dtype; /* "f32", "f16", "bf16" or "i32" */
   int32_t ndim;
-  int32_t kept;            /* 1: a summary of the keys that stays with the caller: calls read it and extend it */
+  int32_t kept; /* 1: a summary or code of the keys that stays with the caller: calls read it and extend it */
   const char *const *axes; /* "B", "t", "h", "D"; B is the batch, absent where the role has no position axis */
   const int64_t *sizes;    /* static size of each axis, -1 where the call decides */
 } sattn_operand_info;
@@ -300,10 +300,11 @@ typedef struct sattn_per_batch {
  *   never read and may hold anything. Of the others a call for CPUs, or for a device of sattn_set_device(), refuses
  *   those that name no page of the pool; a table in the memory of a CUDA device is not looked at, and keys of such a
  *   page count as zeros. No memory outside the pools is read either way.
- * - Kept summaries (bind `keep=summaries`) are inputs that the call extends: roles with `kept` set, one float32 row for
- *   each block of keys and room for all of them. Keys before the first query row (q_offset - kv_offset of them) have
- *   the rows of their blocks from earlier calls of the sequence; the call makes those of later keys. A call whose rows
- *   begin with the keys makes all, so nothing need be initialised; going back to an earlier position is allowed.
+ * - Kept summaries (bind `keep=summaries`) are inputs that the call extends: roles with `kept` set, one row for each
+ *   block of keys, or for each key where keys are encoded, and room for all of them. Keys before the first query row
+ * (q_offset - kv_offset of them) have the rows of their blocks from earlier calls of the sequence; the call makes those
+ * of later keys. A call whose rows begin with the keys makes all, so nothing need be initialised; going back to an
+ * earlier position is allowed.
  * - Packed sequences of different lengths, for any kernel. With `cu_q` (B + 1 numbers from 0 on that never fall)
  *   operands and results over t have no batch dimension: [total, h, D] for [t, h, D], and rows cu_q[b] up to but not
  *   cu_q[b + 1] are those of sequence b. `cu_kv` does the same to operands over s; without it these have an entry for

@@ -68,8 +68,9 @@ void addGenerated(CLI::App *verb, CompareOptions &options) {
       "packed sequences in place of B, T and S: ROWS[:KEYS],... of each; queries stand at the end of the keys");
   verb->add_option("--dtype", options.dtype, "type of generated operands: f32 (default), f16, bf16");
   verb->add_option("--seed", options.seed, "seed of generated operands (default 1)");
-  verb->add_flag("--keep-summaries", options.keepSummaries,
-                 "the kernel of a decoding engine: it extends summaries of the keys that an earlier call has made");
+  verb->add_flag(
+      "--keep-summaries", options.keepSummaries,
+      "the kernel of a decoding engine: it extends summaries and codes of keys that an earlier call has made");
   verb->add_flag("--json", options.json, "print one JSON object");
 }
 
@@ -93,8 +94,9 @@ void addVerify(CLI::App &app, CompareOptions &options, Action &action) {
   addCall(verb, options);
   addRows(verb, options);
   addGenerated(verb, options);
-  verb->add_option("--strides", options.strides,
-                   "seed of the order of axes in memory, gaps between them and axes that lie backwards (default 0: none)");
+  verb->add_option(
+      "--strides", options.strides,
+      "seed of the order of axes in memory, gaps between them and axes that lie backwards (default 0: none)");
   verb->footer(
       "Without --arg, operands are generated: multiples of 1/8, so that selections have exact ties.\nExamples:\n"
       "  sparse-attn verify nsa\n"

@@ -20,8 +20,8 @@ struct CompareOptions : CallOptions {
   std::string shape, dtype = "f32";
   uint64_t seed = 1;
   uint64_t strides = 0; ///< verify: seed of the strides of operands and results; 0 for compact arrays
-  int repeat = 0;      ///< bench: timed runs; 0 chooses by their length
-  std::string against; ///< bench: a second pattern, timed in turn with the first
+  int repeat = 0;       ///< bench: timed runs; 0 chooses by their length
+  std::string against;  ///< bench: a second pattern, timed in turn with the first
   bool json = false;
 };
 int verify(const CompareOptions &options);

@@ -34,13 +34,16 @@ static SmallVector<KeptTensor, 2> tensorsOf(Context &context, EncodeOp code) {
               .str();
   AxisAttr each = AxisAttr::blocks(mlir, "c", intExpr(mlir, 1));
   auto tensor = [&](const char *what, Type element, int64_t numbers) {
-    KeptTensor made{{PlanRef::Role, name + what, tile::ArgType::get(mlir, element, numbers, tile::PanelsAttr())}, {each}};
+    KeptTensor made{{PlanRef::Role, name + what, tile::ArgType::get(mlir, element, numbers, tile::PanelsAttr())}, {}};
+    // A call reads all codes of one head after the other.
     if (AxisAttr head = facts.headAxis())
       made.axes.push_back(head);
+    made.axes.push_back(each);
     return made;
   };
   bool isOfIntegers = integerLevels(code.getHow()).has_value();
-  int64_t numbers = context.innerSize(facts.axes) * (isOfIntegers ? 1 : static_cast<int64_t>(code.getLevelsAttr().size()));
+  int64_t numbers =
+      context.innerSize(facts.axes) * (isOfIntegers ? 1 : static_cast<int64_t>(code.getLevelsAttr().size()));
   SmallVector<KeptTensor, 2> tensors{tensor("_codes", BFloat16Type::get(mlir), numbers)};
   tensors[0].axes.push_back(AxisAttr::fixed(mlir, numbers));
   if (isOfIntegers)

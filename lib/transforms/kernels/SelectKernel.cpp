@@ -69,8 +69,8 @@ private:
 
   //===-- Shape and operands.
 
-  // A task has `positions` rows, each with `heads` scored heads: those that are reduced to one list, or, in calls of few
-  // rows, those that are scored with the same keys and have a list each.
+  // A task has `positions` rows, each with `heads` scored heads: those that are reduced to one list, or, in calls of
+  // few rows, those that are scored with the same keys and have a list each.
   LogicalResult shape() {
     const Facts &facts = context.factsOf(chain.select.getResult());
     lists.row = facts.row;
@@ -448,8 +448,8 @@ private:
     for (WeighOp weigh : chain.weights) {
       Value w = weigh.getHow() == WeighKind::Softmax ? softmaxWeights(k, list.getScores())
                                                      : stickBreakingWeights(k, list.getScores());
-      tile::StoreOp::create(k.b, k.loc, w, viewOfRows(task, selections.weights[weigh.getResult()].ref, lists.head, kept),
-                            local);
+      tile::StoreOp::create(k.b, k.loc, w,
+                            viewOfRows(task, selections.weights[weigh.getResult()].ref, lists.head, kept), local);
     }
   }
 
