@@ -40,7 +40,6 @@ class Machine:
     issues: float = 4  # instructions of a warp
     shared: float = 128  # bytes
     l2: float = 28  # bytes
-    trip: float = 700  # clocks from the start of a copy to its first byte
     registers: int = 65536
     shared_bytes: int = 227 << 10
     # What a library's dense products sustain of the peak: the clock falls under load.
@@ -197,8 +196,6 @@ def turn_of(tool, case, tile):
         "L2": case.bytes_of_turn(*tile) / contexts / machine.l2,
     }
     path = clocks["tensor"] + max(clocks["exp"], clocks["issue"])
-    if case.rows:  # selected blocks are copied when the one before is done with
-        path += machine.trip + clocks["L2"]
     time = max(max(clocks.values()), path / (contexts * max(resident, 1)))
     return Turn(tile[0], tile[1], contexts, resident, registers, clocks, time)
 

@@ -11,6 +11,8 @@ using arith::CmpIPredicate;
 
 /// Lists of a thread at most.
 static constexpr int64_t kMostLists = 8;
+/// Shared memory that members may need while they are computed with.
+static constexpr int64_t kBodyBytes = 24 << 10;
 /// A list that has come to its end.
 static constexpr int64_t kNoUnit = std::numeric_limits<int32_t>::max();
 
@@ -189,6 +191,12 @@ static SmallVector<Value> numbersAround(Operation *op) {
   return numbers;
 }
 
+// Whether the next unit's tiles are worth a second buffer: products of float32 take longer than the copy, and streams
+// within a unit have buffers of their own.
+bool Lowering::copiesAhead(tile::StreamInverseOp op) {
+  return !multipliesTf32(op) && op.getBody().front().getOps<tile::StreamOp>().empty();
+}
+
 LogicalResult Lowering::lower(tile::StreamInverseOp op) {
   // Products of float32 take the registers in which numbers of the task would wait for their next use.
   if (multipliesTf32(op)) {
@@ -206,11 +214,13 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
   int64_t places = llvm::alignTo(inverse.count, atOnce);
   Members members{words(places), words(places), words(lists * layout.warps)};
   SharedTile perWarp = words(layout.warps);
-  FailureOr<SmallVector<Staged>> staged = stagedLoads(body, 1, buffers);
+  // Where a thread is in its lists, the ids there and those behind them: registers are needed for the members.
+  SharedTile slotsHeld = words(lists * threads()), idsHeld = words(lists * threads()),
+             idsBehind = words(lists * threads());
+  FailureOr<SmallVector<Staged>> staged = stagedLoads(body, copiesAhead(op) ? 2 : 1, buffers, kBodyBytes);
   if (failed(staged))
     return failure();
-  // Where a thread is in its lists, and the ids there: registers are needed for the members.
-  SharedTile slotsHeld = words(lists * threads()), idsHeld = words(lists * threads());
+  bool ahead = buffers == 2;
   SmallVector<ListWalk> walks;
   auto placeOf = [&](int64_t list) { return c.addi(c.thread, c.int32(list * threads())); };
   auto held = [&](const SharedTile &words) {
@@ -219,57 +229,79 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
       values.push_back(loadShared(words, placeOf(i), c.i32));
     return values;
   };
+  // The id at `slot`, which is not `id` but comes next behind it.
+  auto idBehind = [&](int64_t list, Value id, Value slot) {
+    return inverse.unordered ? walks[list].idAbove(id, threads()) : walks[list].idAt(slot);
+  };
+  auto least = [&](ValueRange ids) {
+    Value all;
+    for (Value id : ids)
+      all = all ? Value(arith::MinUIOp::create(c.b, all, id)) : id;
+    return leastOfBlock(perWarp, all);
+  };
+  Values firstIds;
   for (int64_t i = 0; i < lists; ++i) {
     walks.emplace_back(c, inverse, i, threads());
+    firstIds.push_back(idBehind(i, c.int32(-1), c.int32(0)));
     storeShared(slotsHeld, placeOf(i), c.int32(0));
-    storeShared(idsHeld, placeOf(i),
-                inverse.unordered ? walks[i].idAbove(c.int32(-1), threads()) : walks[i].idAt(c.int32(0)));
+    storeShared(idsHeld, placeOf(i), firstIds.back());
+    storeShared(idsBehind, placeOf(i), idBehind(i, firstIds.back(), c.int32(1)));
   }
   // The body's masks depend on their conditions alone.
   Value outer = std::exchange(partialTile, Value());
   bool ok = true;
+  auto copy = [&](Value unit, Value buffer) {
+    ok = ok && succeeded(prefetch(body, *staged, arith::ExtUIOp::create(c.b, c.i64, unit), buffer));
+  };
+  auto exists = [&](Value unit) { return c.compareI(CmpIPredicate::ne, unit, c.int32(kNoUnit)); };
 
   c.barrier();
+  Value first = least(firstIds);
+  if (ahead) {
+    c.when(exists(first), [&] { copy(first, c.int32(0)); });
+    c.commitCopies();
+  }
   c.whileLoop(
-      {},
-      [&](ValueRange) {
-        Value least;
-        for (Value id : held(idsHeld))
-          least = least ? Value(arith::MinUIOp::create(c.b, least, id)) : id;
-        Value unit = leastOfBlock(perWarp, least);
-        return std::pair(c.compareI(CmpIPredicate::ne, unit, c.int32(kNoUnit)), Values{unit});
-      },
+      {first, c.int32(0)}, [&](ValueRange now) { return std::pair(exists(now[0]), Values(now)); },
       [&](ValueRange now) -> Values {
-        Value unit = now[0], index = arith::ExtUIOp::create(c.b, c.i64, unit);
-        ok = ok && succeeded(prefetch(body, *staged, index, {}));
-        c.commitCopies();
-        Values slots = held(slotsHeld), ids = held(idsHeld), following;
+        Value unit = now[0], buffer = ahead ? now[1] : Value();
+        if (!ahead) {
+          copy(unit, {});
+          c.commitCopies();
+        }
+        Values slots = held(slotsHeld), ids = held(idsHeld), behind = held(idsBehind), following;
         Value count = inverse.isShared() ? onlyMember(members) : listMembers(members, slots, ids, unit);
-        // The ids after this one are on their way while its members are computed with.
+        // What comes behind the ids that are next is on its way while members are computed with.
         for (int64_t i = 0; i < lists; ++i) {
           Value isMember = c.compareI(CmpIPredicate::eq, ids[i], unit);
           Value slot = c.addi(slots[i], arith::ExtUIOp::create(c.b, c.i32, isMember));
+          ids[i] = c.select(isMember, behind[i], ids[i]);
           storeShared(slotsHeld, placeOf(i), slot);
-          following.push_back(inverse.unordered ? walks[i].idAbove(unit, threads()) : walks[i].idAt(slot));
+          storeShared(idsHeld, placeOf(i), ids[i]);
+          following.push_back(idBehind(i, ids[i], c.addi(slot, c.int32(1))));
         }
         awaitCopies();
-        c.barrier();
+        Value next = least(ids), other = arith::XOrIOp::create(c.b, now[1], c.int32(1)); // a barrier: all have landed
+        if (ahead) {
+          c.when(exists(next), [&] { copy(next, other); });
+          c.commitCopies();
+        }
         c.loop(c.int32(0), count, atOnce, [&](Value from) {
           for (auto [argument, all] :
                {std::pair(body.getArgument(1), &members.ids), {body.getArgument(2), &members.slots}}) {
             tile(argument) = {};
             tile(argument).shared = SharedTile{c.at(all->base, c.muli(from, c.int32(4))), atOnce, 0};
           }
-          useStaged(*staged, {});
-          scalars[body.getArgument(0)] = index;
+          useStaged(*staged, buffer);
+          scalars[body.getArgument(0)] = arith::ExtUIOp::create(c.b, c.i64, unit);
           int64_t inside = memory.mark();
           ok = ok && succeeded(lowerBody(body));
           memory.release(inside);
         });
         for (int64_t i = 0; i < lists; ++i)
-          storeShared(idsHeld, placeOf(i), following[i]);
+          storeShared(idsBehind, placeOf(i), following[i]);
         c.barrier(); // members and tiles may be overwritten, rows of private memory be another warp's
-        return {};
+        return {next, other};
       });
   partialTile = outer;
   memory.release(mark);

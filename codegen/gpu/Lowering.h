@@ -65,6 +65,7 @@ private:
   /// Puts numbers there; a barrier follows before they are read.
   void storeWaiting(ArrayRef<Value> numbers, Value to);
   bool multipliesTf32(Operation *op);
+  bool copiesAhead(tile::StreamInverseOp op);
   TileValue &tile(Value value) { return tiles[value]; }
   /// The value in registers.
   FailureOr<Fragment> fragmentOf(Operation *user, Value value);
@@ -230,8 +231,9 @@ private:
     int64_t bufferBytes = 0;
   };
   static SmallVector<tile::LoadOp> loadsAhead(Block &body);
-  /// The right operands that `body` loads at positions which follow from its first argument.
-  FailureOr<SmallVector<Staged>> stagedLoads(Block &body, int64_t mostBuffers, int64_t &buffers);
+  /// The right operands that `body` loads at positions which follow from its first argument; in one buffer where two do
+  /// not leave `others` bytes of shared memory.
+  FailureOr<SmallVector<Staged>> stagedLoads(Block &body, int64_t mostBuffers, int64_t &buffers, int64_t others = 0);
   LogicalResult prefetch(Block &body, ArrayRef<Staged> staged, Value index, Value buffer);
   void useStaged(ArrayRef<Staged> staged, Value buffer);
   struct Carried {

@@ -38,7 +38,8 @@ SmallVector<tile::LoadOp> Lowering::loadsAhead(Block &body) {
   return loads;
 }
 
-FailureOr<SmallVector<Lowering::Staged>> Lowering::stagedLoads(Block &body, int64_t mostBuffers, int64_t &buffers) {
+FailureOr<SmallVector<Lowering::Staged>> Lowering::stagedLoads(Block &body, int64_t mostBuffers, int64_t &buffers,
+                                                               int64_t others) {
   SmallVector<Staged> staged;
   int64_t bytes = 0;
   for (tile::LoadOp load : loadsAhead(body)) {
@@ -48,7 +49,7 @@ FailureOr<SmallVector<Lowering::Staged>> Lowering::stagedLoads(Block &body, int6
     staged.push_back({load, *rows, rows->bytes()});
     bytes += staged.back().bufferBytes;
   }
-  buffers = std::min<int64_t>(mostBuffers, memory.mark() + 2 * bytes <= arch.sharedBytes ? 2 : 1);
+  buffers = std::min<int64_t>(mostBuffers, memory.mark() + 2 * bytes + others <= arch.sharedBytes ? 2 : 1);
   for (Staged &operand : staged)
     takeMemory(operand.rows, buffers);
   return staged;
