@@ -1,6 +1,6 @@
 // A hybrid that no paper ships: the light indexer of DSA looks into the `m` best blocks alone, ranked by its own scores of
 // their mean keys, the first block and the one that holds the row among them. So a row scores m * b keys, not all before
-// it. No target compiles it yet: a selection of tokens from one of blocks runs in the reference.
+// it.
 // The indexer: "DeepSeek-V3.2: Pushing the Frontier of Open Large Language Models", DeepSeek-AI, 2025.
 sattn.pattern @hybrid_dsa_two_level<static b: int = 128, m: int = 64, n: int = 2048, static dv: int = 512,
                                     scale: float = rsqrt(D)>

@@ -39,6 +39,7 @@ PATTERNS = {
     "bigbird": {"b": 32, "r": 2}, "quest": {"page": 16, "n": 3},
     "hybrid_far_pages": {"W": 20, "S": 3, "page": 16, "n": 2},
     "dsa": {"n": 24, "dv": 32}, "dsa_sink": {"n": 24, "dv": 32},
+    "hybrid_dsa_two_level": {"b": 16, "m": 3, "n": 24, "dv": 32},
     "adamas": {"n": 24, "lo": -1, "hi": 1}, "int8_topk": {"n": 24}, "mosa": {"n": 24, "first": 1},
     "seer": {"b": 32, "n": 5, "theta": 0.1, "D2": 32},
     "block_lists": {"b": 32, "D2": 3}, "block_sparse": {"b": 32, "D2": 64}, "block_bitmap": {"b": 32, "D2": 41},
@@ -47,7 +48,8 @@ PATTERNS = {
     "vertical_slash": {}, "snapkv": {"cap": 40, "w": 9, "pool": 5}, "h2o": {"heavy": 15, "recent": 9},
 }
 # Patterns that GPU targets refuse by name.
-CPU_ONLY = {"dsa", "dsa_sink", "adamas", "int8_topk", "mosa", "hils", "snapkv", "h2o", "vertical_slash", "hybrid_hsa_mosa"}
+CPU_ONLY = {"dsa", "dsa_sink", "hybrid_dsa_two_level", "adamas", "int8_topk", "mosa", "hils", "snapkv", "h2o",
+            "vertical_slash", "hybrid_hsa_mosa"}
 # Patterns that see the whole sequence: no chunk of it is a call.
 WHOLE = {"mosa", "hybrid_hsa_mosa"}
 COLUMNS = {

@@ -5,6 +5,8 @@
 #include "lib/transforms/kernels/Plan.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
+#include <limits>
+#include <numeric>
 
 namespace sattn::lower {
 using namespace mlir;
@@ -19,6 +21,13 @@ constexpr int64_t kListStrip = 16;
 /// Tiles that a part of a row's keys has at least, and chunks of rows have as a multiple.
 constexpr int64_t kPartTiles = 4, kChunkRows = 64;
 
+/// Blocks whose tokens alone may be selected: a list of each row for all heads.
+struct Candidates {
+  TokenLists blocks;
+  SelectOp select;
+  int64_t length;
+};
+
 /// Scores of one selection.
 struct TokenScores {
   SelectOp select;
@@ -29,20 +38,23 @@ struct TokenScores {
   FailureOr<LocalSet> where = failure(), forced = failure();
   std::optional<PlanRef> queryScales, keyScales; ///< of codes of integers
   PlanRef scores;
-  bool isSummed = false; ///< over all heads that there are
-  int64_t heads = 1;     ///< of a tile; those that are reduced to one, or neighbours
-  int64_t positions = 1; ///< of a tile
+  bool isSummed = false;                ///< over all heads that there are
+  int64_t heads = 1;                    ///< of a tile; those that are reduced to one, or neighbours
+  int64_t positions = 1;                ///< of a tile
+  std::optional<Candidates> candidates; ///< null: all keys of `where`
   TokenLists lists;
 };
 
 class TokenSelection {
 public:
-  TokenSelection(Context &context, Preparer &preparer, SelectOp select) : context(context), preparer(preparer) {
+  /// `known`: the lists of the selections before it.
+  TokenSelection(Context &context, Preparer &preparer, SelectOp select, const llvm::DenseMap<Value, TokenLists> &known)
+      : context(context), preparer(preparer), known(known) {
     of.select = select;
   }
 
   FailureOr<TokenLists> build() {
-    if (failed(chain()) || failed(shape()) || failed(operands()) || failed(sets()))
+    if (failed(chain()) || failed(shape()) || failed(sets()) || failed(operands()))
       return failure();
     declare();
     if (failed(of.isSummed ? buildSummed() : buildScored()))
@@ -120,7 +132,9 @@ private:
       return failure();
     of.queries = *rows;
     // Lists are read and written in strips, and so are scores.
-    int64_t tile = of.isSummed ? kSummedKeys : llvm::alignTo(context.keyTile(score.getK(), {}), kListStrip);
+    int64_t tile = of.candidates ? std::gcd(of.candidates->length, kSummedKeys)
+                   : of.isSummed ? kSummedKeys
+                                 : llvm::alignTo(context.keyTile(score.getK(), {}), kListStrip);
     auto use = of.isSummed ? Preparer::Use::Left : Preparer::Use::Keys;
     auto keys = preparer.keys(of.select, score.getK(), use, tile);
     if (failed(keys))
@@ -194,8 +208,10 @@ private:
     auto parts = partsOf(context, of.select, of.select.getWhere());
     if (failed(parts))
       return failure();
-    if (parts->select)
-      return context.refuse(of.select, "'sattn.select' from another selection");
+    if (parts->select && failed(chooseAmong(parts->select)))
+      return failure();
+    if (!parts->formula)
+      return context.refuse(of.select, "'sattn.select' from another selection without a formula beside it");
     of.where = LocalSet::make(parts->formula, parts->formula.getFormula());
     if (failed(of.where))
       return failure();
@@ -204,12 +220,29 @@ private:
     return addForced(context, of.select, of.forced);
   }
 
+  LogicalResult chooseAmong(SelectOp select) {
+    auto blocks = known.find(select.getResult());
+    if (blocks == known.end() || !of.isSummed)
+      return context.refuse(of.select, "'sattn.select' from another selection");
+    of.candidates = {blocks->second, select, *literalInt(context.factsOf(select.getResult()).key.getLen())};
+    if (of.candidates->length % kListStrip != 0)
+      return context.refuse(of.select, "'sattn.select' from selected blocks of " + Twine(of.candidates->length) +
+                                           " keys, which are no multiple of " + Twine(kListStrip) + ",");
+    return success();
+  }
+
   //===-- Workspaces.
 
   // n, but not more than there are keys.
-  template <typename LeafFn> Value slots(IndexBuilder &b, LeafFn leaf, Value keys) {
-    Value n = emitInteger(b, *of.select.getTop(), leaf);
+  template <typename LeafFn> static Value slots(IndexBuilder &b, SelectOp select, LeafFn leaf, Value keys) {
+    Value n = emitInteger(b, *select.getTop(), leaf);
     return b.min(b.max(n, b.constant(0)), keys);
+  }
+  // In a kernel, of `select` among the keys or blocks of the call.
+  Value slotsOf(Task &task, SelectOp select) {
+    AxisAttr key = context.factsOf(select.getResult()).key;
+    Value s = task.k.size("s"), all = key.isBlocks() ? task.k.ceilDiv(s, *literalInt(key.getLen())) : s;
+    return slots(task.k, select, [&](StringRef name) { return task.symbol(name); }, all);
   }
   void declare() {
     MLIRContext *mlir = context.pattern.getContext();
@@ -225,13 +258,16 @@ private:
       return context.workspace(w);
     };
     of.scores = workspace("token_scores", context.f32(), of.keys.tile,
-                          [tile = of.keys.tile](PlanWriter &plan) { return plan.index.ceilDiv(plan.dim("s"), tile); });
-    of.lists.ref = workspace("tokens", IntegerType::get(mlir, 32), 1, [top = *of.select.getTop()](PlanWriter &plan) {
-      IndexBuilder &b = plan.index;
-      Value n = emitInteger(b, top, [&](StringRef name) { return plan.param(name); });
-      Value most = b.min(b.max(n, b.constant(0)), plan.dim("s"));
-      return b.mul(b.add(b.ceilDiv(most, kListStrip), 1), kListStrip);
-    });
+                          [tile = of.keys.tile, axis = of.keys.axis](PlanWriter &plan) {
+                            return plan.index.ceilDiv(plan.axisSize(axis), tile);
+                          });
+    of.lists.ref = workspace(of.keys.axis.isBlocks() ? "blocks" : "tokens", IntegerType::get(mlir, 32), 1,
+                             [select = of.select, axis = of.keys.axis](PlanWriter &plan) {
+                               IndexBuilder &b = plan.index;
+                               Value most = slots(
+                                   b, select, [&](StringRef name) { return plan.param(name); }, plan.axisSize(axis));
+                               return b.mul(b.add(b.ceilDiv(most, kListStrip), 1), kListStrip);
+                             });
   }
 
   //===-- The tiles that a task visits.
@@ -278,10 +314,11 @@ private:
       return plan.index.ceilDiv(plan.chunkRows, positions);
     };
     int64_t tasks = context.target.splitTasks, tile = of.keys.tile;
+    AxisAttr axis = of.keys.axis;
     launch.sizes.push_back({"score_parts", [=](PlanWriter &plan) {
                               IndexBuilder &b = plan.index;
                               Value others = b.mul(b.mul(plan.wavePairs, y(plan)), tilesOf(plan));
-                              Value most = b.ceilDiv(b.ceilDiv(plan.dim("s"), tile), kPartTiles);
+                              Value most = b.ceilDiv(b.ceilDiv(plan.axisSize(axis), tile), kPartTiles);
                               return b.max(b.min(b.ceilDiv(b.constant(tasks), b.max(others, b.constant(1))), most),
                                            b.constant(1));
                             }});
@@ -303,14 +340,14 @@ private:
     Launch launch = launchOf([](PlanWriter &plan) { return plan.index.constant(1); }, task, local, part);
     Value row = k.add(k.size("first_row"), local);
     RowRange range{task.rowPosition(AxisAttr::named(k.b.getContext(), "t"), row), k.constant(0)};
-    Value end = keyCountOf(task, of.keys), cover = coverOfPart(task, hullOf(task, range), part, k.size("score_parts"));
+    Value end = keyCountOf(task, of.keys);
     Predicate open = of.where->predicate(task, end);
     Value keyView = viewOf(task, of.keys);
     Value into = task.slice(of.scores, task.pair, listOf(task, of.lists, local));
     SmallVector<std::pair<ExprAttr, Value>> tables = tableViews(task, row);
     Value queryView = task.sliceAcross(of.queries.ref, task.batch, row);
     auto toRow = AffineMap::getMultiDimIdentityMap(1, k.b.getContext());
-    stream(k, cover, {}, [&](Value j, ValueRange) {
+    auto scoreTile = [&](Value j) {
       Value firstKey = k.mul(j, of.keys.tile);
       Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(of.keys.tile, of.keys.features), keyView, firstKey);
       Value sums = sumOfHeads(task, keys, queryView, tables);
@@ -319,10 +356,47 @@ private:
           maskTile(task, (succeeded(of.forced) ? keepForced(k, scores) : scores), range.first, toRow, firstKey, open);
       tile::StoreOp::create(k.b, k.loc, scores, into, j);
       return SmallVector<Value>();
-    });
+    };
+    if (of.candidates)
+      walkCandidates(task, hullOf(task, range), local, part, into, scoreTile);
+    else
+      stream(k, coverOfPart(task, hullOf(task, range), part, k.size("score_parts")), {},
+             [&](Value j, ValueRange) { return scoreTile(j); });
     launch.makes = {scoreOf()};
     context.finish(std::move(kernel), std::move(launch));
     return success();
+  }
+
+  // Of all tiles in the hull those of candidates are scored, the others hold -inf. Lists ascend, so parts of a list cut
+  // the hull, too: each begins with its first block, the first with the hull.
+  void walkCandidates(Task &task, const Hull &hull, Value local, Value part, Value into,
+                      llvm::function_ref<SmallVector<Value>(Value)> scoreTile) {
+    KernelBuilder &k = task.k;
+    const Candidates &among = *of.candidates;
+    int64_t tiles = among.length / of.keys.tile;
+    Value list = task.slice(among.blocks.ref, task.pair, listOf(task, among.blocks, local));
+    Value slots = slotsOf(task, among.select), zero = k.constant(0);
+    Value behind = k.ceilDiv(k.size("s"), of.keys.tile); // where nothing is stored
+    auto tileOf = [&](Value slot, Value none) -> Value {
+      Value id = tile::EntryOp::create(k.b, k.loc, k.b.getIndexType(), list, slot, zero);
+      Value isNone = arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::slt, id, zero);
+      return arith::SelectOp::create(k.b, k.loc, isNone, none, k.mul(id, tiles));
+    };
+    Value each = k.ceilDiv(slots, k.size("score_parts"));
+    Value first = k.min(k.mul(part, each), slots), last = k.min(k.add(first, each), slots);
+    Value isFirst = arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::eq, part, zero);
+    Value from = arith::SelectOp::create(k.b, k.loc, isFirst, hull.low, tileOf(first, hull.high));
+    Value to = tileOf(last, hull.high);
+    Value nothing = k.splat(-std::numeric_limits<double>::infinity(), k.tile(1, of.keys.tile));
+    stream(k, coverOf(task, RunValues{from, to, zero, zero}), {}, [&](Value j, ValueRange) {
+      tile::StoreOp::create(k.b, k.loc, nothing, into, j);
+      return SmallVector<Value>();
+    });
+    Value steps = k.mul(k.sub(last, first), tiles);
+    stream(k, coverOf(task, RunValues{zero, steps, zero, zero}), {}, [&](Value step, ValueRange) {
+      Value slot = k.floorDiv(step, tiles), place = k.sub(step, k.mul(slot, tiles));
+      return scoreTile(k.add(tileOf(k.add(first, slot), behind), place));
+    });
   }
 
   Value scoreOf() { return of.select.getZ(); }
@@ -512,7 +586,7 @@ private:
     force.sets = ArrayAttr::get(k.b.getContext(), {});
     if (succeeded(of.forced))
       force = of.forced->predicate(task, Value());
-    Value count = slots(k, [&](StringRef name) { return task.symbol(name); }, k.size("s"));
+    Value count = slotsOf(task, of.select);
     tile::TopRowOp::create(k.b, k.loc, task.slice(of.scores, task.pair, list), hull.low, hull.high, count,
                            task.rowPosition(t, k.add(k.size("first_row"), local)), force.symbols,
                            task.slice(of.lists.ref, task.pair, list), force.sets);
@@ -528,8 +602,22 @@ private:
 
   Context &context;
   Preparer &preparer;
+  const llvm::DenseMap<Value, TokenLists> &known;
   TokenScores of;
 };
+
+// Whether a selection of blocks says nothing but where single tokens are selected, one list for all heads of a row.
+bool isOfCandidates(Context &context, SelectOp select) {
+  const Facts &facts = context.factsOf(select.getResult());
+  bool isWhole = facts.key.getRagged() && !facts.key.overlaps() && literalInt(facts.key.getLen());
+  auto selectsTokens = [&](Operation *user) {
+    auto other = dyn_cast<SelectOp>(user);
+    return other && context.factsOf(other.getResult()).key.kind() == AxisKind::Keys;
+  };
+  return isWhole && !facts.head && llvm::all_of(select->getUsers(), [&](Operation *user) {
+           return isa<IntersectOp>(user) ? llvm::all_of(user->getUsers(), selectsTokens) : selectsTokens(user);
+         });
+}
 } // namespace
 
 bool selectsTokens(PatternOp pattern, const PatternFacts &facts) {
@@ -540,9 +628,9 @@ bool selectsTokens(PatternOp pattern, const PatternFacts &facts) {
 FailureOr<llvm::DenseMap<Value, TokenLists>> buildTokenSelections(Context &context, Preparer &preparer) {
   llvm::DenseMap<Value, TokenLists> all;
   for (auto select : context.pattern.getBody().front().getOps<SelectOp>()) {
-    if (context.factsOf(select.getResult()).key.kind() != AxisKind::Keys)
+    if (context.factsOf(select.getResult()).key.isBlocks() && !isOfCandidates(context, select))
       return context.refuse(select, "a selection of blocks beside one of single tokens");
-    auto lists = TokenSelection(context, preparer, select).build();
+    auto lists = TokenSelection(context, preparer, select, all).build();
     if (failed(lists))
       return failure();
     all[select.getResult()] = *lists;

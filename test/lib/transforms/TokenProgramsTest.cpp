@@ -71,6 +71,17 @@ TEST_CASE("one list for all heads, by an indexer with heads of its own") {
   }
 }
 
+TEST_CASE("tokens of blocks that the same indexer chose") {
+  for (int64_t block : {16, 48}) {
+    Case one("hybrid_dsa_two_level");
+    one.bind = {{"b", block}, {"dv", 6}, {"group.h2", 2}};
+    for (double m : {0, 1, 3, 1000}) {
+      one.params = {{"m", m}, {"n", 9}};
+      agreeOnShapes(one);
+    }
+  }
+}
+
 TEST_CASE("an indexer whose padded heads would count") {
   Case one(R"(
 sattn.pattern @padded<n: int = 4, gain: float = 0.5>(%q: [t, h, D], %k: [s, 1, D], %v: [s, 1, Dv], %iq: [t, h2, D2],
