@@ -72,6 +72,17 @@ static PlanSize headTasks(Context &context, AxisAttr axis) {
   return [](PlanWriter &plan) { return plan.index.constant(1); };
 }
 
+Value Preparer::anySees(Task &task, Value tile, int64_t rows, Value end) const {
+  KernelBuilder &k = task.k;
+  Value any;
+  for (const LocalSet &set : seen) {
+    RowRange all{task.rowPosition(set.row, k.constant(0)), k.max(k.sub(task.rowCount(), k.constant(1)), k.constant(0))};
+    Value sees = set.nonEmpty(task, all, rows, tile, end);
+    any = any ? Value(arith::OrIOp::create(k.b, k.loc, any, sees)) : sees;
+  }
+  return any;
+}
+
 void Preparer::transfer(StringRef name, const Source &source, SummarizeOp summary, Value made, AxisAttr axis,
                         int64_t rows, int64_t every, llvm::function_ref<void(Task &, ArrayRef<Value>, Value)> store) {
   auto kernel = context.program.kernel(name);
@@ -89,6 +100,13 @@ void Preparer::transfer(StringRef name, const Source &source, SummarizeOp summar
   Value limit;
   if (!position.isRow())
     limit = position.isBlocks() && source.role ? task.storedBlocks(source.role, position) : task.keyCount(position);
+  OpBuilder::InsertPoint end = k.b.saveInsertionPoint();
+  if (!summary && every == 1 && position.kind() == AxisKind::Keys)
+    if (Value any = anySees(task, number, rows, limit)) {
+      auto taken = scf::IfOp::create(k.b, k.loc, any, /*withElseRegion=*/false);
+      end = k.b.saveInsertionPoint();
+      k.b.setInsertionPoint(taken.thenBlock()->getTerminator());
+    }
   SmallVector<Value, 2> tiles;
   for (const PlanRef &ref : source.refs) {
     Value view = task.slice(ref, task.batch, task.head(source.head), 1, false, limit, std::nullopt, lattice);
@@ -99,6 +117,7 @@ void Preparer::transfer(StringRef name, const Source &source, SummarizeOp summar
       tiles.push_back(tile::LoadOp::create(k.b, k.loc, type, view, first));
   }
   store(task, tiles, k.mul(k.gridX(), rows));
+  k.b.restoreInsertionPoint(end);
   Launch launch;
   launch.x = [axis, rows, every](PlanWriter &plan) {
     Value size = plan.axisSize(axis);

@@ -1,7 +1,7 @@
 // Operands of dots as kernels read them: keys and values in the target's layouts, and summaries. Each is made once for
 // a wave by a kernel of its own.
 #pragma once
-#include "lib/transforms/kernels/Context.h"
+#include "lib/transforms/kernels/SetLowering.h"
 
 namespace sattn::lower {
 
@@ -39,6 +39,8 @@ public:
   /// rows, by residue classes of `every`.
   FailureOr<KeyOperand> keys(Operation *user, Value tensor, Use use, int64_t tile, int64_t every = 1);
   FailureOr<RowOperand> rows(Operation *user, Value tensor);
+  /// From here on keys are packed only where one of these sets may see them from some row of the call.
+  void restrictTo(std::vector<LocalSet> sets) { seen = std::move(sets); }
   /// Writes a summary that the pattern yields.
   LogicalResult result(Operation *user, Value tensor, StringRef name);
 
@@ -58,6 +60,8 @@ private:
   /// A kernel that loads tiles of `rows` rows and stores them with `store`; of a pair of extremes both.
   void transfer(StringRef name, const Source &source, SummarizeOp summary, Value made, AxisAttr axis, int64_t rows,
                 int64_t every, llvm::function_ref<void(Task &, ArrayRef<Value> tiles, Value position)> store);
+  /// The i1 value of "some row of the call may see a key of this tile"; null where all keys are packed.
+  Value anySees(Task &task, Value tile, int64_t rows, Value end) const;
   /// A kernel that extends what the caller keeps of a summary, and the source to read it from.
   Source extended(SummarizeOp summary);
   /// The tiles of a summary: one, or maxima and minima.
@@ -65,6 +69,7 @@ private:
                                tile::TileType type);
 
   Context &context;
+  std::vector<LocalSet> seen;
   std::map<Key, KeyOperand> made;
   llvm::DenseMap<Value, RowOperand> madeRows;
   llvm::DenseMap<Operation *, Source> keptSources;

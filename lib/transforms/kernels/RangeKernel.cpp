@@ -99,8 +99,11 @@ public:
       : context(context), preparer(preparer), selections(selections) {}
 
   LogicalResult build() {
+    auto accumulations = accumulationsOf(context, selections);
+    if (failed(restrictPacking(accumulations)))
+      return failure();
     // Operands are prepared first: their kernels run before this one.
-    for (AccumulateOp op : accumulationsOf(context, selections)) {
+    for (AccumulateOp op : accumulations) {
       congruence = congruenceOf(op);
       if (int64_t chosen = chosenFor(op, "rows", 0); chosen != 0)
         rowTile = rowTile == 0 ? chosen : std::min(rowTile, chosen);
@@ -138,6 +141,26 @@ public:
   }
 
 private:
+  // Of a long cache a few rows may see a window alone. Sets that differ by head, or are made of blocks, pack all keys.
+  LogicalResult restrictPacking(ArrayRef<AccumulateOp> accumulations) {
+    std::vector<LocalSet> sets;
+    for (AccumulateOp op : accumulations) {
+      auto parts = partsOf(context, op, op.getSet());
+      if (failed(parts))
+        return failure();
+      if (parts->random || !congruenceOf(op).isTrivial())
+        return success();
+      auto set = localSet(context, op, *parts, Congruence());
+      if (failed(set))
+        return failure();
+      if (set->mentionsQueryHead() || set->row.isBlocks() || set->key.isBlocks())
+        return success();
+      sets.push_back(*set);
+    }
+    preparer.restrictTo(std::move(sets));
+    return success();
+  }
+
   FailureOr<SoftmaxState> accumulate(Task &task, const Rows &rows, AccumulateOp op) {
     const PreparedBranch &p = branches.at(op);
     QueryTile &queries = loaded[op.getZ()];
