@@ -43,6 +43,7 @@ TargetInfo sattn::cpu::targetInfo(Isa isa) {
   info.valueLayout = {64, false, atom.panelWidth};
   info.foldScale = true;
   info.decodeRows = 8;
+  info.decodeShare = 8;
   info.fastBytes = 32 << 10;
   info.largeBytes = 1 << 20;
   info.flopsPerCycle = atom.scale ? 64 : atom.fma ? 32 : 8;

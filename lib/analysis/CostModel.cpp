@@ -86,6 +86,14 @@ int64_t taskRows(const TargetInfo &target, const SelectedShape &shape) {
   return std::clamp(rows, members, mostRows(target, shape));
 }
 
+int64_t splitRows(const TargetInfo &target, int64_t heads) {
+  return target.decodeRows * heads * (1 + target.decodeShare) / (heads + target.decodeShare);
+}
+
+int64_t walkedKeysPerRow(const TargetInfo &target, int64_t listed) {
+  return std::max<int64_t>(static_cast<int64_t>(static_cast<double>(listed) / target.packReuse), 1);
+}
+
 int64_t breakEvenKeys(const TargetInfo &target, SelectedShape shape, int64_t chunk) {
   for (int64_t keys = shape.block; keys < int64_t(1) << 40; keys *= 2) {
     shape.keys = keys;

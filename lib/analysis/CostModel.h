@@ -42,6 +42,12 @@ int64_t keysPerRow(const TargetInfo &target, const SelectedShape &shape);
 int64_t mostRows(const TargetInfo &target, const SelectedShape &shape);
 /// Positions of a task at the length of the shape.
 int64_t taskRows(const TargetInfo &target, const SelectedShape &shape);
+/// Most query rows for which tiles of a row and so many heads, which read keys where they lie, cost less than tiles of
+/// many rows, for which all keys are packed first.
+int64_t splitRows(const TargetInfo &target, int64_t heads);
+/// Keys of the call for each row from which walking lists of so many keys costs less than inverting them, for which all
+/// keys are packed first.
+int64_t walkedKeysPerRow(const TargetInfo &target, int64_t listed);
 /// Least number of keys from which inverted lists cost less than masking all keys.
 int64_t breakEvenKeys(const TargetInfo &target, SelectedShape shape, int64_t chunk);
 

@@ -108,6 +108,11 @@ std::optional<int64_t> BoundPattern::page(RoleAttr role) const {
   return mayBePaged(role) ? integer("paged") : std::nullopt;
 }
 
+StringRef BoundPattern::dataflow() const {
+  auto word = bind ? bind.getAs<mlir::StringAttr>("dataflow") : mlir::StringAttr();
+  return word ? word.getValue() : StringRef();
+}
+
 int64_t BoundPattern::size(AxisAttr axis) const {
   if (!axis)
     return 1;

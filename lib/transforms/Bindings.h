@@ -61,6 +61,8 @@ public:
 
   /// Whether summaries of keys are tensors of the caller, which calls extend (`keep=summaries`).
   bool keepsSummaries() const { return bind && bind.contains("keep"); }
+  /// How all calls must walk their keys; empty: as the cost model says.
+  StringRef dataflow() const;
   /// Whether pages may hold a role.
   static bool mayBePaged(RoleAttr role);
 

@@ -175,7 +175,9 @@ def SattnToTile : Pass<"sattn-to-tile", "::mlir::ModuleOp"> {
     Before: a specialised pattern with normal sets. After: one `sattn_tile.program` with the attributes `roles`,
     `results`, `params` and `requires` for the manifest, and `explain`, which says why. Keys and values are packed into
     the target's layouts once for a wave of (batch entry, unit of heads) pairs; the waves bound the workspaces. Masks are integer sets, loops are
-    covers; neither a mask nor a score is ever an array. Changes numbers: reassociates.
+    covers; neither a mask nor a score is ever an array. Where a target has a form of its own for calls of few rows, the
+    program holds both; `dataflow=KIND` of the bind gives one of them all calls, and names what there is where KIND is
+    neither. Changes numbers: reassociates.
 
     ```mlir
     // Before

@@ -28,7 +28,7 @@ public:
 
   FailureOr<mlir::DictionaryAttr> run() {
     if (failed(dtypes()) || failed(features()) || failed(groups()) || failed(pages()) || failed(staticParams()) ||
-        failed(keep()) || failed(nothingLeft()))
+        failed(keep()) || failed(dataflow()) || failed(nothingLeft()))
       return failure();
     return entries.getDictionary(pattern.getContext());
   }
@@ -156,7 +156,7 @@ private:
                                      << "' is dynamic: give it at the call, or declare it static";
         continue;
       }
-      if (name == "group" || name == "dtype" || name == "paged" || name == "keep")
+      if (name == "group" || name == "dtype" || name == "paged" || name == "keep" || name == "dataflow")
         return pattern.emitError() << "[SA0205] static param '" << name << "' has the name of a binding: rename it";
       if (failed(param.getIsFloat() ? floatParam(param) : intParam(param)))
         return failure();
@@ -228,6 +228,13 @@ private:
                                  << " makes no summary or code of a role over 's' that calls could keep: leave out "
                                     "'keep'";
     entries.set("keep", builder.getStringAttr(*word));
+    return success();
+  }
+
+  // Which ways of walking keys a pattern has is known when its sets are normal: sattn-to-tile looks at the word.
+  LogicalResult dataflow() {
+    if (auto word = take("dataflow"))
+      entries.set("dataflow", builder.getStringAttr(*word));
     return success();
   }
 

@@ -23,6 +23,7 @@ const Field kFields[] = {
     {"sumColumns", &TargetInfo::sumColumns},
     {"rowQuantum", &TargetInfo::rowQuantum},
     {"decodeRows", &TargetInfo::decodeRows},
+    {"decodeShare", &TargetInfo::decodeShare},
     {"decodeTile", &TargetInfo::decodeTile},
     {"splitTasks", &TargetInfo::splitTasks},
     {"splitTiles", &TargetInfo::splitTiles},

@@ -4,6 +4,7 @@
 #include "lib/transforms/TargetText.h"
 #include "lib/transforms/kernels/AttendKernels.h"
 #include "lib/transforms/kernels/Epilogue.h"
+#include "lib/transforms/kernels/Forms.h"
 #include "lib/transforms/kernels/KeepKernel.h"
 #include "lib/transforms/kernels/Kept.h"
 #include "lib/transforms/kernels/Plan.h"
@@ -274,26 +275,29 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     ProgramBuilder program(getOperation(), pattern.getLoc(), pattern.getSymName());
     declareCalled(pattern, program.program);
     Context usual(pattern, *facts, info, program);
-    bool tokens = selectsTokens(pattern, *facts), lists = !tokens && walksLists(usual);
     usual.keepsKeys = keepsKeys(pattern);
-    bool few = routes(pattern) || usual.keepsKeys ? false : tokens ? info.decodeRows > 0 : lists || splitsKeys(usual);
-    if (few)
-      usual.calls.moreThan = info.decodeRows;
-    Context decode(pattern, *facts, lists ? listTarget(info) : decodeTarget(info), program, {-1, info.decodeRows});
-    SmallVector<Context *, 2> forms{&usual};
-    if (few)
-      forms.push_back(&decode);
-    for (Context *form : forms) {
+    bool tokens = selectsTokens(pattern, *facts);
+    Dataflows kinds = dataflowsOf(usual, tokens);
+    bool lists = kinds.few == "lists";
+    Context few(pattern, *facts, lists ? listTarget(info) : decodeTarget(info), program);
+    auto forms = formsOf(usual, few, kinds);
+    if (failed(forms)) {
+      program.program.erase();
+      return failure();
+    }
+    for (Context *form : *forms) {
       Preparer preparer(*form);
-      if (failed(summaries(*form, preparer)) || failed(build(*form, preparer, tokens, form == &decode, lists))) {
+      if (failed(summaries(*form, preparer)) || failed(build(*form, preparer, tokens, form == &few, lists))) {
         program.program.erase();
         return failure();
       }
       kernelsBuilt += form->launches.size();
     }
-    PlanWriter(forms).write();
+    usual.calls.few = few.calls.few;
+    usual.calls.keysPerRow = few.calls.keysPerRow;
+    PlanWriter(*forms).write();
     Interface(usual).write(program.program);
-    writeReasons(forms);
+    writeReasons(*forms);
     pattern.erase();
     return success();
   }
@@ -349,44 +353,6 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
                                  function.getFileAttr(), function.getSourceAttr());
         return true;
       });
-  }
-
-  // Whether calls of few rows get a form of their own: every set is a formula. A congruence of them makes tiles of one
-  // row, beside which no numbers of keys may stand.
-  static bool splitsKeys(Context &context) {
-    bool any = false, places = false, classes = false;
-    for (Operation &op : context.pattern.getBody().front()) {
-      if (isa<SelectOp>(op))
-        return false;
-      if (auto map = dyn_cast<MapOp>(op))
-        places |= readsPlaces(context, map);
-      if (!isa<AccumulateOp>(op))
-        continue;
-      auto dataflow = op.getAttrOfType<mlir::DictionaryAttr>("dataflow");
-      auto kind = dataflow ? dataflow.getAs<mlir::StringAttr>("kind") : mlir::StringAttr();
-      if (!kind || kind != "range")
-        return false;
-      classes |= dataflow.contains("every");
-      any = true;
-    }
-    return any && !(classes && places) && context.target.decodeRows > 0;
-  }
-
-  // Whether calls of few rows walk the lists of a pattern with selections: where the usual form would pack all keys
-  // first, lists are in order, no number of a place or table stands beside scores, and weights are stored.
-  static bool walksLists(Context &context) {
-    bool anySelected = false;
-    for (Operation &op : context.pattern.getBody().front()) {
-      auto weigh = dyn_cast<WeighOp>(op);
-      if (isa<RandomOp, ListedOp>(op) || (weigh && joinsSlots(weigh)))
-        return false;
-      auto dataflow = op.getAttrOfType<mlir::DictionaryAttr>("dataflow");
-      if (!dataflow || !isa<AccumulateOp>(op))
-        continue;
-      auto kind = dataflow.getAs<mlir::StringAttr>("kind");
-      anySelected |= kind && kind != "range";
-    }
-    return anySelected && context.target.decodeRows > 0 && context.target.keyLayout.width != 0;
   }
 
   LogicalResult kernels(Context &context, Preparer &preparer, bool lists,

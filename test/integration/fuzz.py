@@ -119,6 +119,11 @@ PATTERNS = {
                         "dynamic": lambda r: dict(m=max(1, best(r))), "whole": True},
 }
 
+# The ways of walking keys that a pattern has on CPUs, where it has two.
+DATAFLOWS = (dict.fromkeys(("causal", "dense", "window", "window_sinks", "longformer", "alibi", "softcap", "differential",
+                            "prefix_lm", "star_phase1", "compressed"), ("range", "split"))
+             | dict.fromkeys(("moba", "quest", "nsa", "nsa_ext", "hsa", "hsa_stickbreak"), ("inverted", "lists")))
+
 
 def multiple(params, names):
     return math.lcm(*(params[name] for name in names))
@@ -138,6 +143,8 @@ class Kernel:
         if self.dv % 2 and any(self.params.get(name, 16) < 16 for name in "lb"):
             self.dv = 16
         self.dtype = r.choice(["f32", "f32", "f16", "bf16"])
+        ways = DATAFLOWS.get(pattern, ()) if target.startswith("cpu") else ()
+        self.dataflow = r.choice(["", "", *ways])
         self.entries = r.randint(*self.spec["entries"]) if "entries" in self.spec else None
 
     def sizes(self, r):
@@ -170,6 +177,8 @@ class Kernel:
                  "--seed", str(r.randint(1, 10**6)), "--threads", str(r.choice([1, 2, 3]))]
         for name, value in params.items():
             words += ["--param", f"{name}={value}"]
+        if self.dataflow:
+            words += ["--dataflow", self.dataflow]
         if r.random() < 0.4:
             words += ["--strides", str(r.randint(1, 10**6))]
         if sequences:

@@ -82,6 +82,7 @@ Invocation openPattern(const CallOptions &options) {
   Invocation call;
   call.file = findPattern(options.pattern);
   call.keepSummaries = options.keepSummaries;
+  call.dataflow = options.dataflow;
   call.info = describe(call.file, integerParams(options.params));
   for (const std::string &word : options.params)
     takeParam(call, word);
@@ -144,6 +145,8 @@ std::string Invocation::bind() const {
     items[name] = std::to_string(value);
   if (keepSummaries)
     items["keep"] = "summaries";
+  if (!dataflow.empty())
+    items["dataflow"] = dataflow;
   std::string text;
   for (const auto &[name, value] : items)
     text += fmt::format("{}{}={}", text.empty() ? "" : ",", name, value);

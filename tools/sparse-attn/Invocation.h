@@ -25,6 +25,7 @@ struct CallOptions {
   std::string rows;   ///< N[,seed]
   std::string packed; ///< ROWS[:KEYS],... of generated operands
   bool keepSummaries = false;
+  std::string dataflow; ///< of all calls; empty: as the compiler chooses
 };
 
 struct Operand {
@@ -53,6 +54,7 @@ struct Invocation {
   Tensor pageTable;                                         ///< of calls with pages
   int64_t pageSize = 0;                                     ///< 0: keys in one piece
   bool keepSummaries = false;
+  std::string dataflow;
 
   const Operand *operand(const std::string &name) const;
   int64_t size(const std::string &axis, int64_t otherwise = 1) const;

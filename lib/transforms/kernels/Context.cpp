@@ -7,9 +7,15 @@
 namespace sattn::lower {
 using namespace mlir;
 
-Context::Context(PatternOp pattern, PatternFacts facts, const TargetInfo &target, ProgramBuilder &program,
-                 CallRows calls)
-    : pattern(pattern), bound(pattern), target(target), program(program), calls(calls), facts(std::move(facts)),
+std::string CallRows::text() const {
+  if (kind == All)
+    return "all calls";
+  std::string text = "calls of at most " + std::to_string(few) + " query rows";
+  return keysPerRow == 0 ? text : text + ", or of one for every " + std::to_string(keysPerRow) + " keys";
+}
+
+Context::Context(PatternOp pattern, PatternFacts facts, const TargetInfo &target, ProgramBuilder &program)
+    : pattern(pattern), bound(pattern), target(target), program(program), facts(std::move(facts)),
       groups(bound, this->facts) {}
 
 void Context::finish(std::unique_ptr<KernelBuilder> kernel, Launch launch) {

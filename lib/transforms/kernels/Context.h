@@ -8,7 +8,6 @@
 #include "lib/support/TargetInfo.h"
 #include "lib/transforms/Heads.h"
 #include "lib/transforms/kernels/ProgramBuilder.h"
-#include <limits>
 
 namespace sattn::lower {
 
@@ -40,17 +39,19 @@ struct Workspace {
   AxisAttr head;
 };
 
-/// Query rows of the calls that a form of the program is for.
+/// The calls that a form of the program is for: all, those of few query rows, or all but these.
 struct CallRows {
-  int64_t moreThan = -1, atMost = std::numeric_limits<int64_t>::max();
-  bool isAll() const { return moreThan < 0 && atMost == std::numeric_limits<int64_t>::max(); }
+  enum Kind { All, Few, Many } kind = All;
+  int64_t few = 0;        ///< calls of at most so many rows are of few rows,
+  int64_t keysPerRow = 0; ///< and, unless 0, those of one row for so many keys
+  /// "calls of at most 8 query rows".
+  std::string text() const;
 };
 
 /// One form of a program: the kernels that serve calls of so many rows, their launches and workspaces.
 class Context {
 public:
-  Context(PatternOp pattern, PatternFacts facts, const TargetInfo &target, ProgramBuilder &program,
-          CallRows calls = {});
+  Context(PatternOp pattern, PatternFacts facts, const TargetInfo &target, ProgramBuilder &program);
 
   /// Ends a kernel of `program` and records its launch.
   void finish(std::unique_ptr<KernelBuilder> kernel, Launch launch);
@@ -103,6 +104,7 @@ public:
   BoundPattern bound;
   TargetInfo target;
   ProgramBuilder &program;
+  /// A form for few rows says how many these are when it is built.
   CallRows calls;
 
 private:

@@ -8,6 +8,7 @@
 // Where all sets imply a congruence, a row is a task of its own, which reads the keys of its class of residues.
 //
 // The number of splits follows from the sizes of the call alone, so results do not depend on the number of threads.
+#include "lib/analysis/CostModel.h"
 #include "lib/transforms/kernels/AttendKernels.h"
 #include "lib/transforms/kernels/Plan.h"
 
@@ -33,12 +34,13 @@ public:
       }
     heads = headsOfTile();
     positions = congruence.isTrivial() ? std::max<int64_t>(1, leastRows() / heads) : 1;
+    context.calls.few = cost::splitRows(context.target, heads);
     addSizes();
     for (Branch &branch : branches)
       addPartials(branch);
-    context.dataflow = {"split", "calls of at most " + std::to_string(context.calls.atMost) + " query rows: tiles of " +
-                                     std::to_string(positions) + (positions == 1 ? " row" : " rows") + " by " +
-                                     std::to_string(heads) + (heads == 1 ? " head" : " heads") +
+    context.dataflow = {"split", context.calls.text() + ": tiles of " + std::to_string(positions) +
+                                     (positions == 1 ? " row" : " rows") + " by " + std::to_string(heads) +
+                                     (heads == 1 ? " head" : " heads") +
                                      " read keys where they lie; splits of them are joined"};
     buildSplit();
     return buildJoin();

@@ -1,6 +1,7 @@
 // Calls of few query rows of patterns with selections. A block that is read for one row is not worth packing, and no
 // other row shares it. So a task is one row of the query heads that share a list; it walks the list, slot after slot,
 // and reads the keys of each block where they lie.
+#include "lib/analysis/CostModel.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "lib/transforms/kernels/SelectedBranches.h"
 
@@ -19,6 +20,10 @@ public:
       return failure();
     all = std::move(*collected);
     heads = all.heads;
+    int64_t listed = 0;
+    for (const SelectedBranch &branch : all.selected)
+      listed = std::max(listed, branch.lists.slots * branch.blockKeys());
+    context.calls.keysPerRow = cost::walkedKeysPerRow(context.target, listed);
     bool perChunk = all.rowsPerList == 1 || !selections.attentions.empty();
     auto kernel = context.program.kernel("attend");
     KernelBuilder &k = *kernel;
@@ -30,8 +35,7 @@ public:
         [&](Value value) { return given(task, rows, value); });
     if (failed(epilogue.storeResults()))
       return failure();
-    context.dataflow = {"lists", "calls of at most " + std::to_string(context.calls.atMost) +
-                                     " query rows: a task is one row of " + std::to_string(heads) +
+    context.dataflow = {"lists", context.calls.text() + ": a task is one row of " + std::to_string(heads) +
                                      (heads == 1 ? " head" : " heads") +
                                      " and walks its list; keys are read where they lie"};
     Launch launch;

@@ -120,13 +120,13 @@ Value PlanWriter::positionsOf(const Workspace &workspace, Value rows) {
 
 Value PlanWriter::isTaken() {
   const CallRows &calls = context->calls;
-  if (calls.isAll())
+  if (calls.kind == CallRows::All)
     return {};
-  Value zero = index.constant(0), one = index.constant(1), rows = dim("t");
-  // 1 where the call has more than `limit` rows.
-  auto above = [&](int64_t limit) { return index.min(index.max(index.sub(rows, index.constant(limit)), zero), one); };
-  Value enough = calls.moreThan < 0 ? one : above(calls.moreThan);
-  return calls.atMost == CallRows().atMost ? enough : index.mul(enough, index.sub(one, above(calls.atMost)));
+  Value zero = index.constant(0), one = index.constant(1), few = index.constant(calls.few);
+  if (calls.keysPerRow != 0)
+    few = index.max(few, index.floorDiv(dim("s"), calls.keysPerRow));
+  Value isMore = index.min(index.max(index.sub(dim("t"), few), zero), one);
+  return calls.kind == CallRows::Many ? isMore : index.sub(one, isMore);
 }
 
 void PlanWriter::sizeWaves() {

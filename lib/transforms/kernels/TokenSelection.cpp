@@ -64,7 +64,7 @@ public:
   }
 
 private:
-  bool isForFewRows() const { return !context.calls.isAll() && context.calls.moreThan < 0; }
+  bool isForFewRows() const { return context.calls.kind == CallRows::Few; }
 
   //===-- What is selected from what.
 

@@ -93,3 +93,21 @@ TEST_CASE("selecting pays from a length that grows with what is selected") {
   SelectedShape at{64, 4, 4, 64, 64, few};
   CHECK(invertedCycles(target, at, 256) < maskedCycles(target, at));
 }
+
+TEST_CASE("tiles of a row serve more rows the more heads share their keys") {
+  TargetInfo target;
+  target.decodeRows = 8;
+  CHECK(splitRows(target, 1) == 8);
+  CHECK(splitRows(target, 8) == 8); // nothing is shared
+  target.decodeShare = 8;
+  CHECK(splitRows(target, 1) == 8);
+  CHECK(splitRows(target, 4) == 24);
+  CHECK(splitRows(target, 8) == 36);
+}
+
+TEST_CASE("lists are walked until so many rows read a key that packing it pays") {
+  TargetInfo target;
+  target.packReuse = 2;
+  CHECK(walkedKeysPerRow(target, 1024) == 512);
+  CHECK(walkedKeysPerRow(target, 1) == 1);
+}

@@ -6,7 +6,7 @@
 // RUN: not sparse-attn-opt p.mlir --sattn-specialize=bind=D=1,D=2 2>&1 | FileCheck %s --check-prefix=TWICE
 // TWICE: [SA0202] 'D' is bound twice: give it once
 // RUN: not sparse-attn-opt p.mlir --sattn-specialize=bind=dtype=f32,D=64,Dv=64,group=1,x=1 2>&1 | FileCheck %s --check-prefix=UNKNOWN
-// UNKNOWN: [SA0203] @p has nothing named 'x' to bind: known are 'D', 'Dv', 'b', 'dtype', 'dtype.k', 'dtype.q', 'dtype.v', 'group'
+// UNKNOWN: [SA0203] @p has nothing named 'x' to bind: known are 'D', 'Dv', 'b', 'dataflow', 'dtype', 'dtype.k', 'dtype.q', 'dtype.v', 'group'
 // RUN: not sparse-attn-opt p.mlir --sattn-specialize=bind=dtype.q=f32,dtype.k=f32 2>&1 | FileCheck %s --check-prefix=DTYPE
 // DTYPE: [SA0204] element type of role 'v' is not bound: give dtype=f32|f16|bf16 or dtype.v=...
 // RUN: not sparse-attn-opt p.mlir --sattn-specialize=bind=dtype=f64 2>&1 | FileCheck %s --check-prefix=F64

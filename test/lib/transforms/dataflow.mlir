@@ -1,0 +1,53 @@
+// `dataflow=KIND` gives all calls one of the forms that a pattern has for a target.
+
+// RUN: sparse-attn-opt %patterns/causal.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=4,dataflow=split --target=cpu-avx512 | FileCheck %s --check-prefix=SPLIT
+// SPLIT: explain = {choices = [{{.*}}kind = "split", {{.*}}why = "all calls: tiles of 1 row by 4 heads read keys where they lie; splits of them are joined"
+// SPLIT-NOT: kernel @attend
+// SPLIT: sattn_tile.kernel @split(
+// SPLIT: sattn_tile.kernel @join(
+// RUN: sparse-attn-opt %patterns/causal.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=4,dataflow=range --target=cpu-avx512 | FileCheck %s --check-prefix=RANGE
+// RANGE: sattn_tile.kernel @attend(
+// RANGE-NOT: kernel @split
+
+// RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,dataflow=lists --target=cpu-avx512 | FileCheck %s --check-prefix=LISTS
+// LISTS: kind = "lists", {{.*}}why = "all calls: a task is one row of 1 head and walks its list; keys are read where they lie"
+// LISTS-NOT: sattn_tile.invert
+// LISTS: sattn_tile.entry
+// RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,dataflow=inverted --target=cpu-avx512 | FileCheck %s --check-prefix=INVERTED
+// INVERTED: sattn_tile.invert
+// INVERTED-NOT: sattn_tile.entry
+
+// What a pattern cannot have is refused with what it has; the word is part of the program's bind.
+// RUN: not sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,dataflow=split --target=cpu-avx512 2>&1 | FileCheck %s --check-prefix=TWO
+// TWO: moba.mlir:{{.*}}: error: [SA0205] 'dataflow' is bound to 'split', but for this target @moba has 'inverted' and 'lists' alone: bind one of these, or leave it out
+// RUN: not sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,dataflow=lists --target=sm_80 2>&1 | FileCheck %s --check-prefix=GPU
+// GPU: for this target @moba has 'inverted' alone
+// RUN: not sparse-attn-opt %patterns/dsa.mlir --emit=tile --bind dtype=f32,D=64,D2=32,dv=32,group.h2=2,dataflow=masked --target=cpu-avx512 2>&1 | FileCheck %s --check-prefix=TOKENS
+// TOKENS: for this target @dsa has 'gathered' alone
+
+// Without the word calls of few rows take the second form. How few depends on the heads of its tiles, and where lists
+// are walked on the keys of the call too.
+// RUN: sparse-attn-opt %patterns/causal.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=1 --target=cpu-avx512 | FileCheck %s --check-prefix=ALONE
+// ALONE: why = "calls of at most 8 query rows: tiles of 1 row by 1 head
+// RUN: sparse-attn-opt %patterns/causal.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=8 --target=cpu-avx512 | FileCheck %s --check-prefix=SHARED
+// SHARED: why = "calls of at most 36 query rows: tiles of 1 row by 8 heads
+// RUN: sparse-attn-opt %patterns/causal.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=8 --target=sm_80 | FileCheck %s --check-prefix=MMA
+// MMA: why = "calls of at most 16 query rows: tiles of 2 rows by 8 heads
+// RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4 --target=cpu-avx512 | FileCheck %s --check-prefix=KEYS
+// KEYS: why = "calls of at most 8 query rows, or of one for every 96 keys: a task is one row
+// KEYS: sattn_tile.plan
+// KEYS: %[[PER:.*]] = arith.floordivsi %{{.*}}, %c96
+// KEYS: arith.maxsi %[[PER]], %c8
+
+// Keys that no row of the call sees are not packed; a selection may want any.
+// RUN: sparse-attn-opt %patterns/window.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,dataflow=range --target=cpu-avx512 | FileCheck %s --check-prefix=SEEN
+// SEEN: sattn_tile.kernel @pack_k_keys(
+// SEEN: scf.if
+// SEEN: sattn_tile.load
+// SEEN: sattn_tile.kernel @pack_v_values(
+// SEEN: scf.if
+// SEEN: sattn_tile.kernel @attend(
+// RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,dataflow=inverted --target=cpu-avx512 | FileCheck %s --check-prefix=ANY
+// ANY: sattn_tile.kernel @pack_k_keys(
+// ANY-NOT: scf.if
+// ANY: sattn_tile.kernel @attend(
