@@ -52,6 +52,10 @@ void addCall(CLI::App *verb, CallOptions &options) {
   verb->add_option(
       "--target", options.target,
       "cpu (default), cpu-avx2, cpu-baseline, cpu-avx512, cpu-avx512-bf16, cpu-amx, cuda[:N], ptx-sim[:sm_80]");
+  verb->add_option(
+      "--dataflow", options.dataflow,
+      "how all calls walk their keys, in place of what the compiler chooses: range, split, inverted, listed,\n"
+      "lists, gathered; a pattern has one or two of them (explain)");
   verb->add_option("--threads", options.threads, "threads; default: the processors this process may use")
       ->check(CLI::Range(1, 1024));
 }
@@ -114,13 +118,22 @@ void addBench(CLI::App &app, CompareOptions &options, Action &action) {
       ->check(CLI::Range(1, 10000));
   verb->add_option("--against", options.against,
                    "another pattern, timed in turn with it; takes the sizes, params and operands that it has too");
+  verb->add_flag("--sweep", options.sweep,
+                 "time the chosen dataflow in turn with all others that a pattern has, over a grid of patterns and\n"
+                 "shapes; PATTERN may be a list (A,B) then, and --shape one shape in place of the grid's");
+  verb->get_option("PATTERN")->required(false);
   verb->footer("Useful work counts visible or selected pairs only; each run is paired with a measurement of the "
                "peak.\nExamples:\n"
                "  sparse-attn bench causal --shape T=4096,Hq=16,D=64 --threads 1\n"
                "  sparse-attn bench causal --shape B=8,T=8192,Tq=1,Hq=32,Hkv=8,D=128      (decode)\n"
                "  sparse-attn bench nsa --shape T=16384,Hq=16,Hkv=4,D=64 --against causal\n"
-               "  sparse-attn bench topk_blocks --shape T=65536,Hq=16,Hkv=4,D=64 --param n=8 --json");
-  verb->callback([&] { action = [&] { return bench(options); }; });
+               "  sparse-attn bench topk_blocks --shape T=65536,Hq=16,Hkv=4,D=64 --param n=8 --json\n"
+               "  sparse-attn bench --sweep                                  (was the choice of a dataflow right?)");
+  verb->callback([&] {
+    if (!options.sweep && options.pattern.empty())
+      throw CLI::RequiredError("PATTERN");
+    action = [&] { return options.sweep ? sweep(options) : bench(options); };
+  });
 }
 
 void addExplain(CLI::App &app, CompareOptions &options, Action &action) {

@@ -22,10 +22,12 @@ struct CompareOptions : CallOptions {
   uint64_t strides = 0; ///< verify: seed of the strides of operands and results; 0 for compact arrays
   int repeat = 0;       ///< bench: timed runs; 0 chooses by their length
   std::string against;  ///< bench: a second pattern, timed in turn with the first
+  bool sweep = false;   ///< bench: every dataflow of many patterns and shapes; `pattern` is a list then
   bool json = false;
 };
 int verify(const CompareOptions &options);
 int bench(const CompareOptions &options);
+int sweep(const CompareOptions &options);
 int explain(const CompareOptions &options);
 
 struct CacheOptions {

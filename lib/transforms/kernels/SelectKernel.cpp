@@ -83,7 +83,7 @@ private:
       if (!to || !from)
         return context.refuse(chain.reduce, "'sattn.reduce' to one");
       heads = *to / *from;
-    } else if (context.calls.atMost < std::numeric_limits<int64_t>::max()) {
+    } else if (context.target.rowTile == 1) {
       heads = kept = headsBeside();
     }
     if (heads > 1 && differByHead())
