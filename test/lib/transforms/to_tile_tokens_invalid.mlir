@@ -239,3 +239,37 @@ sattn.pattern @turned(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2,
   %o = sattn.attend %z over %keys, %v
   sattn.yield %o
 }
+
+// -----
+
+sattn.pattern @whole_blocks(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2, D2], %ik: [s, 1, D2]) -> (o) {
+  %means = sattn.summarize mean %ik blocks(16) ragged
+  %a0 = sattn.score dot %iq, %means
+  %i0 = sattn.reduce sum %a0 over h2 to one
+  %open = sattn.set (t, c(16)) : first(c) <= t
+  %coarse = sattn.select top(2) %i0 where %open
+  %a = sattn.score dot %iq, %ik
+  %i = sattn.reduce sum %a over h2 to one
+  // expected-error @below {{[SA0201] 'sattn.select' from another selection without a formula beside it is not compiled yet: run the pattern with the reference (--oracle)}}
+  %sel = sattn.select top(8) %i where %coarse
+  %z = sattn.score dot %q, %k
+  %o = sattn.attend %z over %sel, %v
+  sattn.yield %o
+}
+
+// -----
+
+sattn.pattern @tokens_of_each_head(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2, D2], %ik: [s, 1, D2]) -> (o) {
+  %means = sattn.summarize mean %ik blocks(16) ragged
+  %a0 = sattn.score dot %iq, %means
+  %i0 = sattn.reduce sum %a0 over h2 to one
+  %open = sattn.set (t, c(16)) : first(c) <= t
+  %coarse = sattn.select top(2) %i0 where %open
+  %causal = sattn.set (t, s) : s <= t
+  %some = sattn.intersect %coarse, %causal
+  %z = sattn.score dot %q, %k
+  // expected-error @below {{[SA0201] 'sattn.select' from another selection is not compiled yet: run the pattern with the reference (--oracle)}}
+  %sel = sattn.select top(8) %z where %some
+  %o = sattn.attend %z over %sel, %v
+  sattn.yield %o
+}
