@@ -1,12 +1,10 @@
 // What one head of keys or one batch entry means to a compiled kernel that copies boxes by TMA: the same bits as copies
 // of it, on the simulated driver (test/cuda-sim), which takes no tensor map with a stride of 0.
+#include "test/integration/ShippedPattern.h"
 #include "test/runtime/CudaSupport.h"
 
 #include <sattn/compiler.h>
 #include <sattn/sattn.hpp>
-
-#include <fstream>
-#include <sstream>
 
 namespace sattn::rt::testing {
 namespace {
@@ -14,13 +12,7 @@ namespace {
 const int64_t batch = 2, length = 140, heads = 3, features = 64;
 const std::vector<int64_t> whole = {batch, length, heads, features};
 
-std::string readPattern(const std::string &name) {
-  std::ifstream file(std::string(SATTN_PATTERNS) + "/" + name + ".mlir");
-  std::stringstream text;
-  text << file.rdbuf();
-  REQUIRE(!text.str().empty());
-  return text.str();
-}
+std::string readPattern(const std::string &name) { return sattn::testing::shippedPattern(SATTN_PATTERNS, name); }
 
 /// Multiples of 1/8 from -2 to 2, in bfloat16.
 std::vector<uint16_t> numbers(int64_t count, uint32_t seed) {

@@ -2,15 +2,15 @@
 // run backwards, one head or batch entry for all, and strides past 2^31 elements. Numbers are right because the golden
 // tests and the oracle say so of compact tensors; here every other layout is compared with the compact one.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "test/integration/ShippedPattern.h"
+
 #include <sattn/compiler.h>
 #include <sattn/sattn.hpp>
 
 #include <doctest/doctest.h>
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <map>
-#include <sstream>
 #include <sys/mman.h>
 
 namespace {
@@ -140,13 +140,7 @@ private:
   char *base = nullptr;
 };
 
-std::string readPattern(const std::string &name) {
-  std::ifstream file(std::string(SATTN_PATTERNS) + "/" + name + ".mlir");
-  std::stringstream text;
-  text << file.rdbuf();
-  REQUIRE(!text.str().empty());
-  return text.str();
-}
+std::string readPattern(const std::string &name) { return sattn::testing::shippedPattern(SATTN_PATTERNS, name); }
 
 /// The bits of all results of a call in one layout.
 std::vector<std::string> run(const sattn::Kernel &kernel, const Sizes &sizes, Layout layout, int threads) {

@@ -1,13 +1,13 @@
 // The key tiles that explain counts against the mask, pair by pair: patterns are compiled, the counts come from their
 // artefacts (runtime/TileCount.h), and the sets are written here a second time, as functions of row and key positions.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "test/integration/ShippedPattern.h"
 #include <sattn/compiler.h>
 #include <sattn/sattn.hpp>
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
 #include <algorithm>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <sstream>
@@ -35,13 +35,7 @@ struct Shape {
   }
 };
 
-std::string shipped(const std::string &name) {
-  std::ifstream file(std::string(SATTN_PATTERNS) + "/" + name + ".mlir");
-  std::ostringstream text;
-  text << file.rdbuf();
-  REQUIRE(!text.str().empty());
-  return text.str();
-}
+std::string shipped(const std::string &name) { return sattn::testing::shippedPattern(SATTN_PATTERNS, name); }
 
 std::string withSet(const std::string &formula) {
   return "sattn.pattern @test<scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {\n"
