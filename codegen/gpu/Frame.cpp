@@ -68,7 +68,7 @@ LogicalResult Lowering::lowerScalar(Operation *op) {
   Values operands;
   for (Value operand : op->getOperands()) {
     // Not a scalar, or of an op that the table of ops lacks.
-    Value held = scalars.lookup(operand);
+    Value held = arithmeticWaits ? scalar(operand) : scalars.lookup(operand);
     if (!held && !isa<tile::ArgType>(operand.getType()))
       return unsupported(op, "'" + op->getName().getStringRef() + "' here");
     operands.push_back(held);

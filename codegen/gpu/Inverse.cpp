@@ -112,6 +112,11 @@ Value Lowering::leastOfBlock(const SharedTile &words, Value word) {
   Value least = c.leastOfWarp(word);
   c.when(c.compareI(CmpIPredicate::eq, c.lane, c.int32(0)), [&] { storeShared(words, c.warp, least); });
   c.barrier();
+  return leastOfWords(words);
+}
+
+// What leastOfBlock gave, until it is called again.
+Value Lowering::leastOfWords(const SharedTile &words) {
   Value all;
   for (int64_t warp = 0; warp < layout.warps; ++warp) {
     Value one = loadShared(words, c.int32(warp), c.i32);
@@ -204,6 +209,7 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
     Value place = c.at(sharedBase, memory.take(8 * static_cast<int64_t>(numbers.size())));
     c.barrier(); // it may have been another value's
     storeWaiting(numbers, place);
+    arithmeticWaits = true;
   }
   Inverse inverse = inverses[op.getInverse()];
   Block &body = op.getBody().front();
@@ -301,7 +307,7 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
         for (int64_t i = 0; i < lists; ++i)
           storeShared(idsBehind, placeOf(i), following[i]);
         c.barrier(); // members and tiles may be overwritten, rows of private memory be another warp's
-        return {next, other};
+        return {ahead ? next : leastOfWords(perWarp), other}; // not held in a register while members are computed with
       });
   partialTile = outer;
   memory.release(mark);

@@ -215,6 +215,7 @@ private:
     SharedTile ids, slots, votes; ///< votes: one word for each warp and list of a thread
   };
   Value leastOfBlock(const SharedTile &words, Value word);
+  Value leastOfWords(const SharedTile &words);
   Value onlyMember(const Members &members);
   Value listMembers(const Members &members, ValueRange slots, ValueRange ids, Value unit);
   void insert(Values &scores, Values &ids, Value score, Value id);
@@ -285,6 +286,7 @@ private:
   };
   llvm::DenseMap<Value, Argument> arguments;
   llvm::DenseMap<Value, Value> scalars, waiting; ///< the latter: where they stand in shared memory
+  bool arithmeticWaits = false; ///< numbers are computed of what waits, too: registers count for more than the reads
   llvm::DenseMap<Value, View> views;
   llvm::DenseMap<Value, TileValue> tiles;
   llvm::DenseMap<Value, Inverse> inverses;
