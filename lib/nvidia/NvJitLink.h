@@ -3,8 +3,11 @@
 // Libraries.h says where it is looked for.
 #pragma once
 
+#include "lib/nvidia/PtxKernels.h"
+
 #include <cstddef>
 #include <string>
+#include <vector>
 
 namespace sattn::nvidia {
 
@@ -17,17 +20,28 @@ public:
   std::string description() const;
 
   /// Machine code of `ptx` for `target` ("sm_90a"); `name` stands for the text in messages. False with the linker's own
-  /// text where it refuses.
+  /// text where it refuses. Kernels are compiled side by side and then linked: their code is the same as in one piece.
   bool link(const std::string &target, const std::string &ptx, const std::string &name, std::string &cubin,
             std::string &problem) const;
 
 private:
   // nvJitLink.h: results are enums with 0 for success, a handle is a pointer.
   using Handle = struct Linker *;
+  struct Input {
+    int kind;
+    const void *data;
+    size_t size;
+  };
+  bool complete(const std::vector<std::string> &options, const std::vector<Input> &inputs, const std::string &name,
+                std::string &cubin, std::string &problem) const;
+  /// Nothing is said where it does not succeed.
+  bool linkKernels(const std::string &target, const std::vector<PtxKernel> &kernels, const std::string &name,
+                   std::string &cubin) const;
+
   int (*create)(Handle *, unsigned, const char **) = nullptr;
   int (*destroy)(Handle *) = nullptr;
   int (*addData)(Handle, int, const void *, size_t, const char *) = nullptr;
-  int (*complete)(Handle) = nullptr;
+  int (*completeLink)(Handle) = nullptr;
   int (*cubinSize)(Handle, size_t *) = nullptr;
   int (*getCubin)(Handle, void *) = nullptr;
   int (*errorSize)(Handle, size_t *) = nullptr;

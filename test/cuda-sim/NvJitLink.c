@@ -1,5 +1,5 @@
-/* nvJitLink for tests without a toolkit: "machine code" is the option for the target and the text; a text without a
- * .version is refused with a log. */
+/* nvJitLink for tests without a toolkit: "machine code" is the options and the text; a text without a .version is
+ * refused with a log. It makes relocatable code for all targets that it knows but sm_86. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,18 +7,29 @@
 #define EXPORT __attribute__((visibility("default")))
 
 struct Linker {
-  char arch[32];
   char *cubin;
   size_t size;
   const char *error;
 };
 
+static void append(struct Linker *linker, const char *text, size_t size) {
+  linker->cubin = realloc(linker->cubin, linker->size + size + 1);
+  memcpy(linker->cubin + linker->size, text, size);
+  linker->size += size;
+  linker->cubin[linker->size] = 0;
+}
+
 EXPORT int nvJitLinkCreate(struct Linker **linker, uint32_t count, const char **options) {
   if (count < 1 || strncmp(options[0], "-arch=sm_", 9) != 0 || strcmp(options[0], "-arch=sm_89") == 0)
     return 15;
+  if (strcmp(options[count - 1], "-r") == 0 && strcmp(options[0], "-arch=sm_86") == 0)
+    return 1;
   *linker = calloc(1, sizeof **linker);
-  strncpy((*linker)->arch, options[0], sizeof(*linker)->arch - 1);
   (*linker)->error = "";
+  for (uint32_t i = 0; i < count; ++i) {
+    append(*linker, options[i], strlen(options[i]));
+    append(*linker, i + 1 < count ? " " : "\n", 1);
+  }
   return 0;
 }
 EXPORT int nvJitLinkDestroy(struct Linker **linker) {
@@ -29,13 +40,11 @@ EXPORT int nvJitLinkDestroy(struct Linker **linker) {
 }
 EXPORT int nvJitLinkAddData(struct Linker *linker, int type, const void *data, size_t size, const char *name) {
   const char *text = data;
-  if (type != 2 || size == 0 || text[size - 1] != 0 || !name)
+  int isText = type == 2 && size > 0 && text[size - 1] == 0;
+  int isRelocatable = type == 1 && size > 0 && memchr(text, '\n', size) && strstr(text, " -r\n");
+  if (!name || (!isText && !isRelocatable))
     return 3;
-  linker->size = strlen(linker->arch) + 1 + size - 1;
-  linker->cubin = malloc(linker->size + 1);
-  strcpy(linker->cubin, linker->arch);
-  strcat(linker->cubin, "\n");
-  strcat(linker->cubin, text);
+  append(linker, text, isText ? size - 1 : size);
   return 0;
 }
 EXPORT int nvJitLinkComplete(struct Linker *linker) {
