@@ -137,9 +137,12 @@ void Explainer::kernelLines() {
   if (!kernels.empty())
     out += "kernels\n";
   for (const json &kernel : kernels) {
-    std::string packs = textOf(kernel, "packs");
-    print(out, "  {}{}\n", textOf(kernel, "kernel"),
-          packs.empty() ? "" : " brings '" + packs + "' into the target's layout");
+    std::string packs = textOf(kernel, "packs"), does;
+    if (!packs.empty())
+      does = " brings '" + packs + "' into the target's layout";
+    else if (auto lists = static_cast<int64_t>(numberOf(kernel, "lists", 0)); lists > 0)
+      does = fmt::format(" turns the lists of line {} into bits", lists);
+    print(out, "  {}{}\n", textOf(kernel, "kernel"), does);
     int64_t last = -1;
     for (const json &op : listOf(kernel, "ops")) {
       auto line = static_cast<int64_t>(numberOf(op, "line", 0));

@@ -131,8 +131,8 @@ LogicalResult Lowering::lower(Operation *op) {
             tile::IotaOp, tile::ColumnsOp, tile::HadamardOp, tile::DotOp, tile::MapOp, tile::MaskOp,
             tile::SoftmaxStepOp, tile::SoftmaxFinishOp, tile::MergeOp, tile::ReduceOp, tile::RowScanOp,
             tile::GatherAtOp, tile::EntryOp, tile::LoadBlocksOp, tile::PoolOp, tile::TopPushOp, tile::TopMassOp,
-            tile::TopListOp, tile::TopRowOp, tile::LengthOp, tile::StreamOp, tile::InvertOp, tile::StreamInverseOp,
-            mlir::scf::ForOp, mlir::scf::IfOp>([&](auto specific) { return lower(specific); })
+            tile::TopListOp, tile::TopRowOp, tile::LengthOp, tile::MembersOp, tile::StreamOp, tile::InvertOp,
+            tile::StreamInverseOp, mlir::scf::ForOp, mlir::scf::IfOp>([&](auto specific) { return lower(specific); })
       .Case<tile::SplatOp>([&](tile::SplatOp splat) {
         tile(splat.getTile()).splat = splat.getValue().convertToFloat();
         return success();

@@ -252,6 +252,7 @@ private:
   LogicalResult lower(tile::TopListOp op);
   LogicalResult lower(tile::TopRowOp op);
   LogicalResult lower(tile::LengthOp op);
+  LogicalResult lower(tile::MembersOp op);
   LogicalResult lower(tile::InvertOp op);
   LogicalResult lower(tile::StreamInverseOp op);
   FailureOr<TopState> newTop(Operation *op, tile::TopType type);

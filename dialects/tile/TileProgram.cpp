@@ -143,12 +143,16 @@ static KernelAccess accessOf(KernelOp kernel) {
     }
   };
   kernel.getBody().walk([&](Operation *op) {
-    auto top = dyn_cast<TopRowOp>(op);
     bool isWrite = isa<StoreOp, ScatterOp, FillOp>(op);
-    if (isWrite || top || isa<LoadOp, GatherOp, GatherAtOp, EntryOp, LoadBlocksOp, InvertOp, LengthOp>(op))
+    Value written; // of an op that reads other views
+    if (auto top = dyn_cast<TopRowOp>(op))
+      written = top.getIds();
+    else if (auto members = dyn_cast<MembersOp>(op))
+      written = members.getWords();
+    if (isWrite || written || isa<LoadOp, GatherOp, GatherAtOp, EntryOp, LoadBlocksOp, InvertOp, LengthOp>(op))
       for (Value operand : op->getOperands())
         if (isa<ViewType>(operand.getType()))
-          mark(operand, isWrite || (top && operand == top.getIds()) ? access.writes : access.reads);
+          mark(operand, isWrite || operand == written ? access.writes : access.reads);
   });
   return access;
 }

@@ -91,6 +91,18 @@ def TopRowOp : Tile_Op<"top_row", [MemoryEffects<[MemRead, MemWrite]>]> {
   let assemblyFormat = "$scores `[` $from `to` $to `]` `count` `(` $count `)` `rows` `(` $row `)` `symbols` `(` $symbols `)` `into` $ids attr-dict `:` type($scores) `,` type($ids)";
   let hasVerifier = 1;
 }
+def MembersOp : Tile_Op<"members", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "the ids of a list as bits, which masks of tiles read";
+  let description = [{
+    Bit i of number w of `words` becomes 1 where list `position` of the view holds the id w * per + i, and 0 elsewhere.
+    Ids below 0, or whose word is behind the view, are ignored. `words` is contiguous, and a multiple of 16 positions.
+
+    Example: `sattn_tile.members %lists[%row] per 8 into %words : !sattn_tile.view<i32, 64>, !sattn_tile.view<i32, 1>`
+  }];
+  let arguments = (ins AnyView:$lists, Index:$position, I64Attr:$per, AnyView:$words);
+  let assemblyFormat = "$lists `[` $position `]` `per` $per `into` $words attr-dict `:` type($lists) `,` type($words)";
+  let hasVerifier = 1;
+}
 def LengthOp : Tile_Op<"length", [MemoryEffects<[MemRead]>]> {
   let summary = "how many ids of a list come before its first -1";
   let description = [{

@@ -451,6 +451,15 @@ LogicalResult TopRowOp::verify() {
   return verifySets(*this, getForced(), getSymbols().size());
 }
 
+LogicalResult MembersOp::verify() {
+  ViewType lists = getLists().getType();
+  if (!lists.getElementType().isInteger(32) || lists.getGroup() != 1 || lists.getLayout())
+    return emitOpError("expected lists of i32 ids of one head, but got ") << lists;
+  if (getPer() < 1 || getPer() > 31)
+    return emitOpError("expected 1 to 31 ids in a word, but got ") << getPer();
+  return verifyListView(*this, getWords().getType());
+}
+
 LogicalResult LengthOp::verify() { return verifyListView(*this, getIds().getType()); }
 
 LogicalResult TopListOp::verify() {

@@ -46,24 +46,29 @@ static int64_t stateBytes(const TargetInfo &target, const SelectedShape &shape) 
   return 4 * shape.heads * ((target.foldScale ? shape.features : 0) + shape.valueFeatures + 2);
 }
 
+// Blocks that a row of a causal prompt chooses, on average: all that it sees up to `slots`.
+static double meanChosen(double slots, double blocks) {
+  return blocks <= slots ? blocks / 2 : slots - slots * slots / (2 * blocks);
+}
+
 double invertedCycles(const TargetInfo &target, const SelectedShape &shape, int64_t chunk) {
   double blocks = std::max<double>(1.0, static_cast<double>(shape.keys) / static_cast<double>(shape.block));
-  double chosen = std::min<double>(static_cast<double>(shape.slots), blocks);
+  double slots = static_cast<double>(shape.slots), heads = static_cast<double>(shape.heads);
   // Positions that chose a visited block: c positions choose a share p of the blocks each; a block that is visited has
   // at least one.
-  double share = chosen / blocks;
+  double share = std::min(slots, blocks) / blocks;
   double visited = 1.0 - std::pow(1.0 - share, static_cast<double>(chunk));
   double sharing = static_cast<double>(chunk) * share / visited;
   // The last group of a block's rows is not full: a target that can run parts of a tile wastes a quarter of it.
   double executed = sharing + static_cast<double>(membersOf(target, shape.heads)) / 4;
   double compute =
       cyclesPerKey(target, shape.features, shape.valueFeatures) * static_cast<double>(shape.block) * executed / sharing;
-  // Queries, statistics and accumulator in, statistics and accumulator out.
+  // Queries, statistics and accumulator in, statistics and accumulator out. Positions are visited in ascending order,
+  // so that caches fetch them ahead wherever they lie.
   double state = 4.0 * static_cast<double>(shape.features + 2 * shape.valueFeatures + 4);
-  bool fits = chunk * stateBytes(target, shape) <= target.largeBytes;
-  double memory = state / (fits ? target.largeBytesPerCycle : target.bytesPerCycle) +
-                  blockBytes(shape) / (sharing * static_cast<double>(shape.heads)) / target.bytesPerCycle;
-  return chosen * (compute + memory);
+  double memory = state / target.largeBytesPerCycle + target.positionCycles / heads +
+                  blockBytes(shape) / (sharing * heads) / target.bytesPerCycle;
+  return meanChosen(slots, blocks) * (compute + memory);
 }
 
 double maskedCycles(const TargetInfo &target, const SelectedShape &shape) {
@@ -95,12 +100,21 @@ int64_t walkedKeysPerRow(const TargetInfo &target, int64_t listed) {
 }
 
 int64_t breakEvenKeys(const TargetInfo &target, SelectedShape shape, int64_t chunk) {
-  for (int64_t keys = shape.block; keys < int64_t(1) << 40; keys *= 2) {
-    shape.keys = keys;
-    if (invertedCycles(target, shape, chunk) < maskedCycles(target, shape))
-      return keys;
+  auto pays = [&](int64_t blocks) {
+    shape.keys = blocks * shape.block;
+    return invertedCycles(target, shape, chunk) < maskedCycles(target, shape);
+  };
+  int64_t low = 0, high = shape.slots; // no block fewer than `high` pays less than masking, `low` does not
+  for (; !pays(high); high *= 2) {
+    if (high > int64_t(1) << 40)
+      return 0;
+    low = high;
   }
-  return 0;
+  while (high - low > 1) {
+    int64_t middle = low + (high - low) / 2;
+    (pays(middle) ? high : low) = middle;
+  }
+  return high * shape.block;
 }
 
 } // namespace sattn::cost

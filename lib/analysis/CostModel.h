@@ -1,5 +1,6 @@
 // Cycles of attention dataflows on one worker of a target, from TargetInfo's numbers alone. Pure functions: what they
-// compare is comparable, what they predict is rough. All costs are per query row and query head.
+// compare is comparable, what they predict is rough. All costs are per query row and query head, means over the rows of
+// a causal prompt.
 //
 //   range      a tile of rows streams key tiles of a cover
 //   gathered   each position loads the blocks of its own list; rows are the heads that share the list

@@ -121,6 +121,22 @@ void TileTask::run(LengthOp op) {
   values.setIndex(op.getLength(), length);
 }
 
+void TileTask::run(MembersOp op) {
+  const View &lists = values.get<View>(op.getLists()), &words = values.get<View>(op.getWords());
+  int64_t per = static_cast<int64_t>(op.getPer()), place = lists.place(values.index(op.getPosition()), 0);
+  std::vector<int64_t> bits(std::min(words.limit, words.of.memory->positions), 0);
+  for (int64_t i = 0; place >= 0 && i < lists.inner; ++i) {
+    auto id = static_cast<int64_t>(lists.of.memory->data[place + i]);
+    if (id >= 0 && id / per < static_cast<int64_t>(bits.size()))
+      bits[id / per] |= int64_t(1) << id % per;
+  }
+  Tile one = Tile::filled(1, 1, 0.0);
+  for (auto [i, word] : llvm::enumerate(bits)) {
+    one.at(0) = static_cast<double>(word);
+    writeRow(words, static_cast<int64_t>(i), 0, one, 0);
+  }
+}
+
 /// Elements of list `position` among `count`.
 static std::pair<int64_t, int64_t> bounds(const View &starts, int64_t position, int64_t count) {
   auto start = [&](int64_t p) {

@@ -33,7 +33,8 @@ void TileTask::run(Operation *op) {
             LoadBlocksOp>([&](auto op) { run(op); })
       .Case<SplatOp, IotaOp, ColumnsOp, HadamardOp, DotOp, tile::MapOp, MaskOp, tile::ReduceOp, RowScanOp,
             SoftmaxStepOp, SoftmaxFinishOp, tile::MergeOp>([&](auto op) { run(op); })
-      .Case<PoolOp, TopInitOp, TopPushOp, TopMassOp, TopListOp, TopRowOp, LengthOp, InvertOp>([&](auto op) { run(op); })
+      .Case<PoolOp, TopInitOp, TopPushOp, TopMassOp, TopListOp, TopRowOp, LengthOp, MembersOp, InvertOp>(
+          [&](auto op) { run(op); })
       .Case<mlir::scf::ForOp>([&](auto) { runLoop(op); })
       .Case<mlir::scf::IfOp>([&](auto) { runIf(op); })
       .Case<mlir::affine::AffineApplyOp, mlir::affine::AffineMinOp, mlir::affine::AffineMaxOp>(

@@ -61,6 +61,7 @@ private:
   void run(tile::TopListOp op);
   void run(tile::TopRowOp op);
   void run(tile::LengthOp op);
+  void run(tile::MembersOp op);
   void run(tile::InvertOp op);
 
   /// What a row that does not exist reads as.

@@ -18,6 +18,10 @@ namespace {
 // More classes of residues would leave a tile of rows almost empty at the lengths that calls have.
 constexpr int64_t kMostClasses = 1024;
 
+// A form for calls of few keys makes a program larger and its compilation longer: it must be worth it.
+constexpr int64_t kFewestMaskedKeys = 2048; ///< break-even length from which there is one
+constexpr double kMaskedGain = 1.75;        ///< gain where every block is chosen
+
 // Cycles of one query row and head, as they are written.
 double rounded(double cycles) { return std::floor(cycles + 0.5); }
 
@@ -254,6 +258,15 @@ private:
     choice.breakEven = cost::breakEvenKeys(target, shape, chunk);
   }
 
+  // Keys of a call up to which a form of its own masks what rows do not choose; 0: there is none.
+  int64_t maskedKeys(cost::SelectedShape shape, int64_t breakEven) const {
+    shape.keys = shape.slots * shape.block;
+    double gain =
+        cost::invertedCycles(target, shape, cost::taskRows(target, shape)) / cost::maskedCycles(target, shape);
+    bool masks = target.keyLayout.width != 0; // as Forms.cpp asks: where keys are packed, bits are tested
+    return masks && breakEven >= kFewestMaskedKeys && gain >= kMaskedGain ? breakEven : 0;
+  }
+
   static std::string listText(const cost::SelectedShape &shape) {
     return std::to_string(shape.slots) + " blocks of " + std::to_string(shape.block) + " keys";
   }
@@ -271,6 +284,8 @@ private:
                   cost::invertedCycles(target, shape, chunk)};
     choice.numbers = {{"keys_per_row", cost::keysPerRow(target, shape)}};
     addAlternatives(choice, shape, chunk);
+    if (int64_t keys = maskedKeys(shape, choice.breakEven))
+      choice.numbers.push_back({"masked_keys", keys});
     // A pass over all keys, one block after the other, leaves a partial result for each row and chosen block.
     int64_t bytes = 2 * shape.slots * 4 * (shape.valueFeatures + 2);
     choice.refused.push_back({"key_stationary", -1,

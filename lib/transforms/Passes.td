@@ -145,7 +145,8 @@ def SattnChooseDataflow : Pass<"sattn-choose-dataflow", "::sattn::PatternOp"> {
       one `(t - s) mod m`, rows and keys of one class of residues are streamed (`every`, `shift`).
     - `inverted`: every row has its own list of blocks; the lists of neighbouring rows are inverted within a task, so
       that a block is loaded once for all rows that chose it. The longer the call, the more rows are neighbours, so
-      that as many choose a block.
+      that as many choose a block. Where blocks are small, masking all keys costs less up to some length of the call:
+      `masked_keys`, if it is long enough to be worth a form of its own.
     - `listed`: blocks of rows share a list.
     - `gathered`: a task is a row, which gathers the single tokens of its list.
 

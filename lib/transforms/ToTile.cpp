@@ -278,32 +278,36 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     usual.keepsKeys = keepsKeys(pattern);
     bool tokens = selectsTokens(pattern, *facts);
     Dataflows kinds = dataflowsOf(usual, tokens);
-    bool lists = kinds.few == "lists";
-    Context few(pattern, *facts, lists ? listTarget(info) : decodeTarget(info), program);
-    auto forms = formsOf(usual, few, kinds);
+    Context few(pattern, *facts, kinds.few == "lists" ? listTarget(info) : decodeTarget(info), program);
+    Context brief(pattern, *facts, info, program);
+    auto forms = formsOf(usual, few, brief, kinds);
     if (failed(forms)) {
       program.program.erase();
       return failure();
     }
-    for (Context *form : *forms) {
-      Preparer preparer(*form);
-      if (failed(summaries(*form, preparer)) || failed(build(*form, preparer, tokens, form == &few, lists))) {
+    SmallVector<Context *, 3> contexts;
+    for (Form form : *forms) {
+      contexts.push_back(form.context);
+      Preparer preparer(*form.context);
+      if (failed(summaries(*form.context, preparer)) || failed(build(form, preparer, tokens))) {
         program.program.erase();
         return failure();
       }
-      kernelsBuilt += form->launches.size();
+      kernelsBuilt += form.context->launches.size();
     }
-    usual.calls.few = few.calls.few;
-    usual.calls.keysPerRow = few.calls.keysPerRow;
-    PlanWriter(*forms).write();
+    for (Context *other : {&usual, &brief}) {
+      other->calls.few = few.calls.few;
+      other->calls.keysPerRow = few.calls.keysPerRow;
+    }
+    PlanWriter(contexts).write();
     Interface(usual).write(program.program);
-    writeReasons(*forms);
+    writeReasons(contexts);
     pattern.erase();
     return success();
   }
 
-  // The kernels of a form; `few`: that of calls of few rows, `lists`: which walks lists.
-  LogicalResult build(Context &context, Preparer &preparer, bool tokens, bool few, bool lists) {
+  LogicalResult build(Form form, Preparer &preparer, bool tokens) {
+    Context &context = *form.context;
     if (context.keepsKeys)
       return buildKeepKernels(context, preparer);
     llvm::DenseMap<Value, RowWorkspace> scattered;
@@ -317,8 +321,8 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
     }
     if (tokens)
       return buildTokenKernels(context, preparer);
-    return few && !lists ? buildDecodeKernels(context, preparer)
-                         : kernels(context, preparer, few, std::move(scattered));
+    return form.dataflow == "split" ? buildDecodeKernels(context, preparer)
+                                    : kernels(form, preparer, std::move(scattered));
   }
 
   // A target without a compiler of functions computes their formulas.
@@ -355,8 +359,8 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
       });
   }
 
-  LogicalResult kernels(Context &context, Preparer &preparer, bool lists,
-                        llvm::DenseMap<Value, RowWorkspace> scattered) {
+  LogicalResult kernels(Form form, Preparer &preparer, llvm::DenseMap<Value, RowWorkspace> scattered) {
+    Context &context = *form.context;
     auto selections = buildSelections(context, preparer);
     if (failed(selections))
       return failure();
@@ -374,8 +378,10 @@ struct ToTilePass : impl::SattnToTileBase<ToTilePass> {
       task.most = task.most == 0 ? rows.getInt() : std::min(task.most, rows.getInt());
       task.keysPerRow = std::max(task.keysPerRow, keysPerRow ? keysPerRow.getInt() : 0);
     }
-    if (lists)
+    if (form.dataflow == "lists")
       return buildListKernel(context, preparer, *selections);
+    if (form.dataflow == "masked")
+      return buildMaskedKernels(context, preparer, *selections);
     return task.most == 0 ? buildRangeKernel(context, preparer, *selections)
                           : buildInvertedKernel(context, preparer, *selections, task);
   }

@@ -122,7 +122,8 @@ PATTERNS = {
 # The ways of walking keys that a pattern has on CPUs, where it has two.
 DATAFLOWS = (dict.fromkeys(("causal", "dense", "window", "window_sinks", "longformer", "alibi", "softcap", "differential",
                             "prefix_lm", "star_phase1", "compressed"), ("range", "split"))
-             | dict.fromkeys(("moba", "quest", "nsa", "nsa_ext", "hsa", "hsa_stickbreak"), ("inverted", "lists")))
+             | dict.fromkeys(("hsa", "hsa_stickbreak"), ("inverted", "lists"))
+             | dict.fromkeys(("moba", "quest", "nsa", "nsa_ext"), ("inverted", "lists", "masked")))
 
 
 def multiple(params, names):

@@ -54,8 +54,8 @@ void addCall(CLI::App *verb, CallOptions &options) {
       "cpu (default), cpu-avx2, cpu-baseline, cpu-avx512, cpu-avx512-bf16, cpu-amx, cuda[:N], ptx-sim[:sm_80]");
   verb->add_option(
       "--dataflow", options.dataflow,
-      "how all calls walk their keys, in place of what the compiler chooses: range, split, inverted, listed,\n"
-      "lists, gathered; a pattern has one or two of them (explain)");
+      "how all calls walk their keys, in place of what the compiler chooses: range, split, inverted, masked,\n"
+      "listed, lists, gathered; a pattern has up to three of them (explain)");
   verb->add_option("--threads", options.threads, "threads; default: the processors this process may use")
       ->check(CLI::Range(1, 1024));
 }

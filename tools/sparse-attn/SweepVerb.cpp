@@ -28,7 +28,7 @@ static constexpr double hopeless = 2;
 static constexpr const char *sweptPatterns[] = {"causal", "window", "nsa", "moba", "quest", "hsa"};
 static constexpr const char *sweptHeads[] = {"Hq=8,Hkv=8,D=64", "Hq=16,Hkv=2,D=128"};
 static constexpr const char *sweptCalls[] = {"T=1024", "T=4096", "T=16384,Tq=64", "T=16384,Tq=16", "T=32768,Tq=1"};
-static constexpr const char *dataflows[] = {"inverted", "listed", "lists", "gathered", "split", "range"};
+static constexpr const char *dataflows[] = {"inverted", "masked", "listed", "lists", "gathered", "split", "range"};
 static constexpr const char *densePattern = "causal";
 
 namespace {
@@ -43,9 +43,9 @@ struct Way {
 
 struct Outcome {
   std::string pattern, shape, chosen, fastest;
-  double milliseconds = 0;                            ///< of the chosen way
-  std::vector<std::pair<std::string, double>> ratios; ///< chosen way's time by that of every other
-  double worst = 1;                                   ///< the largest of them, 1 at least
+  double milliseconds = 0;                                 ///< of the chosen way
+  std::vector<std::pair<std::string, double>> ratios = {}; ///< chosen way's time by that of every other
+  double worst = 1;                                        ///< the largest of them, 1 at least
   double dense = 0, denseWork = 0; ///< the same by dense attention, in time and useful work; 0: is dense
   bool isFastest() const { return worst <= 1 + tieTolerance; }
   bool isBehindDense() const { return dense > 1 + denseTolerance; }

@@ -48,6 +48,10 @@ struct TaskRows {
 /// blocks of rows share a list (listed dataflow) a task is a part of such a block.
 LogicalResult buildInvertedKernel(Context &context, Preparer &preparer, const Selections &selections, TaskRows task);
 
+/// Masked dataflow (sets of selected blocks): a task owns a tile of rows of one query head and streams all keys that
+/// the formula beside the selection lets them see; what a row did not choose is hidden from it.
+LogicalResult buildMaskedKernels(Context &context, Preparer &preparer, const Selections &selections);
+
 /// The target as the form for few rows of a pattern with selections uses it.
 TargetInfo listTarget(TargetInfo target);
 

@@ -8,7 +8,9 @@ namespace sattn::lower {
 using namespace mlir;
 
 std::string CallRows::text() const {
-  if (kind == All)
+  if (mostKeys != 0)
+    return "other calls over at most " + std::to_string(mostKeys) + " keys";
+  if (rows == All)
     return "all calls";
   std::string text = "calls of at most " + std::to_string(few) + " query rows";
   return keysPerRow == 0 ? text : text + ", or of one for every " + std::to_string(keysPerRow) + " keys";
@@ -60,6 +62,12 @@ PlanSize Context::tasksInUnit(int64_t heads) const {
       return plan.index.constant(*unitHeads() / heads);
     return plan.index.floorDiv(plan.dim(queryHeads().getName()), heads);
   };
+}
+
+PlanSize Context::tasksInUnit(AxisAttr axis) const {
+  if (auto heads = ratio(axis))
+    return tasksInUnit(*heads);
+  return [](PlanWriter &plan) { return plan.index.constant(1); };
 }
 
 //===-- Tensors -----------------------------------------------------------------------------------------===//

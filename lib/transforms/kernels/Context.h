@@ -39,11 +39,14 @@ struct Workspace {
   AxisAttr head;
 };
 
-/// The calls that a form of the program is for: all, those of few query rows, or all but these.
+/// The calls that a form of the program is for: of all numbers of query rows, of few, or of all but these, and of some
+/// numbers of keys.
 struct CallRows {
-  enum Kind { All, Few, Many } kind = All;
+  enum Rows { All, Few, Many } rows = All;
   int64_t few = 0;        ///< calls of at most so many rows are of few rows,
   int64_t keysPerRow = 0; ///< and, unless 0, those of one row for so many keys
+  int64_t fewestKeys = 0; ///< at least so many keys
+  int64_t mostKeys = 0;   ///< at most so many keys, unless 0
   /// "calls of at most 8 query rows".
   std::string text() const;
 };
@@ -77,6 +80,8 @@ public:
   Value headsInUnit(PlanWriter &plan, AxisAttr axis) const;
   /// Tasks along y where each task takes `heads` query heads of a unit.
   PlanSize tasksInUnit(int64_t heads) const;
+  /// The same where each takes the query heads of one head of `axis`; one for a null axis.
+  PlanSize tasksInUnit(AxisAttr axis) const;
 
   //===-- Tensors.
   /// The axis that is stored inner and contiguous (features or a fixed count); 1 element where there is none.

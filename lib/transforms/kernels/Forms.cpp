@@ -49,40 +49,87 @@ static bool walksLists(Context &context) {
   return anySelected && context.target.decodeRows > 0 && context.target.keyLayout.width != 0;
 }
 
+// Whether tiles of rows can visit all keys: lists are those of selections for single rows, and weights are not asked
+// for block by block.
+static bool masksBlocks(Context &context) {
+  bool anySelected = false;
+  for (Operation &op : context.pattern.getBody().front()) {
+    if (isa<RandomOp, ListedOp, WeighOp>(op))
+      return false;
+    anySelected |= kindOf(dataflowOf(op)) == "inverted";
+  }
+  return anySelected && context.target.keyLayout.width != 0;
+}
+
+// Keys up to which masking costs less than the chosen dataflow, for all accumulations over selected blocks.
+static int64_t maskedKeys(Context &context) {
+  std::optional<int64_t> fewest;
+  for (Operation &op : context.pattern.getBody().front())
+    if (mlir::DictionaryAttr dataflow = dataflowOf(op); kindOf(dataflow) == "inverted") {
+      auto keys = dataflow.getAs<mlir::IntegerAttr>("masked_keys");
+      int64_t upTo = keys ? keys.getInt() : 0;
+      fewest = std::min(fewest.value_or(upTo), upTo);
+    }
+  return fewest.value_or(0);
+}
+
 Dataflows dataflowsOf(Context &context, bool tokens) {
-  Dataflows kinds{"range", ""};
+  Dataflows kinds{"range", "", ""};
   for (Operation &op : context.pattern.getBody().front())
     if (StringRef kind = kindOf(dataflowOf(op)); !kind.empty() && kind != "range")
       kinds.usual = kind;
   if (routes(context.pattern) || context.keepsKeys)
     return kinds;
-  if (tokens)
+  if (tokens) {
     kinds.few = context.target.decodeRows > 0 ? kinds.usual : "";
-  else if (walksLists(context))
+    return kinds;
+  }
+  if (walksLists(context))
     kinds.few = "lists";
   else if (splitsKeys(context))
     kinds.few = "split";
+  if (masksBlocks(context)) {
+    kinds.brief = "masked";
+    kinds.briefKeys = maskedKeys(context);
+  }
   return kinds;
 }
 
-FailureOr<SmallVector<Context *, 2>> formsOf(Context &usual, Context &few, Dataflows kinds) {
+static std::string quotedKinds(Dataflows kinds) {
+  SmallVector<StringRef> all{kinds.usual};
+  for (StringRef kind : {kinds.few, kinds.brief})
+    if (!kind.empty() && kind != kinds.usual)
+      all.push_back(kind);
+  std::string text;
+  for (auto [i, kind] : llvm::enumerate(all))
+    text += (i == 0 ? "'" : i + 1 == all.size() ? " and '" : ", '") + kind.str() + "'";
+  return text;
+}
+
+FailureOr<SmallVector<Form, 3>> formsOf(Context &usual, Context &few, Context &brief, Dataflows kinds) {
   StringRef bound = usual.bound.dataflow();
-  if (bound.empty() && kinds.few.empty())
-    return SmallVector<Context *, 2>{&usual};
   if (bound.empty()) {
-    usual.calls.kind = CallRows::Many;
-    few.calls = {CallRows::Few, usual.target.decodeRows};
-    return SmallVector<Context *, 2>{&usual, &few};
+    SmallVector<Form, 3> forms{{&usual, kinds.usual}};
+    if (!kinds.few.empty()) {
+      usual.calls.rows = CallRows::Many;
+      few.calls.rows = CallRows::Few;
+      few.calls.few = usual.target.decodeRows;
+      forms.push_back({&few, kinds.few});
+    }
+    if (!kinds.brief.empty() && kinds.briefKeys > 0) {
+      brief.calls.rows = usual.calls.rows;
+      brief.calls.mostKeys = kinds.briefKeys;
+      usual.calls.fewestKeys = kinds.briefKeys + 1;
+      forms.push_back({&brief, kinds.brief});
+    }
+    return forms;
   }
-  if (bound == kinds.usual)
-    return SmallVector<Context *, 2>{&usual};
-  if (bound == kinds.few)
-    return SmallVector<Context *, 2>{&few};
-  auto error = usual.pattern.emitError() << "[SA0205] 'dataflow' is bound to '" << bound << "', but for this target @"
-                                         << usual.pattern.getSymName() << " has '" << kinds.usual << "'";
-  if (!kinds.few.empty() && kinds.few != kinds.usual)
-    error << " and '" << kinds.few << "'";
-  return error << " alone: bind one of these, or leave it out";
+  for (Form form : {Form{&usual, kinds.usual}, Form{&few, kinds.few}, Form{&brief, kinds.brief}})
+    if (bound == form.dataflow)
+      return SmallVector<Form, 3>{form};
+  return usual.pattern.emitError() << "[SA0205] 'dataflow' is bound to '" << bound << "', but for this target @"
+                                   << usual.pattern.getSymName() << " has " << quotedKinds(kinds)
+                                   << " alone: bind one of these, or leave it out";
 }
 
 } // namespace sattn::lower

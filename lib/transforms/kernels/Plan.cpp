@@ -120,13 +120,21 @@ Value PlanWriter::positionsOf(const Workspace &workspace, Value rows) {
 
 Value PlanWriter::isTaken() {
   const CallRows &calls = context->calls;
-  if (calls.kind == CallRows::All)
-    return {};
-  Value zero = index.constant(0), one = index.constant(1), few = index.constant(calls.few);
-  if (calls.keysPerRow != 0)
-    few = index.max(few, index.floorDiv(dim("s"), calls.keysPerRow));
-  Value isMore = index.min(index.max(index.sub(dim("t"), few), zero), one);
-  return calls.kind == CallRows::Many ? isMore : index.sub(one, isMore);
+  Value zero = index.constant(0), one = index.constant(1), is;
+  auto isMore = [&](Value size, Value than) { return index.min(index.max(index.sub(size, than), zero), one); };
+  auto also = [&](Value condition) { is = is ? index.mul(is, condition) : condition; };
+  if (calls.rows != CallRows::All) {
+    Value few = index.constant(calls.few);
+    if (calls.keysPerRow != 0)
+      few = index.max(few, index.floorDiv(dim("s"), calls.keysPerRow));
+    Value many = isMore(dim("t"), few);
+    also(calls.rows == CallRows::Many ? many : index.sub(one, many));
+  }
+  if (calls.fewestKeys != 0)
+    also(isMore(dim("s"), index.constant(calls.fewestKeys - 1)));
+  if (calls.mostKeys != 0)
+    also(index.sub(one, isMore(dim("s"), index.constant(calls.mostKeys))));
+  return is;
 }
 
 void PlanWriter::sizeWaves() {

@@ -65,13 +65,6 @@ Preparer::Source Preparer::sourceOf(Value role) const {
   return {{context.role(role)}, facts.headAxis(), facts.position(), role};
 }
 
-// Tasks along y where each takes the heads of one head of `axis`.
-static PlanSize headTasks(Context &context, AxisAttr axis) {
-  if (auto ratio = context.ratio(axis))
-    return context.tasksInUnit(*ratio);
-  return [](PlanWriter &plan) { return plan.index.constant(1); };
-}
-
 Value Preparer::anySees(Task &task, Value tile, int64_t rows, Value end) const {
   KernelBuilder &k = task.k;
   Value any;
@@ -123,7 +116,7 @@ void Preparer::transfer(StringRef name, const Source &source, SummarizeOp summar
     Value size = plan.axisSize(axis);
     return every == 1 ? plan.index.ceilDiv(size, rows) : tilesOfClasses(plan.index, size, every, rows);
   };
-  launch.y = headTasks(context, source.head);
+  launch.y = context.tasksInUnit(source.head);
   launch.makes.push_back(made);
   context.finish(std::move(kernel), std::move(launch));
 }
@@ -158,7 +151,7 @@ Preparer::Source Preparer::extended(SummarizeOp summary) {
   }
   Launch launch;
   launch.x = [axis](PlanWriter &plan) { return plan.index.ceilDiv(plan.axisSize(axis), kSummaryRows); };
-  launch.y = headTasks(context, keys.head);
+  launch.y = context.tasksInUnit(keys.head);
   launch.makes.push_back(summary.getResult());
   context.finish(std::move(kernel), std::move(launch));
   return keptSources[summary] = kept;

@@ -56,8 +56,11 @@ private:
         choices.push_back(choice(op, dataflow, kernel));
     }
     fields.set("ops", b.getArrayAttr(ops));
-    if (launch.makes.size() == 1 && !launch.makes[0].getDefiningOp())
-      set(fields, "packs", context.bound.role(launch.makes[0]).getName());
+    Value made = launch.makes.size() == 1 ? launch.makes[0] : Value();
+    if (made && !made.getDefiningOp())
+      set(fields, "packs", context.bound.role(made).getName());
+    else if (made && maker.lookup(made) != &launch)
+      fields.set("lists", b.getI64IntegerAttr(lineOf(made.getDefiningOp())));
     return fields.getDictionary(b.getContext());
   }
 
@@ -82,7 +85,9 @@ private:
         if (isRowWise(value))
           reached.insert(value);
     } else {
-      reached.insert(launch.makes.begin(), launch.makes.end());
+      for (Value value : launch.makes) // what another kernel has made it brings into another form
+        if (maker.lookup(value) == &launch)
+          reached.insert(value);
     }
     llvm::SmallPtrSet<Operation *, 16> found;
     for (unsigned i = 0; i < reached.size(); ++i) {

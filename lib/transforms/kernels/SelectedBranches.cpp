@@ -8,8 +8,8 @@ using namespace mlir;
 namespace {
 class Collector {
 public:
-  Collector(Context &context, Preparer &preparer, const Selections &selections)
-      : context(context), preparer(preparer), selections(selections) {}
+  Collector(Context &context, Preparer &preparer, const Selections &selections, KeyTiles keyTiles)
+      : context(context), preparer(preparer), selections(selections), keyTiles(keyTiles) {}
 
   FailureOr<SelectedBranches> collect() {
     for (AccumulateOp accumulate : accumulationsOf(context, selections))
@@ -174,10 +174,16 @@ private:
     return success();
   }
 
-  // Keys of a tile: the block, or the largest part of it that is no more than `most`.
+  // Keys of a tile: as many blocks as `most` holds where tiles may hold several, else the block, or the largest part
+  // of it that is no more than `most`.
   int64_t keyTileOf(int64_t block, int64_t most) const {
+    int64_t width = std::max<int64_t>(context.target.keyLayout.width, 1);
+    if (keyTiles == KeyTiles::AcrossBlocks)
+      for (int64_t blocks = std::min(most / block, kMostBlocksPerTile); blocks > 1; --blocks)
+        if (blocks * block % width == 0)
+          return blocks * block;
     for (int64_t tile = std::min(block, most); tile > 1; --tile)
-      if (block % tile == 0 && tile % std::max<int64_t>(context.target.keyLayout.width, 1) == 0)
+      if (block % tile == 0 && tile % width == 0)
         return tile;
     return 0;
   }
@@ -185,13 +191,15 @@ private:
   Context &context;
   Preparer &preparer;
   const Selections &selections;
+  KeyTiles keyTiles;
   SelectedBranches all;
   SmallVector<AccumulateOp> formulas;
 };
 } // namespace
 
-FailureOr<SelectedBranches> selectedBranches(Context &context, Preparer &preparer, const Selections &selections) {
-  return Collector(context, preparer, selections).collect();
+FailureOr<SelectedBranches> selectedBranches(Context &context, Preparer &preparer, const Selections &selections,
+                                             KeyTiles keyTiles) {
+  return Collector(context, preparer, selections, keyTiles).collect();
 }
 
 } // namespace sattn::lower

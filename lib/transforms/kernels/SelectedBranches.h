@@ -35,7 +35,14 @@ struct SelectedBranches {
   int64_t heads = 1;                            ///< query heads that share lists, keys and values
 };
 
-/// Prepares their operands; key tiles divide the blocks.
-FailureOr<SelectedBranches> selectedBranches(Context &context, Preparer &preparer, const Selections &selections);
+/// How key tiles and selected blocks lie: a block is one or more tiles, or a tile may hold several blocks.
+enum class KeyTiles { WithinBlocks, AcrossBlocks };
+
+/// Blocks of a tile that bits of one word tell apart, at most.
+constexpr int64_t kMostBlocksPerTile = 31;
+
+/// Prepares their operands.
+FailureOr<SelectedBranches> selectedBranches(Context &context, Preparer &preparer, const Selections &selections,
+                                             KeyTiles keyTiles = KeyTiles::WithinBlocks);
 
 } // namespace sattn::lower

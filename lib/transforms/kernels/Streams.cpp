@@ -189,6 +189,32 @@ static SmallVector<RunValues> partOf(KernelBuilder &k, ArrayRef<RunValues> runs,
   return parts;
 }
 
+// -inf for blocks that the row did not choose.
+static Value chosenScores(Task &task, const RangeBranch &branch, Value scores, Value tileNumber) {
+  KernelBuilder &k = task.k;
+  const ChosenBlocks &chosen = *branch.chosen;
+  auto type = cast<tile::TileType>(scores.getType());
+  Value padded = k.mul(k.ceilDiv(k.size("chunk"), chosen.rowTile), chosen.rowTile);
+  Value row = k.add(k.mul(task.headInUnit(chosen.head), padded), branch.firstInChunk);
+  Value word = chosen.perWord > 1 ? tileNumber : k.floorDiv(tileNumber, chosen.block / branch.keys.tile);
+  Value words = tile::LoadOp::create(k.b, k.loc, k.rowVector(type.getRows(), k.b.getI32Type()),
+                                     task.sliceAcross(chosen.words, task.pair, word), row);
+  SmallVector<Value> inputs{scores, words};
+  if (chosen.perWord > 1) {
+    auto blockOf = AffineMap::get(1, 0, getAffineDimExpr(0, k.b.getContext()).floorDiv(chosen.block));
+    inputs.push_back(tile::IotaOp::create(k.b, k.loc, k.tile(1, type.getCols()), blockOf));
+  }
+  return k.map(inputs, type, [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
+    Value bits = args[1], one = arith::ConstantOp::create(b, k.loc, b.getI32IntegerAttr(1));
+    if (args.size() == 3)
+      bits = arith::ShRUIOp::create(b, k.loc, bits, arith::FPToSIOp::create(b, k.loc, b.getI32Type(), args[2]));
+    Value bit = arith::AndIOp::create(b, k.loc, bits, one);
+    Value isChosen = arith::CmpIOp::create(b, k.loc, arith::CmpIPredicate::eq, bit, one);
+    Value hidden = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(-std::numeric_limits<float>::infinity()));
+    return arith::SelectOp::create(b, k.loc, isChosen, args[0], hidden);
+  });
+}
+
 SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const QueryTile &queries,
                          const RangeBranch &branch, const KeySplit *split) {
   KernelBuilder &k = task.k;
@@ -211,6 +237,8 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
     if (!branch.valuesAreKeys)
       values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), valueView, at);
     Value scores = scoreTile(task, rows, queries, keys, first, branch.chain, ScoreUnit::Base2, branch.lattice);
+    if (branch.chosen)
+      scores = chosenScores(task, branch, scores, j);
     Value visible = maskTile(task, scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
     SoftmaxState next = softmaxStep(k, visible, values, {carried[0], carried[1], carried[2]});
     return SmallVector<Value>{next.m, next.l, next.acc};

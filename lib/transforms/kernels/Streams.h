@@ -48,7 +48,16 @@ SoftmaxState softmaxStep(KernelBuilder &k, Value scores, Value values, const Sof
 /// sum + weight * acc / l; rows that saw no key add nothing. The weight is one for each row, or a scalar.
 Value addWeighted(KernelBuilder &k, Value sum, const SoftmaxState &state, Value weight);
 
-/// One branch of attention over a set without selections.
+/// The blocks that rows chose, as bits: for each row of a chunk and head of `head` one word for each key tile, or for
+/// each block where a block is more than a tile (sattn_tile.members).
+struct ChosenBlocks {
+  PlanRef words;
+  AxisAttr head;
+  int64_t block = 0, perWord = 1; ///< keys of a block, blocks of a word
+  int64_t rowTile = 0;            ///< rows of a chunk are padded to a multiple of it
+};
+
+/// One branch of attention over a formula, or over the blocks among its keys that rows chose.
 struct RangeBranch {
   ScoreChain chain;
   KeyOperand keys, values;
@@ -57,6 +66,8 @@ struct RangeBranch {
   /// Of a class of residues: where its keys begin, how many exist, and where they stand; null: all keys.
   Value firstKey, end;
   Lattice lattice;
+  std::optional<ChosenBlocks> chosen = std::nullopt;
+  Value firstInChunk = {}; ///< the first row of the tile within the chunk, which `chosen` needs
 };
 /// A part of a cover: of `count` equal ones of at least `leastTiles` tiles the one with this number.
 struct KeySplit {

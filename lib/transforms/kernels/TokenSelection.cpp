@@ -64,7 +64,7 @@ public:
   }
 
 private:
-  bool isForFewRows() const { return context.calls.kind == CallRows::Few; }
+  bool isForFewRows() const { return context.calls.rows == CallRows::Few; }
 
   //===-- What is selected from what.
 

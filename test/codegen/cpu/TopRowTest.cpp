@@ -163,6 +163,41 @@ TEST_CASE("the length of a list ends at its first -1") {
   }
 }
 
+TEST_CASE("lists as bits of words") {
+  for (int64_t per : {1, 4, 31}) {
+    std::string text = oneKernel("%lists: A<i32, 5>, %words: A<i32, 1>, %row: index", R"(
+    %c0 = arith.constant 0 : index
+    %lv = @slice %lists[%c0, %c0] : A<i32, 5> -> V<i32, 5>
+    %wv = @slice %words[%c0, %c0] : A<i32, 1> -> V<i32, 1>
+    @members %lv[%row] per $PER$ into %wv : V<i32, 5>, V<i32, 1>)",
+                                 {{"PER", n(per)}});
+    for (Isa isa : levels()) {
+      auto program = compiled(text, isa);
+      std::mt19937 random(7);
+      for (int64_t row : {0, 1, 2, 3}) {
+        Tensor lists(Tensor::I32, 1, 3, 1, 5), words(Tensor::I32, 1, 32, 1, 1);
+        lists.fill([&] { return static_cast<double>(random() % (36 * per)) - 2; });
+        words.fill([] { return 77.0; }); // all words are written
+        std::vector<double> expected(32, 0.0);
+        for (int64_t slot = 0; row < 3 && slot < 5; ++slot) {
+          auto id = static_cast<int64_t>(lists.get(0, row, 0, slot));
+          if (id >= 0 && id / per < 32)
+            expected[id / per] = static_cast<double>(static_cast<int64_t>(expected[id / per]) | int64_t(1) << id % per);
+        }
+        Frame frame;
+        lists.in(frame);
+        words.in(frame).index(row);
+        program->run("k", frame, 1, 1, 1);
+        std::vector<double> got;
+        for (int64_t word = 0; word < 32; ++word)
+          got.push_back(words.get(0, word, 0, 0));
+        INFO(targetName(isa).str(), " ", per, " in a word, list ", row);
+        CHECK(got == expected);
+      }
+    }
+  }
+}
+
 TEST_CASE("Hadamard transforms of rows") {
   std::string text = oneKernel("%a: A<f32, 64>, %y: A<f32, 64>", R"(
     %c0 = arith.constant 0 : index

@@ -1080,6 +1080,45 @@ sattn_tile.program @p {
 // -----
 
 sattn_tile.program @p {
+  sattn_tile.kernel @k(%l: !sattn_tile.arg<f32, 8>, %w: !sattn_tile.arg<i32, 1>) grid(%x, %y, %z) {
+    %lv = sattn_tile.slice %l[%z, %y] : !sattn_tile.arg<f32, 8> -> !sattn_tile.view<f32, 8>
+    %wv = sattn_tile.slice %w[%z, %y] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
+    // expected-error@+1 {{expected lists of i32 ids of one head, but got}}
+    sattn_tile.members %lv[%x] per 4 into %wv : !sattn_tile.view<f32, 8>, !sattn_tile.view<i32, 1>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%l: !sattn_tile.arg<i32, 8>, %w: !sattn_tile.arg<i32, 1>) grid(%x, %y, %z) {
+    %lv = sattn_tile.slice %l[%z, %y] : !sattn_tile.arg<i32, 8> -> !sattn_tile.view<i32, 8>
+    %wv = sattn_tile.slice %w[%z, %y] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
+    // expected-error@+1 {{expected 1 to 31 ids in a word, but got 32}}
+    sattn_tile.members %lv[%x] per 32 into %wv : !sattn_tile.view<i32, 8>, !sattn_tile.view<i32, 1>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%l: !sattn_tile.arg<i32, 8>, %w: !sattn_tile.arg<i32, 2>) grid(%x, %y, %z) {
+    %lv = sattn_tile.slice %l[%z, %y] : !sattn_tile.arg<i32, 8> -> !sattn_tile.view<i32, 8>
+    %wv = sattn_tile.slice %w[%z, %y] : !sattn_tile.arg<i32, 2> -> !sattn_tile.view<i32, 2>
+    // expected-error@+1 {{expected a view of one i32 a position as the list, but got}}
+    sattn_tile.members %lv[%x] per 4 into %wv : !sattn_tile.view<i32, 8>, !sattn_tile.view<i32, 2>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
   sattn_tile.kernel @k(%l: !sattn_tile.arg<f32, 1>) grid(%x, %y, %z) {
     %lv = sattn_tile.slice %l[%z, %y] : !sattn_tile.arg<f32, 1> -> !sattn_tile.view<f32, 1>
     // expected-error@+1 {{expected a view of one i32 a position as the list, but got}}

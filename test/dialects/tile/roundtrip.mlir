@@ -59,7 +59,7 @@ sattn_tile.program @ops {
     sattn_tile.return
   }
   // CHECK: sattn_tile.kernel @tokens
-  sattn_tile.kernel @tokens(%q: !sattn_tile.arg<f32, 64>, %s: !sattn_tile.arg<f32, 64>, %l: !sattn_tile.arg<i32, 1>, %m: !sattn_tile.arg<i32, 1>, %b: !sattn_tile.arg<f32, 1>, %n: index) grid(%x, %y, %z) {
+  sattn_tile.kernel @tokens(%q: !sattn_tile.arg<f32, 64>, %s: !sattn_tile.arg<f32, 64>, %l: !sattn_tile.arg<i32, 1>, %m: !sattn_tile.arg<i32, 1>, %b: !sattn_tile.arg<f32, 1>, %k: !sattn_tile.arg<i32, 8>, %u: !sattn_tile.arg<i32, 1>, %n: index) grid(%x, %y, %z) {
     // CHECK: sattn_tile.slice %q[%z, %x] across : <f32, 64> -> <f32, 64>
     %qv = sattn_tile.slice %q[%z, %x] across : !sattn_tile.arg<f32, 64> -> !sattn_tile.view<f32, 64>
     %sv = sattn_tile.slice %s[%z, %x] : !sattn_tile.arg<f32, 64> -> !sattn_tile.view<f32, 64>
@@ -67,6 +67,10 @@ sattn_tile.program @ops {
     %mv = sattn_tile.slice %m[%z, %x] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
     // CHECK: sattn_tile.top_row %{{.*}}[%x to %n] count(%n) rows(%y) symbols(%n) into %{{.*}} {forced = [#{{.*}}]} : <f32, 64>, <i32, 1>
     sattn_tile.top_row %sv[%x to %n] count(%n) rows(%y) symbols(%n) into %lv {forced = [affine_set<(t, i)[n] : (n - i >= 0)>]} : !sattn_tile.view<f32, 64>, !sattn_tile.view<i32, 1>
+    // CHECK: sattn_tile.members %{{.*}}[%y] per 4 into %{{.*}} : <i32, 8>, <i32, 1>
+    %kv = sattn_tile.slice %k[%z, %x] : !sattn_tile.arg<i32, 8> -> !sattn_tile.view<i32, 8>
+    %uv = sattn_tile.slice %u[%z, %x] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
+    sattn_tile.members %kv[%y] per 4 into %uv : !sattn_tile.view<i32, 8>, !sattn_tile.view<i32, 1>
     // CHECK: sattn_tile.length %{{.*}} : <i32, 1>
     %length = sattn_tile.length %mv : !sattn_tile.view<i32, 1>
     %row = sattn_tile.load %mv[%length] : !sattn_tile.view<i32, 1> -> !sattn_tile.tile<16xi32>

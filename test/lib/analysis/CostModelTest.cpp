@@ -45,7 +45,7 @@ TEST_CASE("inverted lists approach the useful work as positions share blocks") {
   TargetInfo target = plainTarget();
   target.largeBytesPerCycle = target.bytesPerCycle = 1e9; // compute only
   SelectedShape shape{64, 64, 4, 64, 64, 4096};           // every block is chosen: sharing is the chunk
-  double useful = 4096 * cyclesPerKey(target, 64, 64);
+  double useful = 4096 / 2 * cyclesPerKey(target, 64, 64);
   // 256 rows share each block, and a quarter of a group of 16 is wasted.
   CHECK(invertedCycles(target, shape, 256) == doctest::Approx(useful * 260 / 256));
   shape.slots = 1;
@@ -53,12 +53,13 @@ TEST_CASE("inverted lists approach the useful work as positions share blocks") {
   CHECK(invertedCycles(target, shape, 16) > 4 * useful / 64);
 }
 
-TEST_CASE("state that leaves the large memory is paid at the speed of main memory") {
+TEST_CASE("heads that share a list share what it costs to fetch a position") {
   TargetInfo target = plainTarget();
   SelectedShape shape{64, 64, 4, 64, 64, 4096};
-  double inside = invertedCycles(target, shape, 256);
-  target.largeBytes = 1 << 18;
-  CHECK(invertedCycles(target, shape, 256) > inside);
+  double free = invertedCycles(target, shape, 256);
+  target.positionCycles += 400;
+  // 64 of 64 blocks, half of them before a row on average.
+  CHECK(invertedCycles(target, shape, 256) == doctest::Approx(free + 32 * 400 / 4));
 }
 
 TEST_CASE("tasks are whole groups, grow with the length and end at a bound of memory") {
@@ -92,6 +93,12 @@ TEST_CASE("selecting pays from a length that grows with what is selected") {
   CHECK(few < many);
   SelectedShape at{64, 4, 4, 64, 64, few};
   CHECK(invertedCycles(target, at, 256) < maskedCycles(target, at));
+  at.keys -= at.block;
+  CHECK(invertedCycles(target, at, 256) >= maskedCycles(target, at));
+  // What a position costs beside its keys matters most where blocks are small.
+  target.positionCycles = 130;
+  CHECK(breakEvenKeys(target, {16, 64, 1, 128, 128, 0}, 256) >
+        2 * breakEvenKeys(target, {64, 16, 8, 128, 128, 0}, 256));
 }
 
 TEST_CASE("tiles of a row serve more rows the more heads share their keys") {

@@ -108,6 +108,19 @@ TEST_CASE("the best of a row in memory: an ascending list, -1 behind it") {
   CHECK(list(Data(32, -infinite), "%c0", "")["i"].data == Data{-1, -1});
 }
 
+TEST_CASE("the ids of a list as bits of words, in the order of the ids") {
+  auto words = [](const std::string &position, int64_t per) {
+    return runKernel({role("a", "t", 2, 4, {0, 2, 4, -1, 7, 1, 1, 5}, "i32"), result("w", "t", 1, "i32")},
+                     " tile.members %av[" + position + "] per " + std::to_string(per) +
+                         " into %wv : $view<i32, 4>, $view<i32, 1>\n");
+  };
+  REQUIRE(words("%c0", 4).error == "");
+  CHECK(words("%c0", 4)["w"].data == Data{1 + 4, 1});
+  CHECK(words("%c1", 4)["w"].data == Data{2, 2 + 8});
+  CHECK(words("%c0", 2)["w"].data == Data{1, 1}); // 4 is beyond two words of two
+  CHECK(words("%c2", 4)["w"].data == Data{0, 0}); // no such list
+}
+
 TEST_CASE("inverted lists: units ascend, members come in groups, with their slots") {
   // Lists of three positions; private counters sum 100 * unit + 10 * member slot for each member.
   Result r = runKernel(

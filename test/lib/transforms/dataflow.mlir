@@ -17,13 +17,39 @@
 // INVERTED: sattn_tile.invert
 // INVERTED-NOT: sattn_tile.entry
 
+// RUN: sparse-attn-opt %patterns/quest.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,dataflow=masked --target=cpu-avx512 | FileCheck %s --check-prefix=MASKED
+// MASKED: kind = "masked", {{.*}}why = "all calls: tiles of 64 rows of one head visit all keys that they may see, blocks that a row did not choose are hidden from it"
+// MASKED: sattn_tile.kernel @members(
+// MASKED: sattn_tile.members %{{.*}} per 4 into
+// MASKED: sattn_tile.kernel @attend(
+// MASKED-NOT: sattn_tile.invert
+// MASKED: sattn_tile.stream
+// MASKED: sattn_tile.slice %{{.*}} across
+
+// Where blocks are so small that all keys cost less up to a length worth a form, calls of few keys take that form.
+// RUN: sparse-attn-opt %patterns/quest.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4 --target=cpu-avx512 | FileCheck %s --check-prefix=THREE
+// THREE: kind = "inverted", {{.*}}masked_keys = [[#KEYS:]] : i64
+// THREE: kind = "lists", {{.*}}why = "calls of at most 8 query rows, or of one for every 512 keys
+// THREE: kind = "masked", {{.*}}why = "other calls over at most [[#KEYS]] keys
+// RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4 --target=cpu-avx512 | FileCheck %s --check-prefix=PAIR
+// PAIR-NOT: masked_keys
+// PAIR-NOT: sattn_tile.members
+
 // What a pattern cannot have is refused with what it has; the word is part of the program's bind.
 // RUN: not sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,dataflow=split --target=cpu-avx512 2>&1 | FileCheck %s --check-prefix=TWO
-// TWO: moba.mlir:{{.*}}: error: [SA0205] 'dataflow' is bound to 'split', but for this target @moba has 'inverted' and 'lists' alone: bind one of these, or leave it out
+// TWO: moba.mlir:{{.*}}: error: [SA0205] 'dataflow' is bound to 'split', but for this target @moba has 'inverted', 'lists' and 'masked' alone: bind one of these, or leave it out
 // RUN: not sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,dataflow=lists --target=sm_80 2>&1 | FileCheck %s --check-prefix=GPU
 // GPU: for this target @moba has 'inverted' alone
 // RUN: not sparse-attn-opt %patterns/dsa.mlir --emit=tile --bind dtype=f32,D=64,D2=32,dv=32,group.h2=2,dataflow=masked --target=cpu-avx512 2>&1 | FileCheck %s --check-prefix=TOKENS
 // TOKENS: for this target @dsa has 'gathered' alone
+
+// Weights of single blocks, lists of blocks of rows, and a target that packs no keys have no masked form.
+// RUN: not sparse-attn-opt %patterns/hsa.mlir --emit=tile --bind dtype=f32,D=64,D2=64,Dv=64,group=4,group.g2=4,dataflow=masked --target=cpu-avx512 2>&1 | FileCheck %s --check-prefix=WEIGHED
+// WEIGHED: @hsa has 'inverted' and 'lists' alone
+// RUN: not sparse-attn-opt %patterns/topk_blocks.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,qblock=64,dataflow=masked --target=cpu-avx512 2>&1 | FileCheck %s --check-prefix=OFROWS
+// OFROWS: @topk_blocks has 'listed' and 'lists' alone
+// RUN: not sparse-attn-opt %patterns/quest.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,dataflow=masked --target=sm_80 2>&1 | FileCheck %s --check-prefix=UNPACKED
+// UNPACKED: @quest has 'inverted' alone
 
 // Without the word calls of few rows take the second form. How few depends on the heads of its tiles, and where lists
 // are walked on the keys of the call too.

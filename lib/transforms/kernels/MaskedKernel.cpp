@@ -1,0 +1,124 @@
+// Calls that choose a large part of their keys: visiting single blocks with the rows that chose them would cost more
+// than all blocks do. Tiles of rows stream key tiles as for a formula, and bits say which blocks a row chose:
+//
+//   members   for each row: its list as one word for each key tile
+//   attend    for each tile of rows: the online softmax over all key tiles, -inf where the row's bit is 0
+#include "lib/transforms/kernels/Plan.h"
+#include "lib/transforms/kernels/SelectedBranches.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+namespace sattn::lower {
+using namespace mlir;
+
+namespace {
+class MaskedKernels {
+public:
+  MaskedKernels(Context &context, Preparer &preparer, const Selections &selections)
+      : context(context), preparer(preparer), selections(selections), rowTile(context.target.rowTile) {}
+
+  LogicalResult build() {
+    auto all = selectedBranches(context, preparer, selections, KeyTiles::AcrossBlocks);
+    if (failed(all))
+      return failure();
+    if (all->rowsPerList != 1)
+      return context.refuse(all->selected.front().op, "masked attention of blocks of rows that share a list");
+    branches = std::move(all->ranges);
+    for (const SelectedBranch &selected : all->selected) {
+      if (selected.weights || selected.joined)
+        return context.refuse(selected.op, "masked attention with weights of blocks");
+      RangeBranch branch{selected.chain, selected.keys, selected.values, false, *selected.residual, {}, {}, {}};
+      branch.chosen = spread(selected);
+      branches.insert({selected.op, {branch, selected.queries}});
+    }
+    context.dataflow = {"masked", context.calls.text() + ": tiles of " + std::to_string(rowTile) +
+                                      " rows of one head visit all keys that they may see, blocks that a row did not "
+                                      "choose are hidden from it"};
+    return attend();
+  }
+
+private:
+  // The kernel that turns the lists of a selection into words.
+  ChosenBlocks spread(const SelectedBranch &branch) {
+    int64_t block = branch.blockKeys(), tile = branch.keys.tile;
+    ChosenBlocks chosen{{}, branch.lists.head, block, std::max<int64_t>(tile / block, 1), rowTile};
+    Workspace workspace;
+    workspace.name = "members";
+    workspace.type = tile::ArgType::get(context.pattern.getContext(),
+                                        IntegerType::get(context.pattern.getContext(), 32), 1, tile::PanelsAttr());
+    workspace.perChunk = true;
+    workspace.headRows = rowTile;
+    workspace.head = branch.lists.head;
+    workspace.count = [keys = chosen.perWord * block](PlanWriter &plan) {
+      IndexBuilder &b = plan.index;
+      return b.mul(b.ceilDiv(b.ceilDiv(plan.dim("s"), keys), kWordStrip), kWordStrip);
+    };
+    chosen.words = context.workspace(workspace);
+    auto kernel = context.program.kernel("members");
+    KernelBuilder &k = *kernel;
+    Task task(context, k, context.ratio(branch.lists.head).value_or(1));
+    Value head = task.headInUnit(branch.lists.head), first = k.mul(k.gridX(), kRowsPerTask);
+    Value lists = task.slice(branch.lists.lists, task.pair, head, 1, false, k.size("rows"));
+    Value padded = k.mul(k.ceilDiv(k.size("chunk"), rowTile), rowTile);
+    auto loop = scf::ForOp::create(k.b, k.loc, first, k.min(k.add(first, kRowsPerTask), k.size("rows")), k.constant(1));
+    {
+      OpBuilder::InsertionGuard guard(k.b);
+      k.b.setInsertionPoint(loop.getBody()->getTerminator());
+      Value row = loop.getInductionVar();
+      Value words = task.slice(chosen.words, task.pair, k.add(k.mul(head, padded), row));
+      tile::MembersOp::create(k.b, k.loc, lists, row, static_cast<uint64_t>(chosen.perWord), words);
+    }
+    Launch launch;
+    launch.x = [](PlanWriter &plan) { return plan.index.ceilDiv(plan.chunkRows, kRowsPerTask); };
+    launch.y = context.tasksInUnit(branch.lists.head);
+    launch.perChunk = true;
+    AccumulateOp op = branch.op;
+    SetParts parts = *partsOf(context, op, op.getSet());
+    launch.makes = {parts.select.getResult()};
+    context.finish(std::move(kernel), std::move(launch));
+    return chosen;
+  }
+
+  LogicalResult attend() {
+    auto kernel = context.program.kernel("attend");
+    KernelBuilder &k = *kernel;
+    Task task(context, k, 1);
+    Value local = k.mul(k.gridX(), rowTile);
+    Rows rows{rowTile, 1, false, k.add(k.size("first_row"), local), {}};
+    llvm::DenseMap<Value, QueryTile> loaded;
+    auto partial = [&](AccumulateOp op) -> FailureOr<SoftmaxState> {
+      PreparedBranch &p = branches.at(op);
+      p.branch.firstInChunk = local;
+      QueryTile &queries = loaded[op.getZ()];
+      if (!queries.tile)
+        queries = loadQueries(task, rows, p.queries, p.branch.chain, ScoreUnit::Base2);
+      return streamRange(task, rows, rangeOf(task, rows, p.branch.set.row), queries, p.branch);
+    };
+    Epilogue epilogue(task, rows, partial,
+                      [&](Value value) { return attendedTile(task, rows, local, selections, value); });
+    if (failed(epilogue.storeResults()))
+      return failure();
+    Launch launch;
+    launch.x = [rowTile = rowTile](PlanWriter &plan) { return plan.index.ceilDiv(plan.chunkRows, rowTile); };
+    launch.y = context.tasksInUnit(1);
+    launch.order = {"z", "-x", "y"};
+    launch.perChunk = true;
+    context.finish(std::move(kernel), std::move(launch));
+    return success();
+  }
+
+  static constexpr int64_t kWordStrip = 16;   ///< sattn_tile.members writes so many words at once
+  static constexpr int64_t kRowsPerTask = 64; ///< lists that a task turns into words
+
+  Context &context;
+  Preparer &preparer;
+  const Selections &selections;
+  int64_t rowTile;
+  std::map<Operation *, PreparedBranch> branches;
+};
+} // namespace
+
+LogicalResult buildMaskedKernels(Context &context, Preparer &preparer, const Selections &selections) {
+  return MaskedKernels(context, preparer, selections).build();
+}
+
+} // namespace sattn::lower
