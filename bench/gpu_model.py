@@ -94,8 +94,9 @@ def product_loop(blocks, following):
 
 
 def passed(blocks, following, header, latch):
-    """Blocks of a turn: those without which the latch is not reached, and branches that access memory (rows that exist)
-    but are no loop. Masks of partial tiles and the search for what is no number are neither."""
+    """Blocks of a turn: those without which the latch is not reached, and branches that access memory (rows that exist,
+    tiles that come next) but are no loop. Masks of partial tiles are not passed, nor is what tiles with a value that is no
+    number do: search for it, and copy an operand anew."""
     def reached(without):
         seen, todo = set(), [header]
         while todo:
@@ -109,10 +110,20 @@ def passed(blocks, following, header, latch):
     back = [(to, at) for at, targets in enumerate(following) for to in targets if to <= at]
     inner = {i for to, at in back if header < to and at < latch for i in range(to, at + 1)}
     def accesses(block):
-        return any(re.match(r"(@\S+\s+)?(ld|st)\.(shared|global)", line) for line in block)
+        return any(re.match(r"(@\S+\s+)?((ld|st)\.(shared|global)|cp\.async\.c[ag])", line) for line in block)
+
+    def rare(block):
+        return any(re.match(r"selp\.f32.*, 0fFF800000,|cp\.async\.wait_all", line) for line in block)
 
     return [i for i in range(header, latch + 1)
-            if i in (header, latch) or not reached(i) or (accesses(blocks[i]) and i not in inner)]
+            if i in (header, latch) or not reached(i) or (accesses(blocks[i]) and not rare(blocks[i]) and i not in inner)]
+
+
+def walk(blocks, following, header, latch):
+    """Blocks that a walk of lists passes for each unit, around the loop over the members of the unit."""
+    back = [(to, at) for at, targets in enumerate(following) for to in targets if to < header and at > latch]
+    outer = max(back)
+    return [i for i in passed(blocks, following, *outer) if not header <= i <= latch]
 
 
 def count(lines):
@@ -179,6 +190,9 @@ def turn_of(tool, case, tile):
     blocks, following = blocks_of(entry(ptx, "attend"))
     header, latch = product_loop(blocks, following)
     found = count(line for i in passed(blocks, following, header, latch) for line in blocks[i])
+    if case.rows:
+        for resource, amount in count(line for i in walk(blocks, following, header, latch) for line in blocks[i]).items():
+            found[resource] += amount / case.turns
     groups = found["wgmma"] > 0
     producers = (info["threads"] - tile[0] * 2) // 32 if groups else 0  # 64 rows are 128 threads
     warps = info["threads"] // 32 - producers
@@ -193,7 +207,7 @@ def turn_of(tool, case, tile):
         "exp": found["exp"] * each / machine.exponentials,
         "issue": found["issue"] * each / machine.issues,
         "shared": found["shared"] * each / machine.shared,
-        "L2": case.bytes_of_turn(*tile) / contexts / machine.l2,
+        "L2": case.bytes_of_turn(*tile) / case.turns / contexts / machine.l2,
     }
     path = clocks["tensor"] + max(clocks["exp"], clocks["issue"])
     time = max(max(clocks.values()), path / (contexts * max(resident, 1)))
@@ -213,6 +227,8 @@ class Case:
     extra: str = ""
     group: int = 1
     rows: int = 0  # of a task that inverts lists
+    turns: float = 1  # for each tile that is loaded
+    share: float = 1  # of the scores of causal attention
     features: int = 128
 
     @property
@@ -237,22 +253,40 @@ def window_executed(length, width, rows, keys):
     return computed / useful
 
 
-def visits(rows, slots, shared, units, members, trials=40):
-    """Visits of blocks by tasks of `rows` rows for each row and slot, if neighbours share a part of their lists."""
-    generator, total = random.Random(7), 0
-    for _ in range(trials):
-        chosen, counts = generator.sample(range(units), slots), Counter()
-        for _ in range(rows):
-            keep = [unit for unit in chosen if generator.random() < shared]
-            fresh = [unit for unit in generator.sample(range(units), 2 * slots) if unit not in keep]
-            chosen = keep + fresh[: slots - len(keep)]
-            counts.update(chosen)
-        total += sum(-(-n // members) for n in counts.values())
-    return total / trials / (rows * slots)
+def visits(generator, rows, slots, shared, units, members):
+    """Turns and loaded blocks of one task whose rows choose `slots` of `units` blocks each, if neighbours share a part of
+    their lists."""
+    chosen, counts = generator.sample(range(units), slots), Counter()
+    for _ in range(rows):
+        keep = [unit for unit in chosen if generator.random() < shared]
+        fresh = [unit for unit in generator.sample(range(units), units) if unit not in keep]
+        chosen = keep + fresh[: slots - len(keep)]
+        counts.update(chosen)
+    return sum(-(-n // members) for n in counts.values()), len(counts)
+
+
+def selected(rows, slots, shared, units, members, trials=40):
+    """Turns for each row and slot, and for each block that is loaded."""
+    generator = random.Random(7)
+    turns, loaded = map(sum, zip(*(visits(generator, rows, slots, shared, units, members) for _ in range(trials))))
+    return turns / trials / (rows * slots), turns / loaded
+
+
+def half_selected(length, rows, shared, members, block):
+    """Slots with which half of all causal blocks are chosen; turns for each chosen block of a row, and for each block
+    that is loaded."""
+    generator, visible = random.Random(7), [first // block + 1 for first in range(0, length, rows)]
+    slots = next(n for n in range(1, length) if 2 * sum(min(n, units) for units in visible) >= sum(visible))
+    tasks = [visits(generator, rows, min(slots, units), shared, units, members) for units in visible]
+    turns, loaded = map(sum, zip(*tasks))
+    return slots, turns / sum(min(slots, units) * rows for units in visible), turns / loaded
 
 
 def task_rows(tool, case):
     return int(re.search(r"sattn_tile\.invert .* count (\d+)", compiled(tool, case, "tile"))[1])
+
+
+HALF_LENGTH = 4096  # of the calls that choose half of all blocks
 
 
 def cases(tool):
@@ -265,7 +299,16 @@ def cases(tool):
         for text, shared in (("random lists", 0.0), ("neighbours share 80 %", 0.8)):
             case = Case(f"16 blocks of 64, G 16, T 64k, {text}", "topk_blocks", target, (64, 64), 0, ",b=64,n=16", 16)
             case.rows = task_rows(tool, case)
-            case.executed = 4 * visits(case.rows, 16, shared, 512, 4)
+            each, case.turns = selected(case.rows, 16, shared, 512, 4)
+            case.executed = 4 * each
+            yield case
+            slots = half_selected(HALF_LENGTH, 8, 0.0, 4, 64)[0]
+            case = Case(f"half of all causal blocks of 64, G 16, T 4k, {text}", "topk_blocks", target, (64, 64), 0,
+                        f",b=64,n={slots}", 16)
+            case.rows = task_rows(tool, case)
+            each, case.turns = half_selected(HALF_LENGTH, case.rows, shared, 4, 64)[1:]
+            case.executed = 4 * each
+            case.share = 0.5
             yield case
 
 
@@ -274,8 +317,9 @@ def main():
     parser.add_argument("--tool", default=str(ROOT / "build" / "bin" / "sparse-attn-opt"))
     options = parser.parse_args()
     print("| call | code | blocks x contexts | clocks of a context's turn: tensor, exp, issue, shared, L2 | turn | computed per "
-          "useful score | bound, useful TFLOP/s | sustained |")
-    print("|---|---|---|---|---|---|---|---|")
+          "useful score | bound, useful TFLOP/s | sustained | time beside causal |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    dense = {}
     for case in cases(options.tool):
         turn = turn_of(options.tool, case, case.tile)
         flop = 4 * case.features * turn.rows * turn.keys / turn.contexts
@@ -283,8 +327,11 @@ def main():
         code = "wgmma" if case.target == "sm_90a" else "mma.sync"
         clocks = ", ".join(f"{clocks:.0f}" for clocks in turn.clocks.values())
         rows = f", {case.rows} rows a task" if case.rows else ""
+        beside = f"{case.share * dense[code] / bound:.2f}" if case.share < 1 else ""
+        if case.pattern == "causal":
+            dense[code] = bound * case.executed / causal_executed(HALF_LENGTH, *case.tile)
         print(f"| {case.name}{rows} | {code} | {turn.blocks} x {turn.contexts} | {clocks} | {turn.time:.0f} | "
-              f"{case.executed:.2f} | {bound:.0f} | {bound * MACHINE.sustained:.0f} |")
+              f"{case.executed:.2f} | {bound:.0f} | {bound * MACHINE.sustained:.0f} | {beside} |")
 
 
 if __name__ == "__main__":

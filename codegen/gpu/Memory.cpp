@@ -240,9 +240,17 @@ Values Lowering::loadRow(tile::TileType type, const RowSource &source, int64_t b
           return Values{loadNumber(element, pointer)};
         Values numbers;
         Value row = c.at(pointer, c.muli(c.lanePair, c.int32(2 * view.elementBytes())));
-        for (int64_t j = 0; j < type.getCols() / 8; ++j)
+        for (int64_t j = 0; j < type.getCols() / 8; ++j) {
+          Value at = c.at(row, 8 * j * view.elementBytes());
+          if (!view.operand && element.isF32()) { // rows of private memory begin at multiples of 16 bytes
+            Value pair = c.load(VectorType::get({2}, c.f32), at, 8);
+            numbers.push_back(LLVM::ExtractElementOp::create(c.b, pair, c.int32(0)));
+            numbers.push_back(LLVM::ExtractElementOp::create(c.b, pair, c.int32(1)));
+            continue;
+          }
           for (int64_t e = 0; e < 2; ++e)
-            numbers.push_back(loadNumber(element, c.at(row, (8 * j + e) * view.elementBytes())));
+            numbers.push_back(loadNumber(element, c.at(at, e * view.elementBytes())));
+        }
         return numbers;
       },
       [&] { return Values(count, integers ? c.int32(0) : c.float32(0)); });
