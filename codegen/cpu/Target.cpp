@@ -50,7 +50,7 @@ TargetInfo sattn::cpu::targetInfo(Isa isa) {
   info.exp2PerCycle = atom.scale ? 4 : atom.fma ? 1.6 : 0.5;
   info.bytesPerCycle = 4;
   info.largeBytesPerCycle = 64;
-  info.positionCycles = 130; // measured: a position of one head is a row of a panel, which is written element by element
+  info.positionCycles = 130; // measured; a position of one head is a column of a strip, moved element by element
   info.packReuse = 2;
   info.waveBytes = 64 << 20;
   return info;

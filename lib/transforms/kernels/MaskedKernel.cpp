@@ -20,12 +20,10 @@ public:
     auto all = selectedBranches(context, preparer, selections, KeyTiles::AcrossBlocks);
     if (failed(all))
       return failure();
-    if (all->rowsPerList != 1)
-      return context.refuse(all->selected.front().op, "masked attention of blocks of rows that share a list");
+    assert(all->rowsPerList == 1 && "patterns of other lists have no such form (Forms.cpp)");
     branches = std::move(all->ranges);
     for (const SelectedBranch &selected : all->selected) {
-      if (selected.weights || selected.joined)
-        return context.refuse(selected.op, "masked attention with weights of blocks");
+      assert(!selected.weights && !selected.joined && "nor have those that weigh blocks");
       RangeBranch branch{selected.chain, selected.keys, selected.values, false, *selected.residual, {}, {}, {}};
       branch.chosen = spread(selected);
       branches.insert({selected.op, {branch, selected.queries}});
