@@ -109,18 +109,24 @@ bool Lowering::pushColumn(tile::TopPushOp op, const TopState &top, int64_t panel
   Ptr lastScore = top.scores.at(panel, ranks - 1), lastId = top.ids.at(panel, ranks - 1);
   Value enters = c.andi(offered, better(score, id, c.loadStrip(lastScore), c.asInt(c.loadStrip(lastId))));
   c.when(c.anyLane(enters), [&] {
-    // The candidate takes the first rank that it beats; that rank and those behind it move down by one.
+    // The candidate takes the first rank that it beats; that rank and those behind it move down by one, up to the first
+    // empty one.
     Value none = c.lanesBelow(0), candidate = c.select(enters, score, c.minusInf());
-    Value candidateId = hasForced ? c.select(enters, id, c.stripI(-1)) : id;
-    c.loop(0, ranks, 1, {candidate, candidateId, none}, [&](Value rank, ValueRange before) -> Values {
+    Value candidateId = c.select(enters, id, c.stripI(-1));
+    auto moves = [&](ValueRange now) {
+      Value someone = c.anyLane(c.compareI(CmpIPredicate::sge, now[2], c.stripI(int64_t(0))));
+      return std::pair(c.andi(c.less(now[0], c.int64(ranks)), someone), Values(now));
+    };
+    c.whileLoop({c.int64(0), candidate, candidateId, none}, moves, [&](ValueRange now) -> Values {
+      Value rank = now[0];
       Ptr scoreAt = stripAt(top.scores, panel, rank, 0), idAt = stripAt(top.ids, panel, rank, 0);
       Value rankScore = c.loadStrip(scoreAt), rankId = c.asInt(c.loadStrip(idAt));
       Value beaten = better(candidate, candidateId, rankScore, rankId);
-      Value newScore = c.select(before[2], before[0], c.select(beaten, candidate, rankScore));
-      Value newId = c.select(before[2], before[1], c.select(beaten, candidateId, rankId));
+      Value newScore = c.select(now[3], now[1], c.select(beaten, candidate, rankScore));
+      Value newId = c.select(now[3], now[2], c.select(beaten, candidateId, rankId));
       c.storeStrip(newScore, scoreAt);
       c.storeStrip(c.asFloat(newId), idAt);
-      return {rankScore, rankId, beaten};
+      return {c.add(rank, c.int64(1)), rankScore, rankId, beaten};
     });
   });
   return true;
@@ -178,34 +184,48 @@ LogicalResult Lowering::lower(tile::TopMassOp op) {
   return success();
 }
 
-// Ids sorted by exchanging neighbours, as unsigned numbers, so that -1 comes last; scores follow.
+// Ranks `rank` and `rank` + `apart` in the order of their ids, as unsigned numbers, so that -1 comes last.
+void Lowering::orderRanks(const TopState &top, Value panel, Value rank, int64_t apart) {
+  Ptr id0 = stripAt(top.ids, panel, 0, rank, 0), id1 = stripAt(top.ids, panel, 0, rank, apart);
+  Ptr score0 = stripAt(top.scores, panel, 0, rank, 0), score1 = stripAt(top.scores, panel, 0, rank, apart);
+  Value a = c.asInt(c.loadStrip(id0)), z = c.asInt(c.loadStrip(id1));
+  Value x = c.loadStrip(score0), y = c.loadStrip(score1);
+  Value swap = c.compareI(CmpIPredicate::ugt, a, z);
+  c.storeStrip(c.asFloat(c.select(swap, z, a)), id0);
+  c.storeStrip(c.asFloat(c.select(swap, a, z)), id1);
+  c.storeStrip(c.select(swap, y, x), score0);
+  c.storeStrip(c.select(swap, x, y), score1);
+}
+
+// Batcher's odd-even merge sort, whose comparisons do not depend on what they find: n (log n)^2 / 4 of them. Sorted
+// runs of `run` ranks become runs of twice as many.
+void Lowering::sortRanks(const TopState &top, Value panel) {
+  int64_t ranks = top.ids.cols;
+  for (int64_t run = 1; run < ranks; run *= 2)
+    for (int64_t apart = run; apart >= 1; apart /= 2)
+      c.loop(apart % run, ranks - apart, 2 * apart, [&](Value first) {
+        // Groups of `apart` comparisons; those that would reach into the next two runs are left out.
+        Value rest = c.andi(c.add(first, apart), c.int64(2 * run - 1));
+        c.when(c.less(c.int64(0), rest), [&] {
+          Value count = c.min(c.int64(apart), c.sub(c.int64(ranks - apart), first));
+          c.loop(c.int64(0), count, 1, [&](Value i) { orderRanks(top, panel, c.add(first, i), apart); });
+        });
+      });
+}
+
 LogicalResult Lowering::lower(tile::TopListOp op) {
   FailureOr<TopState> top = topOf(op, op.getTop());
   if (failed(top))
     return failure();
-  int64_t ranks = top->ids.cols;
-  for (int64_t panel = 0; panel < top->ids.count(); ++panel) {
-    c.loop(0, ranks, 1, [&](Value rank) {
-      Ptr at = stripAt(top->ids, panel, rank, 0);
+  c.loop(0, top->ids.count(), 1, [&](Value panel) {
+    c.loop(0, top->ids.cols, 1, [&](Value rank) {
+      Ptr at = stripAt(top->ids, panel, 0, rank, 0);
       Value id = c.asInt(c.loadStrip(at));
       Value plain = c.andi(id, c.stripI(kForced - 1));
       c.storeStrip(c.asFloat(c.select(c.compareI(CmpIPredicate::slt, id, c.stripI(int64_t(0))), id, plain)), at);
     });
-    c.loop(0, ranks, 1, [&](Value round) {
-      Value start = c.andi(round, c.int64(1));
-      c.loop(start, c.int64(ranks - 1), 2, [&](Value rank) {
-        Ptr id0 = stripAt(top->ids, panel, rank, 0), id1 = stripAt(top->ids, panel, rank, 1);
-        Ptr score0 = stripAt(top->scores, panel, rank, 0), score1 = stripAt(top->scores, panel, rank, 1);
-        Value a = c.asInt(c.loadStrip(id0)), z = c.asInt(c.loadStrip(id1));
-        Value x = c.loadStrip(score0), y = c.loadStrip(score1);
-        Value swap = c.compareI(CmpIPredicate::ugt, a, z);
-        c.storeStrip(c.asFloat(c.select(swap, z, a)), id0);
-        c.storeStrip(c.asFloat(c.select(swap, a, z)), id1);
-        c.storeStrip(c.select(swap, y, x), score0);
-        c.storeStrip(c.select(swap, x, y), score1);
-      });
-    });
-  }
+    sortRanks(*top, panel);
+  });
   tile(op.getIds()) = {};
   tile(op.getIds()).panels = top->ids;
   tile(op.getScores()) = {};
