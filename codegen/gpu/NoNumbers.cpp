@@ -80,46 +80,48 @@ void Lowering::dropNoNumbers(const SharedRows &b) {
   c.barrier();
 }
 
-// Two keys at a time: the lane of the quad that holds their weights gives them to the others. Registers
-// that are picked by comparison keep the loop one.
+// The weight of a key in a row of the lane: the lane of the quad that holds it gives it to the others. Registers that
+// are picked by comparison keep the loop over keys one.
+Value Lowering::weightOf(Fragment &p, int64_t block, int64_t half, Value key) {
+  // Keys 2 * pair and the next: columns of the lane pair % 4 in the block of columns pair / 4.
+  Value pair = arith::ShRUIOp::create(c.b, key, c.int32(1)), tile = arith::ShRUIOp::create(c.b, key, c.int32(3));
+  Value isOdd = c.compareI(arith::CmpIPredicate::ne, c.andi(key, c.int32(1)), c.int32(0)), picked;
+  for (int64_t j = 0; j < p.cols / 8; ++j) {
+    Value one = c.select(isOdd, p.element(block, j, 2 * half + 1), p.element(block, j, 2 * half));
+    picked = j == 0 ? one : c.select(c.compareI(arith::CmpIPredicate::eq, tile, c.int32(j)), one, picked);
+  }
+  return c.fromLane(picked, c.addi(c.subi(c.lane, c.lanePair), c.andi(pair, c.int32(3))));
+}
+
+// A turn of the inner loop is at the first four registers and hands them on as the last ones: code for four in place of
+// all, which would be a third of a kernel's.
 Values Lowering::addNoNumbers(Fragment p, const SharedRows &b, const Fragment &sums) {
+  constexpr size_t four = 4; // columns 8 * turn + 2 * lanePair and the next, of both halves
   int64_t bytes = b.element.getIntOrFloatBitWidth() / 8;
   auto count = static_cast<size_t>(sums.cols / 2);
-  Value quad = c.subi(c.lane, c.lanePair), own = c.muli(c.lanePair, c.int32(2 * bytes));
+  Value own = c.muli(c.lanePair, c.int32(2 * bytes));
   Values result(sums.at);
   for (int64_t block = 0; block < sums.blocks(); ++block) {
     auto first = result.begin() + static_cast<size_t>(block) * count;
     Values part =
-        c.loop(c.int32(0), c.int32(p.cols / 2), 1, Values(first, first + count), [&](Value pair, ValueRange carried) {
-          Values next(carried);
-          // Keys 2 * pair and the next: columns of the lane pair % 4 in the block of columns pair / 4.
-          Value from = c.addi(quad, c.andi(pair, c.int32(3)));
-          Value tile = arith::ShRUIOp::create(c.b, pair, c.int32(2));
-          for (int64_t e = 0; e < 2; ++e) {
-            Value key = c.addi(c.muli(pair, c.int32(2)), c.int32(e)), weights[2];
-            Value row = b.swizzled ? Value() : c.at(c.at(b.base, own), c.muli(key, c.int32(b.rowBytes)));
-            Value unit;
-            for (int64_t half = 0; half < 2; ++half) {
-              Value picked = p.element(block, 0, 2 * half + e);
-              for (int64_t j = 1; j < p.cols / 8; ++j)
-                picked = c.select(c.compareI(arith::CmpIPredicate::eq, tile, c.int32(j)),
-                                  p.element(block, j, 2 * half + e), picked);
-              weights[half] = c.fromLane(picked, from);
-            }
-            for (size_t i = 0; i < count; ++i) {
-              // Register i: column 8 * (i / 4) + 2 * lanePair + i % 2 of half i % 4 / 2.
-              auto column = static_cast<int64_t>(8 * (i / 4) + i % 2);
-              if (b.swizzled && i % 4 == 0)
-                unit = c.at(unitOf(b, key, c.int32(static_cast<int64_t>(i / 4))), own);
-              Value at = b.swizzled ? c.at(unit, static_cast<int64_t>(i % 2) * bytes) : c.at(row, column * bytes);
-              Value weight = weights[i % 4 / 2], value = loadNumber(b.element, at);
-              Value difference = c.subf(value, value); // 0 for numbers, else NaN
-              Value counts = c.andi(c.compare(arith::CmpFPredicate::UNE, weight, c.float32(0)),
-                                    c.compare(arith::CmpFPredicate::UNO, difference, difference));
-              next[i] = c.select(counts, c.addf(next[i], c.mulf(weight, value)), next[i]);
-            }
-          }
-          return next;
+        c.loop(c.int32(0), c.int32(p.cols), 1, Values(first, first + count), [&](Value key, ValueRange sofar) {
+          Value weights[] = {weightOf(p, block, 0, key), weightOf(p, block, 1, key)};
+          Value row = b.swizzled ? Value() : c.at(c.at(b.base, own), c.muli(key, c.int32(b.rowBytes)));
+          return c.loop(c.int32(0), c.int32(static_cast<int64_t>(count / four)), 1, Values(sofar),
+                        [&](Value turn, ValueRange carried) {
+                          Value unit = b.swizzled ? c.at(unitOf(b, key, turn), own)
+                                                  : c.at(row, c.muli(turn, c.int32(8 * bytes)));
+                          Values next(carried.drop_front(four));
+                          for (size_t i = 0; i < four; ++i) {
+                            Value at = c.at(unit, static_cast<int64_t>(i % 2) * bytes);
+                            Value weight = weights[i / 2], value = loadNumber(b.element, at);
+                            Value difference = c.subf(value, value); // 0 for numbers, else NaN
+                            Value counts = c.andi(c.compare(arith::CmpFPredicate::UNE, weight, c.float32(0)),
+                                                  c.compare(arith::CmpFPredicate::UNO, difference, difference));
+                            next.push_back(c.select(counts, c.addf(carried[i], c.mulf(weight, value)), carried[i]));
+                          }
+                          return next;
+                        });
         });
     std::copy(part.begin(), part.end(), first);
   }
