@@ -28,9 +28,9 @@
 
 // Where blocks are so small that all keys cost less up to a length worth a form, calls of few keys take that form.
 // RUN: sparse-attn-opt %patterns/quest.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4 --target=cpu-avx512 | FileCheck %s --check-prefix=THREE
-// THREE: kind = "inverted", {{.*}}masked_keys = [[#KEYS:]] : i64
-// THREE: kind = "lists", {{.*}}why = "calls of at most 8 query rows, or of one for every 512 keys
-// THREE: kind = "masked", {{.*}}why = "other calls over at most [[#KEYS]] keys
+// THREE: kind = "inverted", {{.*}}masked_keys = [[#UPTO:]] : i64
+// THREE-SAME: kind = "lists", {{.*}}why = "calls of at most 8 query rows, or of one for every 512 keys
+// THREE-SAME: kind = "masked", {{.*}}why = "other calls over at most [[#UPTO]] keys
 // RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4 --target=cpu-avx512 | FileCheck %s --check-prefix=PAIR
 // PAIR-NOT: masked_keys
 // PAIR-NOT: sattn_tile.members
