@@ -1,8 +1,16 @@
 // Ratios and units of head axes.
 #include "lib/transforms/Heads.h"
+#include <algorithm>
 #include <numeric>
 
 namespace sattn {
+
+int64_t evenShare(int64_t all, int64_t most) {
+  int64_t share = std::min(all, most);
+  while (all % share != 0)
+    --share;
+  return share;
+}
 
 Heads::Heads(const BoundPattern &bound, const PatternFacts &facts) : bound(bound) {
   PatternOp pattern = bound.op();

@@ -10,6 +10,9 @@
 
 namespace sattn {
 
+/// Of `all` heads as many as one task takes, at most `most` of them, so that all tasks take as many.
+int64_t evenShare(int64_t all, int64_t most);
+
 class Heads {
 public:
   Heads(const BoundPattern &bound, const PatternFacts &facts);

@@ -64,10 +64,7 @@ private:
         return 1;
       axes.append({range.keys.head, range.values.head});
     }
-    int64_t shared = context.sharedHeads(axes), most = std::min(shared, kMostTileRows);
-    while (shared % most != 0)
-      --most;
-    return most;
+    return evenShare(context.sharedHeads(axes), kMostTileRows);
   }
 
   // Numbers for the keys of a tile are a tile of one row, which no tile of scores may be.

@@ -82,9 +82,7 @@ private:
     int64_t quantum = context.target.rowQuantum, tile = context.target.rowTile, all = heads;
     chunk = 0;
     for (int64_t part = quantum; part <= std::min(tile, rowsPerList); part += quantum) {
-      int64_t beside = std::min(all, tile / part);
-      while (all % beside != 0)
-        --beside;
+      int64_t beside = evenShare(all, tile / part);
       if (rowsPerList % part == 0 && part * beside >= chunk * heads) {
         chunk = part;
         heads = beside;

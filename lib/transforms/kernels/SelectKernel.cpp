@@ -9,7 +9,7 @@
 namespace sattn::lower {
 using namespace mlir;
 
-// A core holds about so many rows of scores beside the lists that they enter.
+// More rows leave the code for few rows (codegen/cpu/Lines.cpp), which reads keys where they lie.
 static constexpr int64_t kMostBeside = 8;
 
 static constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
@@ -108,10 +108,7 @@ private:
     bool readsTables = llvm::any_of(chain.score.maps, [](MapOp map) { return !map.getTables().empty(); });
     if (!own || readsTables || differByHead())
       return 1;
-    int64_t all = std::max<int64_t>(context.sharedHeads(shared) / *own, 1), most = std::min(all, kMostBeside);
-    while (all % most != 0)
-      --most;
-    return most;
+    return evenShare(std::max<int64_t>(context.sharedHeads(shared) / *own, 1), kMostBeside);
   }
 
   LogicalResult operands() {

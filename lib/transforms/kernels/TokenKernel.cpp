@@ -117,9 +117,7 @@ private:
   LogicalResult chooseHeads() {
     sharesAll = !single && llvm::all_of(headAxes, [&](AxisAttr axis) { return !context.ratio(axis); });
     int64_t shared = single ? 1 : context.sharedHeads(headAxes);
-    heads = sharesAll ? kMostHeads : std::min(shared, kMostHeads);
-    while (!sharesAll && shared % heads != 0)
-      --heads;
+    heads = sharesAll ? kMostHeads : evenShare(shared, kMostHeads);
     for (const auto &[op, branch] : listedBranches)
       if (branch.queries.isWorkspace || branch.queries.head != context.queryHeads())
         return context.refuse(op, "queries without heads of their own beside a selection of single tokens");
