@@ -473,6 +473,23 @@ private:
   MLIRContext *context;
 };
 
+// A prefix of features is no longer than what its role has.
+LogicalResult checkPrefixes(PatternOp pattern) {
+  BoundPattern bound(pattern);
+  for (auto prefix : pattern.getBody().front().getOps<PrefixOp>()) {
+    if (prefix.getX().getDefiningOp())
+      continue;
+    RoleAttr role = bound.role(prefix.getX());
+    AxisAttr feature = role.getAxes().back();
+    int64_t width = *literalInt(prefix.getWidth()), features = bound.size(feature);
+    if (width > features)
+      return prefix.emitError() << "[SA0206] a prefix of " << width << " features of role '" << role.getName()
+                                << "', which is bound to " << features << ": bind " << feature.getName() << "=" << width
+                                << " or more, or a shorter prefix";
+  }
+  return success();
+}
+
 struct SpecializePass : impl::SattnSpecializeBase<SpecializePass> {
   using SattnSpecializeBase::SattnSpecializeBase;
 
@@ -498,6 +515,8 @@ struct SpecializePass : impl::SattnSpecializeBase<SpecializePass> {
     if (failed(specializer.run()))
       return failure();
     pattern.setBindAttr(*entries);
+    if (failed(checkPrefixes(pattern)))
+      return failure();
     paramsBound += params - pattern.getParams().size();
     attendsExpanded += specializer.attends;
     return success();

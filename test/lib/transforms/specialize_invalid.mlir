@@ -56,6 +56,8 @@
 // TARGET: [SA0202] target has no field 'lanes'
 // RUN: not sparse-attn-opt divisor.mlir --sattn-specialize=bind=dtype=f32,D=8,Dv=8 2>&1 | FileCheck %s --check-prefix=DIVISOR
 // DIVISOR: [SA0207] set cannot be specialised:
+// RUN: not sparse-attn-opt %patterns/mla.mlir --sattn-specialize=bind=dtype=f32,D=32 2>&1 | FileCheck %s --check-prefix=PREFIX
+// PREFIX: mla.mlir:8:8: error: [SA0206] a prefix of 512 features of role 'kv', which is bound to 32: bind D=512 or more, or a shorter prefix
 
 //--- p.mlir
 sattn.pattern @p<static b: int = 64, W: int = 8, scale: float = rsqrt(D)>(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv]) -> (o) {
