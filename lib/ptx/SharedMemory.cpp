@@ -60,21 +60,31 @@ void SharedMemory::noteReader(const Accessor &by, Cell &cell) {
     cell.reader.lanes |= now.lanes;
     return;
   }
-  if (!cell.moreReaders) {
-    cell.moreReaders = uint32_t(readers.size());
-    readers.emplace_back();
-  }
-  for (Reader &old : readers[cell.moreReaders]) {
-    if (replaces(old)) {
+  uint32_t last = 0, unused = 0;
+  for (uint32_t at = cell.moreReaders; at; last = at, at = readers[at].next) {
+    Reader &old = readers[at].reader;
+    if (!old.lanes) {
+      unused = unused ? unused : at;
+    } else if (replaces(old)) {
       old = now;
       return;
-    }
-    if (extends(old)) {
+    } else if (extends(old)) {
       old.lanes |= now.lanes;
       return;
     }
   }
-  readers[cell.moreReaders].push_back(now);
+  if (unused) {
+    readers[unused].reader = now;
+    return;
+  }
+  (last ? readers[last].next : cell.moreReaders) = uint32_t(readers.size());
+  readers.push_back({now, 0});
+}
+
+void SharedMemory::forgetReaders(Cell &cell) {
+  cell.reader.lanes = 0;
+  for (uint32_t at = cell.moreReaders; at; at = readers[at].next)
+    readers[at].reader.lanes = 0;
 }
 
 void SharedMemory::checkRead(const Accessor &by, uint32_t address) {
@@ -143,10 +153,9 @@ void SharedMemory::checkWriteOrder(const Accessor &by, uint32_t address, bool sa
   const Reader *late = nullptr;
   if (cell.reader.lanes && !knowsReader(by, cell.reader))
     late = &cell.reader;
-  if (cell.moreReaders)
-    for (const Reader &reader : readers[cell.moreReaders])
-      if (!late && !knowsReader(by, reader))
-        late = &reader;
+  for (uint32_t at = cell.moreReaders; at && !late; at = readers[at].next)
+    if (readers[at].reader.lanes && !knowsReader(by, readers[at].reader))
+      late = &readers[at].reader;
   if (late && !(by.strong && cell.strongRead))
     by.warp.fault(FaultKind::Race, by.lane, [&] {
       return fmt::format("shared address {} is written, but nothing orders this after the read by warp {} in line {}",
@@ -171,9 +180,7 @@ void SharedMemory::write(const Accessor &by, uint32_t address, uint32_t count, c
     cell.defined = true;
     cell.strongWrite = by.strong;
     cell.asyncWrite = false;
-    cell.reader.lanes = 0;
-    if (cell.moreReaders)
-      readers[cell.moreReaders].clear();
+    forgetReaders(cell);
     bytes[address + i] = in[i];
   }
 }
@@ -198,9 +205,7 @@ void SharedMemory::land(uint32_t address, uint32_t count, const std::byte *in, c
     cell.defined = true;
     cell.strongWrite = false;
     cell.asyncWrite = origin.async;
-    cell.reader.lanes = 0;
-    if (cell.moreReaders)
-      readers[cell.moreReaders].clear();
+    forgetReaders(cell);
     bytes[address + i] = in[i];
   }
 }

@@ -68,7 +68,7 @@ private:
     uint8_t copies = 0, asyncReads = 0;
     uint32_t readLine = 0;
     Reader reader;            // lanes 0: nobody since the last write
-    uint32_t moreReaders = 0; // in `readers`, 0: none
+    uint32_t moreReaders = 0; // the first of further ones in `readers`, 0: none
   };
 
   void checkRead(const Accessor &by, uint32_t address);
@@ -76,10 +76,15 @@ private:
   void checkWriteOrder(const Accessor &by, uint32_t address, bool sameValue);
   bool knowsReader(const Accessor &by, const Reader &reader) const;
   void noteReader(const Accessor &by, Cell &cell);
+  void forgetReaders(Cell &cell);
 
   std::vector<std::byte> bytes;
   std::vector<Cell> cells;
-  std::vector<std::vector<Reader>> readers{1};
+  struct Link {
+    Reader reader; // lanes 0: to be used again
+    uint32_t next = 0;
+  };
+  std::vector<Link> readers{1}; // of all cells
   std::vector<uint32_t> fenced; // by thread: clock of its last proxy fence
 };
 

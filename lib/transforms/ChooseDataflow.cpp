@@ -235,7 +235,7 @@ private:
     if (narrow && target.rangeKeys)
       tile = target.rangeKeys;
     if (target.sumColumns != 0 && sumColumns(op) > target.sumColumns)
-      tile /= 2;
+      tile = std::max<int64_t>(tile / 2, 16);
     Choice choice{"range", rows,
                   "the set is a formula: " + classes + std::to_string(rows) + " rows of one head stream tiles of " +
                       std::to_string(tile) + " keys over its cover; " + cyclesText(100 * perKey) +
