@@ -230,7 +230,8 @@ Status Binder::checkPlace(const Operand &operand, const DLTensor &tensor) {
 }
 
 Status checkType(const Operand &operand, const DLTensor &tensor) {
-  static constexpr DLDataType types[] = {{kDLFloat, 32, 1}, {kDLFloat, 16, 1}, {kDLBfloat, 16, 1}, {kDLInt, 32, 1}};
+  static constexpr DLDataType types[] = {{kDLFloat, 32, 1}, {kDLFloat, 16, 1}, {kDLBfloat, 16, 1},
+                                         {kDLInt, 32, 1},   {kDLInt, 8, 1},    {kDLUInt, 8, 1}};
   const DLDataType &expected = types[static_cast<int>(operand.dtype)];
   if (tensor.dtype.code != expected.code || tensor.dtype.bits != expected.bits || tensor.dtype.lanes != 1)
     return fail<Err::WrongDtype>(operand.name, dtypeText(tensor.dtype), dtypeName(operand.dtype));

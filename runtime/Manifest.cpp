@@ -13,11 +13,14 @@ namespace sattn::rt {
 using nlohmann::json;
 
 const char *dtypeName(Dtype dtype) {
-  static constexpr const char *names[] = {"f32", "f16", "bf16", "i32"};
+  static constexpr const char *names[] = {"f32", "f16", "bf16", "i32", "i8", "u8"};
   return names[static_cast<int>(dtype)];
 }
 
-int dtypeBytes(Dtype dtype) { return dtype == Dtype::F16 || dtype == Dtype::BF16 ? 2 : 4; }
+int dtypeBytes(Dtype dtype) {
+  static constexpr int bytes[] = {4, 2, 2, 4, 1, 1};
+  return bytes[static_cast<int>(dtype)];
+}
 
 const char *perBatchName(PerBatch which) {
   static constexpr const char *names[] = {"q_offset", "kv_offset", "kv_len"};
@@ -32,7 +35,7 @@ std::string Operand::axisList() const {
 }
 
 static bool parseDtype(const std::string &text, Dtype &dtype) {
-  for (Dtype candidate : {Dtype::F32, Dtype::F16, Dtype::BF16, Dtype::I32})
+  for (Dtype candidate : {Dtype::F32, Dtype::F16, Dtype::BF16, Dtype::I32, Dtype::I8, Dtype::U8})
     if (text == dtypeName(candidate)) {
       dtype = candidate;
       return true;

@@ -12,8 +12,8 @@
 
 namespace sattn::rt {
 
-enum class Dtype : uint8_t { F32, F16, BF16, I32 };
-const char *dtypeName(Dtype dtype); ///< "f32", "f16", "bf16", "i32"
+enum class Dtype : uint8_t { F32, F16, BF16, I32, I8, U8 };
+const char *dtypeName(Dtype dtype); ///< "f32", "f16", "bf16", "i32", "i8", "u8"
 int dtypeBytes(Dtype dtype);
 
 /// The kind of an axis follows from the first letter of its name; numbers are features.

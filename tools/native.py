@@ -10,7 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # DLPack: type code, bits. NumPy has no bfloat16: uint16 is its bits.
-CODES = {"int32": (0, 32), "float32": (2, 32), "float16": (2, 16), "bfloat16": (4, 16), "uint16": (4, 16)}
+CODES = {"int32": (0, 32), "float32": (2, 32), "float16": (2, 16), "bfloat16": (4, 16), "uint16": (4, 16),
+         "int8": (0, 8), "uint8": (1, 8)}
 
 
 class NativeError(Exception):

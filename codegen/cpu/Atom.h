@@ -12,13 +12,14 @@ inline constexpr int64_t kLanes = 16;
 
 struct Atom {
   Isa isa;
-  StringRef name;     ///< target name of the manifest
-  StringRef features; ///< LLVM features beyond x86-64 (SSE2)
-  bool fma;           ///< fused multiply-add; otherwise a product is rounded before it is added
-  bool scale;         ///< fraction and power-of-two scaling in one instruction each (vreduceps, vscalefps)
-  bool round;         ///< rounding to an integer in one instruction
-  bool halfConvert;   ///< float16 <-> float32 instructions
-  bool maskedMemory;  ///< loads and stores under a mask cost no more than plain ones
+  StringRef name;      ///< target name of the manifest
+  StringRef features;  ///< LLVM features beyond x86-64 (SSE2)
+  bool fma;            ///< fused multiply-add; otherwise a product is rounded before it is added
+  bool scale;          ///< fraction and power-of-two scaling in one instruction each (vreduceps, vscalefps)
+  bool round;          ///< rounding to an integer in one instruction
+  bool halfConvert;    ///< float16 <-> float32 instructions
+  int64_t vectorBytes; ///< of the vectors that byte integers are summed in
+  bool maskedMemory;   ///< loads and stores under a mask cost no more than plain ones
   /// Micro-kernels of a dot: columns[p] columns by p + 1 panels of accumulators, the operand strips and one broadcast
   /// fit the registers. 0: no such kernel.
   std::array<int64_t, 4> columns;

@@ -9,6 +9,7 @@ using namespace mlir;
 
 Code::Code(LLVM::LLVMFuncOp function, const Atom &atom) : ScalarCode(function), atom(atom) {
   v1 = VectorType::get({kLanes}, i1);
+  v8 = VectorType::get({kLanes}, b.getI8Type());
   v16 = VectorType::get({kLanes}, i16);
   vi = VectorType::get({kLanes}, i32);
   vf = VectorType::get({kLanes}, f32);
@@ -43,6 +44,7 @@ Value Code::maxKeep(Value a, Value c) { return select(compare(arith::CmpFPredica
 Value Code::minKeep(Value a, Value c) { return select(compare(arith::CmpFPredicate::OLT, a, c), a, c); }
 Value Code::maxNan(Value a, Value c) { return select(compare(arith::CmpFPredicate::UNO, a, a), a, maxKeep(a, c)); }
 Value Code::minNan(Value a, Value c) { return select(compare(arith::CmpFPredicate::UNO, a, a), a, minKeep(a, c)); }
+Value Code::abs(Value a) { return LLVM::FAbsOp::create(b, a); }
 Value Code::asInt(Value a) { return arith::BitcastOp::create(b, vi, a); }
 Value Code::asFloat(Value a) { return arith::BitcastOp::create(b, vf, a); }
 Value Code::shuffle(Value a, Value c, ArrayRef<int32_t> mask) { return LLVM::ShuffleVectorOp::create(b, a, c, mask); }
@@ -103,9 +105,9 @@ void Code::store(Value value, Ptr pointer, int64_t alignment) {
   LLVM::StoreOp::create(b, value, address(pointer), static_cast<unsigned>(alignment));
 }
 Value Code::loadElements(Ptr pointer, Type element, int64_t count) {
-  bool wide = element.getIntOrFloatBitWidth() == 32;
-  auto type = VectorType::get({kLanes}, wide ? Type(f32) : Type(i16));
-  int64_t alignment = wide ? 4 : 2;
+  int64_t alignment = element.getIntOrFloatBitWidth() / 8;
+  bool wide = alignment == 4;
+  VectorType type = wide ? vf : alignment == 2 ? v16 : v8;
   Value raw;
   if (count == kLanes) {
     raw = load(type, pointer, alignment);
@@ -123,8 +125,8 @@ Value Code::loadElements(Ptr pointer, Type element, int64_t count) {
 }
 
 void Code::storeElements(Value value, Ptr pointer, Type element, int64_t count) {
-  bool wide = element.getIntOrFloatBitWidth() == 32;
-  int64_t alignment = wide ? 4 : 2;
+  int64_t alignment = element.getIntOrFloatBitWidth() / 8;
+  bool wide = alignment == 4;
   Value raw = wide ? value : narrow(value, element);
   // One lane is stored as a scalar: LLVM 22 turns a masked store of one truncated lane into a store of the wide lane.
   if (count == kLanes) {

@@ -22,7 +22,7 @@ public:
   const Atom &atom;
 
   //===-- Types -----------------------------------------------------------------------------------------===//
-  mlir::VectorType v1, v16, vi, vf; ///< strips of i1, i16, i32, f32
+  mlir::VectorType v1, v8, v16, vi, vf; ///< strips of i1, i8, i16, i32, f32
   Type ptr;
 
   //===-- Constants -------------------------------------------------------------------------------------===//
@@ -43,13 +43,16 @@ public:
   Value minKeep(Value a, Value c);
   Value maxNan(Value a, Value c); ///< the greater; NaN where either is
   Value minNan(Value a, Value c); ///< the smaller; NaN where either is
+  Value abs(Value a);
   Value asInt(Value a);
   Value asFloat(Value a);
   Value shuffle(Value a, Value c, ArrayRef<int32_t> mask);
-  Value anyLane(Value mask);               ///< i1: some lane of an i1 strip is set
-  Value widen(Value raw, Type element);    ///< i16 strip of float16 or bfloat16 bits to float32
-  Value narrow(Value value, Type element); ///< float32 to such bits, rounded to nearest even
-  Value exp2(Value x);                     ///< see Math.cpp
+  Value anyLane(Value mask); ///< i1: some lane of an i1 strip is set
+  /// i16 strip of float16 or bfloat16 bits, or i8 strip of integers, to float32.
+  Value widen(Value raw, Type element);
+  /// float32 to such bits, rounded to nearest even; to the nearest byte that there is of integers, the least of NaN.
+  Value narrow(Value value, Type element);
+  Value exp2(Value x); ///< see Math.cpp
   Value log2(Value x);
   Value tanh(Value x);
   Value floor(Value x);

@@ -1,7 +1,8 @@
-// float16 and bfloat16 strips to float32 and back. Without conversion instructions everything is integer arithmetic:
-// LLVM's own expansion would call a library that is not there. Rounding is to nearest even at every level, and NaN
-// stays NaN, so all levels give the same bits.
+// float16, bfloat16 and byte strips to float32 and back. Without conversion instructions everything is integer
+// arithmetic: LLVM's own expansion would call a library that is not there. Rounding is to nearest even at every level,
+// and NaN stays NaN, so all levels give the same bits.
 #include "codegen/cpu/Code.h"
+#include <limits>
 
 using namespace sattn;
 using namespace sattn::cpu;
@@ -47,7 +48,21 @@ static Value narrowBrain(Code &c, Value value) {
   return c.select(c.compare(CmpFPredicate::UNO, value, value), quiet, rounded);
 }
 
+// Byte integers, signed or not.
+static Value widenByte(Code &c, Value raw, bool isUnsigned) {
+  Value integer = isUnsigned ? Value(arith::ExtUIOp::create(c.b, c.vi, raw)) : arith::ExtSIOp::create(c.b, c.vi, raw);
+  return arith::SIToFPOp::create(c.b, c.vf, integer);
+}
+static Value narrowByte(Code &c, Value value, bool isUnsigned) {
+  float least = isUnsigned ? 0 : std::numeric_limits<int8_t>::min();
+  float most = isUnsigned ? std::numeric_limits<uint8_t>::max() : std::numeric_limits<int8_t>::max();
+  Value inside = c.minKeep(c.maxKeep(c.roundEven(value), c.strip(least)), c.strip(most));
+  return arith::TruncIOp::create(c.b, c.v8, Value(arith::FPToSIOp::create(c.b, c.vi, inside)));
+}
+
 Value Code::widen(Value raw, Type element) {
+  if (element.isInteger(8))
+    return widenByte(*this, raw, element.isUnsignedInteger());
   if (element.isF16() && atom.halfConvert) {
     auto half = VectorType::get({kLanes}, b.getF16Type());
     return arith::ExtFOp::create(b, vf, Value(arith::BitcastOp::create(b, half, raw)));
@@ -57,6 +72,8 @@ Value Code::widen(Value raw, Type element) {
 }
 
 Value Code::narrow(Value value, Type element) {
+  if (element.isInteger(8))
+    return narrowByte(*this, value, element.isUnsignedInteger());
   if (element.isF16() && atom.halfConvert) {
     auto half = VectorType::get({kLanes}, b.getF16Type());
     return arith::BitcastOp::create(b, v16, Value(arith::TruncFOp::create(b, half, value)));

@@ -44,24 +44,25 @@ void Lowering::forColumns(int64_t cols, int64_t step, llvm::function_ref<void(Va
 }
 
 // sums[i][p] += sum over k in [from, to) of a[panel p](., k) * b(k, first + i). `inner` and `column` are the axes of b.
-// With `skipZeros` a term whose left factor is 0 leaves the sum alone, whatever b holds.
+// Of other terms than products the sum is of those.
 std::vector<Values> Lowering::multiply(const Panels &a, Value panel, int64_t panels, const RightOperand &b,
                                        const Axis &inner, const Axis &column, Value first, int64_t columns,
-                                       const InnerSteps &steps, std::vector<Values> sums, bool skipZeros) {
+                                       const InnerSteps &steps, std::vector<Values> sums, Term term) {
   SmallVector<Ptr> right = alongAxis(c, b.base, column, first, columnsAtOnce(panels, column), columns);
 
   auto step = [&](Ptr left, ArrayRef<Ptr> factors, std::vector<Values> &state) {
     Values strips, live;
     for (int64_t p = 0; p < panels; ++p) {
       strips.push_back(c.loadStrip(left.plus(p * a.panelBytes())));
-      if (skipZeros)
+      if (term == Term::UnlessZero)
         live.push_back(c.compare(CmpFPredicate::UNE, strips.back(), c.zero()));
     }
     for (int64_t i = 0; i < columns; ++i) {
       Value factor = c.loadBroadcast(factors[i]);
       for (int64_t p = 0; p < panels; ++p) {
-        Value sum = c.fma(strips[p], factor, state[i][p]);
-        state[i][p] = skipZeros ? c.select(live[p], sum, state[i][p]) : sum;
+        Value sum = term == Term::Distance ? c.addf(c.abs(c.subf(strips[p], factor)), state[i][p])
+                                           : c.fma(strips[p], factor, state[i][p]);
+        state[i][p] = term == Term::UnlessZero ? c.select(live[p], sum, state[i][p]) : sum;
       }
     }
   };
@@ -168,11 +169,17 @@ bool Lowering::maskedOperand(Value value) {
   return false;
 }
 
+Lowering::Term Lowering::termOf(tile::DotOp op) {
+  if (op.getKind() == "l1")
+    return Term::Distance;
+  return op.getKind() == "nn" && maskedOperand(op.getA()) ? Term::UnlessZero : Term::Product;
+}
+
 LogicalResult Lowering::lower(tile::DotOp op) {
   auto a = panelsOf(op.getA());
   if (failed(a))
     return failure();
-  bool nt = op.getKind() == "nt";
+  bool nt = op.getKind() != "nn";
   tile::TileType rightType = op.getB().getType();
   TileValue &right = tile(op.getB());
   std::optional<RightOperand> b = nt ? right.keys : right.values;
@@ -204,7 +211,6 @@ LogicalResult Lowering::lower(tile::DotOp op) {
     if (op.getScale() && failed(scaleRows(to, op.getScale())))
       return failure();
   }
-  bool skipZeros = !nt && maskedOperand(op.getA());
   std::shared_ptr<const Visible> visible = tile(op.getA()).visible;
   for (int64_t from = 0; from < depth; from += nt ? kInnerPart : depth) {
     int64_t end = nt ? std::min(depth, from + kInnerPart) : depth;
@@ -220,7 +226,7 @@ LogicalResult Lowering::lower(tile::DotOp op) {
         for (int64_t i = 0; i < columns; ++i)
           for (int64_t p = 0; p < panels; ++p)
             sums[i].push_back(load ? c.loadStrip(stripAt(to, panel, p, first, i)) : c.zero());
-        sums = multiply(*a, panel, panels, *b, inner, column, first, columns, steps, sums, skipZeros);
+        sums = multiply(*a, panel, panels, *b, inner, column, first, columns, steps, sums, termOf(op));
         for (int64_t i = 0; i < columns; ++i)
           for (int64_t p = 0; p < panels; ++p)
             c.storeStrip(sums[i][p], stripAt(to, panel, p, first, i));

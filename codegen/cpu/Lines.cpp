@@ -174,6 +174,8 @@ void Lowering::loadLines(tile::LoadOp op, const RowSource &source) {
     tile(op.getTile()).rows = source;
     return;
   }
+  if (staysBytes(op))
+    return loadBytes(op, source);
   const View &view = source.view;
   Type element = view.type.getElementType();
   Lines lines = newLines(op.getTile().getType());
@@ -446,7 +448,12 @@ std::optional<LogicalResult> Lowering::lowerLines(Operation *op) {
       })
       .Case([&](tile::MaskOp mask) { return maskLines(mask); })
       .Case([&](tile::DotOp dot) {
-        dot.getKind() == "nt" ? scoreLines(dot) : sumLines(dot);
+        if (dot.getKind() == "nn")
+          sumLines(dot);
+        else if (tile(dot.getA()).bytes)
+          scoreBytes(dot);
+        else
+          scoreLines(dot);
         return success();
       })
       .Case([&](tile::SoftmaxStepOp step) {

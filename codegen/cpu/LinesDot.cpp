@@ -144,8 +144,8 @@ static Value sumLanes(Code &c, ArrayRef<Value> sums) {
   return c.addf(c.shuffle(x, y, low), c.shuffle(x, y, high));
 }
 
-// Products of a row of `a` with `rows`, summed over the features: a strip in their order.
-Value Lowering::scoreStrip(const Lines &a, Value row, const RightRows &right, ArrayRef<Ptr> rows) {
+// Products of a row of `a` with `rows`, or distances, summed over the features: a strip in their order.
+Value Lowering::scoreStrip(const Lines &a, Value row, const RightRows &right, ArrayRef<Ptr> rows, Term term) {
   constexpr int64_t stripsAtOnce = 4;
   int64_t strips = a.strips(), atOnce = mostSums(c.atom);
   // Strips `first` + 0 .. count - 1; where `first` is not known they are whole ones.
@@ -158,7 +158,7 @@ Value Lowering::scoreStrip(const Lines &a, Value row, const RightRows &right, Ar
       for (auto [key, sum] : llvm::zip(keys, sums)) {
         Value strip =
             known ? stripOf(right, key, *known + i) : stripOf(right, c.atScaled(key, first, kLanes * right.bytes()), i);
-        sum = c.fma(strip, left, sum);
+        sum = term == Term::Distance ? c.addf(c.abs(c.subf(strip, left)), sum) : c.fma(strip, left, sum);
       }
     }
     return sums;
@@ -193,7 +193,7 @@ void Lowering::scoreLines(tile::DotOp op) {
     SmallVector<Ptr> rows = rowsOf(right, c.int64(0), kLanes);
     c.loop(0, a.rows, 1, [&](Value row) {
       prefetchNext(from, c.add(first, c.mul(row, ahead)), ahead, a.rows);
-      Value scores = scoreStrip(a, row, right, rows);
+      Value scores = scoreStrip(a, row, right, rows, termOf(op));
       if (before)
         scores = c.addf(c.loadStrip(lineAt(*before, row, strip)), scores);
       c.storeStrip(scores, lineAt(to, row, strip));

@@ -164,9 +164,12 @@ private:
   FailureOr<TileValue> defer(Operation *step, Value input);
   Operation *consumerOf(Operation *op);
   LogicalResult deferOrCompute(Operation *op, Value input);
+  /// What is summed: products, products whose left factor is not 0, whatever the right one is then, or |a - b|.
+  enum class Term { Product, UnlessZero, Distance };
+  Term termOf(tile::DotOp op);
   std::vector<Values> multiply(const Panels &a, Value panel, int64_t panels, const RightOperand &b, const Axis &inner,
                                const Axis &column, Value first, int64_t columns, const InnerSteps &steps,
-                               std::vector<Values> sums, bool skipZeros);
+                               std::vector<Values> sums, Term term);
   int64_t columnsAtOnce(int64_t panels, const Axis &column) const;
   /// Columns that forStrips hands out at once.
   int64_t stripColumns(const TileValue &value, int64_t cols, int64_t panels) const;
@@ -216,10 +219,15 @@ private:
   SmallVector<Ptr> rowsOf(const RightRows &right, Value first, int64_t count);
   Value stripOf(const RightRows &right, Ptr row, int64_t strip);
   void prefetchNext(const RightRows &right, Value first, int64_t count, int64_t uses);
-  Value scoreStrip(const Lines &a, Value row, const RightRows &right, ArrayRef<Ptr> rows);
+  Value scoreStrip(const Lines &a, Value row, const RightRows &right, ArrayRef<Ptr> rows, Term term);
   void scoreLines(tile::DotOp op);
   void weighLines(const Lines &p, const Lines &to, const RightRows &right, const WeighBlock &block, bool skipZeros);
   void sumLines(tile::DotOp op);
+
+  //===-- Bytes of few rows (LinesBytes.cpp) ------------------------------------------------------------===//
+  bool staysBytes(tile::LoadOp op);
+  void loadBytes(tile::LoadOp op, const RowSource &source);
+  void scoreBytes(tile::DotOp op);
 
   //===-- The next task (NextTask.cpp) ------------------------------------------------------------------===//
   void prefetchNextTask(Operation *op, const RowSource &source, Code::Use use);

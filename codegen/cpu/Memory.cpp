@@ -90,7 +90,7 @@ LogicalResult Lowering::lower(tile::PrivateOp op) {
 
 // Element types that memory may have; all are float32 or int32 in scratch.
 static bool storable(Type element) {
-  return element.isF32() || element.isF16() || element.isBF16() || element.isInteger(32);
+  return element.isF32() || element.isF16() || element.isBF16() || element.isInteger(32) || element.isInteger(8);
 }
 
 // A tile of private memory that holds panels.
@@ -170,7 +170,7 @@ LogicalResult Lowering::lower(tile::LoadOp op) {
 // Numbers of consecutive positions, side by side as they mostly are in memory.
 LogicalResult Lowering::loadColumns(tile::LoadOp op, const RowSource &source) {
   if (!storable(source.view.type.getElementType()))
-    return unsupported(op, "memory of an element type other than f32, f16, bf16 and i32");
+    return unsupported(op, "memory of an element type other than f32, f16, bf16, i32 and bytes");
   Panels columns = newPanels(source.rows, 1);
   tile(op.getTile()) = {};
   tile(op.getTile()).columns = columns;
@@ -199,7 +199,7 @@ void Lowering::loadColumns(const RowSource &source, const Panels &columns) {
 // Head by head: its numbers stand in all rows of the head.
 LogicalResult Lowering::loadTurned(tile::LoadOp op, const View &view, Value position) {
   if (!storable(view.type.getElementType()))
-    return unsupported(op, "memory of an element type other than f32, f16, bf16 and i32");
+    return unsupported(op, "memory of an element type other than f32, f16, bf16, i32 and bytes");
   tile::TileType type = op.getTile().getType();
   int64_t heads = view.type.getGroup(), positions = type.getRows() / heads;
   Panels to = newPanels(op.getTile()), line = newPanels(type.getCols(), 1);
@@ -243,14 +243,14 @@ LogicalResult Lowering::lower(tile::GatherOp op) {
 LogicalResult Lowering::defineFromRows(Operation *op, Value result, const RowSource &source) {
   Type element = source.view.type.getElementType();
   if (!storable(element))
-    return unsupported(op, "memory of an element type other than f32, f16, bf16 and i32");
+    return unsupported(op, "memory of an element type other than f32, f16, bf16, i32 and bytes");
   auto type = cast<tile::TileType>(result.getType());
   bool panels = false, keys = false, values = false;
   for (mlir::OpOperand &use : result.getUses()) {
     auto dot = dyn_cast<tile::DotOp>(use.getOwner());
     auto stores = dyn_cast<tile::StoreOp>(use.getOwner());
     if (dot && use.getOperandNumber() == 1)
-      (dot.getKind() == "nt" ? keys : values) = true;
+      (dot.getKind() == "nn" ? values : keys) = true;
     else if (stores && stores.getView().getType().getLayout() && stores->getBlock() == result.getParentBlock() &&
              !source.view.isPrivate)
       tile(result).rows = source;
@@ -297,7 +297,7 @@ LogicalResult Lowering::lower(tile::StoreOp op) {
   Value position = scalar(op.getPosition());
   tile::TileType type = op.getTile().getType();
   if (!storable(view.type.getElementType()))
-    return unsupported(op, "memory of an element type other than f32, f16, bf16 and i32");
+    return unsupported(op, "memory of an element type other than f32, f16, bf16, i32 and bytes");
   if (auto layout = view.type.getLayout()) {
     if (!tile(op.getTile()).rows || !view.type.getElementType().isF32())
       return unsupported(op, "storing into a layout anything but a tile loaded in the same block, as f32");
@@ -351,7 +351,7 @@ LogicalResult Lowering::storeColumns(const Panels &columns, const RowSource &to)
 LogicalResult Lowering::lower(tile::ScatterOp op) {
   const View &view = views[op.getView()];
   if (!storable(view.type.getElementType()))
-    return unsupported(op, "memory of an element type other than f32, f16, bf16 and i32");
+    return unsupported(op, "memory of an element type other than f32, f16, bf16, i32 and bytes");
   auto ids = panelsOf(op.getIds());
   auto panels = panelsOf(op.getTile());
   if (failed(ids) || failed(panels))

@@ -297,14 +297,15 @@ void Lowering::moveColumn(const RowSource &source, const Panels &panels, bool to
       return;
     }
     // The strip conversions serve here too, on one live lane.
-    auto narrowType = VectorType::get({kLanes}, c.i16);
+    Type narrow = c.b.getIntegerType(8 * bytes);
+    auto narrowType = VectorType::get({kLanes}, narrow);
     Value none = arith::ConstantOp::create(c.b, narrowType, c.b.getZeroAttr(narrowType));
     if (toPanels) {
-      Value raw = LLVM::InsertElementOp::create(c.b, none, c.load(c.i16, pointer, 2), c.int64(0));
+      Value raw = LLVM::InsertElementOp::create(c.b, none, c.load(narrow, pointer, bytes), c.int64(0));
       c.store(LLVM::ExtractElementOp::create(c.b, c.widen(raw, element), c.int64(0)), lane, 4);
     } else {
       Value wide = LLVM::InsertElementOp::create(c.b, c.zero(), c.load(c.f32, lane, 4), c.int64(0));
-      c.store(LLVM::ExtractElementOp::create(c.b, c.narrow(wide, element), c.int64(0)), pointer, 2);
+      c.store(LLVM::ExtractElementOp::create(c.b, c.narrow(wide, element), c.int64(0)), pointer, bytes);
     }
   });
 }

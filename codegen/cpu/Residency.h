@@ -60,6 +60,13 @@ struct Lines {
   int64_t rowBytes() const { return strips() * kLanes * 4; }
 };
 
+/// Rows of byte integers as they are in memory, each ended by zeros up to whole vectors.
+struct ByteRows {
+  Ptr base;
+  int64_t rows = 0, rowBytes = 0;
+  Owner owner;
+};
+
 /// How an index becomes bytes: (i / block) * blockBytes + (i % block) * bytes.
 struct Axis {
   int64_t block, blockBytes, bytes;
@@ -185,6 +192,7 @@ struct Inverse {
 struct TileValue {
   std::optional<Panels> panels;
   std::optional<Lines> lines;
+  std::optional<ByteRows> bytes;      ///< what dots with bytes alone read
   std::optional<RightOperand> keys;   ///< as right operand of dot nt
   std::optional<RightOperand> values; ///< as right operand of dot nn
   std::optional<RowSource> rows;      ///< not read yet

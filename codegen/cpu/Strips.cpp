@@ -34,7 +34,7 @@ FailureOr<Values> Lowering::forStrips(const TileValue &value, int64_t cols, Valu
                                                    : c.zero());
     if (isDot)
       strips.at = multiply(pending->a, panel, panels, pending->b, inner, column, first, columns, {0, pending->a.cols},
-                           strips.at, /*skipZeros=*/false);
+                           strips.at, termOf(pending->dot));
     if (pending && failed(applySteps(value, strips)))
       ok = false;
     FailureOr<Values> next = consume(strips, carried);
@@ -114,7 +114,7 @@ LogicalResult Lowering::applySteps(const TileValue &value, Strips &strips) {
 Operation *Lowering::consumerOf(Operation *op) {
   auto waits = [](Operation *op) {
     auto dot = dyn_cast<tile::DotOp>(op);
-    return dot ? !dot.getAcc() && dot.getKind() == "nt" && dot.getA().getType().getCols() <= kInnerPart
+    return dot ? !dot.getAcc() && dot.getKind() != "nn" && dot.getA().getType().getCols() <= kInnerPart
                : isa<tile::MapOp, tile::MaskOp>(op);
   };
   while (waits(op) && op->getResult(0).hasOneUse()) {

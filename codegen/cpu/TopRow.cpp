@@ -18,9 +18,11 @@ using arith::CmpIPredicate;
 static constexpr int64_t kMostKept = 8192, kLeastSample = 256, kMostSample = kMostKept / kLanes;
 // Strips of a row for each of its sample.
 static constexpr int64_t kSampleEvery = 64;
-// Keys: what is never selected, forced numbers without an order of their own, the least finite number.
+// Keys: what is never selected, forced numbers without an order of their own, the least finite number. Marks the ids
+// of forced numbers.
 static constexpr int64_t kNever = std::numeric_limits<int32_t>::min(), kForcedKey = std::numeric_limits<int32_t>::max();
 static constexpr int64_t kLeastFinite = static_cast<int32_t>(0x80800000);
+static constexpr int64_t kForcedId = std::numeric_limits<int32_t>::min();
 static constexpr int32_t kMagnitude = 0x7fffffff;
 
 namespace {
@@ -53,8 +55,6 @@ public:
 
   /// False where the forced sets have no code.
   bool run() {
-    if (hasForced)
-      onlyForced = c.less(count, countForced());
     Value some = c.andi(c.less(c.int64(0), count), c.less(c.int64(0), strips));
     Value written = c.when(some, {c.i64}, [&] { return Values{select()}; }, [&] { return Values{c.int64(0)}; })[0];
     c.loop(written, room, kLanes,
@@ -97,6 +97,11 @@ private:
     return c.loop(c.int64(0), strips, 1, {c.int64(0)}, [&](Value strip, ValueRange sum) -> Values {
       return {c.add(sum[0], lanesIn(forcedIn(strip, numbers(strip))))};
     })[0];
+  }
+
+  void lookForForced() {
+    if (hasForced)
+      onlyForced = c.less(count, countForced());
   }
 
   // Of more forced numbers than may be selected the best are: the others are out, and the forced ones have an order.
@@ -218,40 +223,51 @@ private:
     return keyOfRank(sample, wanted, c.floorDiv(wanted, 8));
   }
 
-  // Keeps what reaches `pivot`; gives how many do, of which kMostKept are written.
+  // Keeps the ids of what reaches `pivot` and of what is forced, marked; gives how many they are, of which kMostKept
+  // are written.
   Value keep(Value pivot) {
     Value finite = c.max(pivot, c.int64(kLeastFinite));
     Value bits = arith::TruncIOp::create(c.b, c.i32, finite);
     bits = c.select(c.less(finite, c.int64(0)), Value(arith::XOrIOp::create(c.b, bits, c.int32(kMagnitude))), bits);
-    Value number = c.broadcast(LLVM::BitcastOp::create(c.b, c.f32, bits)), key = spread(pivot);
+    Value number = c.broadcast(LLVM::BitcastOp::create(c.b, c.f32, bits));
     return c.loop(c.int64(0), strips, 1, {c.int64(0)}, [&](Value strip, ValueRange now) -> Values {
-      Value place = c.min(now[0], c.int64(kMostKept)), reaches;
+      Value place = c.min(now[0], c.int64(kMostKept)), x = numbers(strip), ids = idsOf(strip);
+      Value kept = c.compare(CmpFPredicate::OGE, x, number);
       if (hasForced) {
-        Value keys = keysOf(strip);
-        reaches = c.compareI(CmpIPredicate::sge, keys, key);
-        append(reaches, keys, c.atScaled(keptKeys, place, 4));
-      } else {
-        reaches = c.compare(CmpFPredicate::OGE, numbers(strip), number);
+        Value forced = forcedIn(strip, x);
+        kept = c.ori(kept, forced);
+        ids = c.select(forced, c.ori(ids, c.stripI(kForcedId)), ids);
       }
-      append(reaches, idsOf(strip), c.atScaled(keptIds, place, 4));
-      return {c.add(now[0], lanesIn(reaches))};
+      append(kept, ids, c.atScaled(keptIds, place, 4));
+      return {c.add(now[0], lanesIn(kept))};
     })[0];
   }
 
-  // Keys of the kept ids, and strips of keys that are never selected behind them.
-  void finishKept(Value kept) {
-    if (!hasForced) {
-      Ptr zeroth = c.at(row, c.mul(first, -4));
-      c.loop(c.int64(0), kept, 1, [&](Value i) {
-        Value id = arith::ExtUIOp::create(c.b, c.i64, c.load(c.i32, c.atScaled(keptIds, i, 4), 4));
-        c.store(c.load(c.i32, c.atScaled(zeroth, id, 4), 4), c.atScaled(keptKeys, i, 4), 4);
-      });
-      c.loop(c.int64(0), kept, kLanes, [&](Value i) {
-        Ptr at = c.atScaled(keptKeys, i, 4);
-        c.store(orderOf(c.load(c.vf, at, 64)), at, 64);
-      });
-    }
+  // Keys of the kept ids, and strips of keys that are never selected behind them. Gives how many are forced.
+  Value finishKept(Value kept) {
+    Ptr zeroth = c.at(row, c.mul(first, -4));
+    c.loop(c.int64(0), kept, 1, [&](Value i) {
+      Value id = arith::ExtUIOp::create(c.b, c.i64, c.load(c.i32, c.atScaled(keptIds, i, 4), 4));
+      if (hasForced)
+        id = c.andi(id, c.int64(kMagnitude));
+      c.store(c.load(c.i32, c.atScaled(zeroth, id, 4), 4), c.atScaled(keptKeys, i, 4), 4);
+    });
+    Value none = c.stripI(int64_t(0)), one = c.stripI(1);
+    c.store(none, c.atScaled(keptIds, kept, 4), 4);
+    Value sums = c.loop(c.int64(0), kept, kLanes, {none}, [&](Value i, ValueRange now) -> Values {
+      Ptr at = c.atScaled(keptKeys, i, 4), idsAt = c.atScaled(keptIds, i, 4);
+      Value key = orderOf(c.load(c.vf, at, 64)), sum = now[0];
+      if (hasForced) {
+        Value ids = c.load(c.vi, idsAt, 64), forced = c.compareI(CmpIPredicate::slt, ids, none);
+        c.store(c.andi(ids, c.stripI(kMagnitude)), idsAt, 64);
+        key = c.select(forced, c.stripI(kForcedKey), key);
+        sum = c.addi(sum, c.select(forced, one, none));
+      }
+      c.store(key, at, 64);
+      return {sum};
+    })[0];
     c.store(c.stripI(kNever), c.atScaled(keptKeys, kept, 4), 4);
+    return arith::ExtUIOp::create(c.b, c.i64, Value(LLVM::vector_reduce_add::create(c.b, c.i32, sums)));
   }
 
   Value select() {
@@ -265,22 +281,28 @@ private:
 
   // All keys are kept.
   Value selectShort() {
+    lookForForced();
     c.loop(c.int64(0), strips, 1,
            [&](Value strip) { c.store(keysOf(strip), c.atScaled(keptKeys, strip, kLanes * 4), 64); });
     return writeList({strips, stripsAt(keptKeys), [this](Value strip) { return idsOf(strip); }});
   }
 
+  // That more numbers are forced than may be selected is seen when all that are kept are known.
   Value selectLong() {
+    onlyForced = c.boolean(false);
     Value kept = keep(pivotOfSample());
     Value suffices = c.andi(c.less(count, c.add(kept, 1)), c.less(kept, c.int64(kMostKept + 1)));
+    suffices = c.when(
+        suffices, {Type(c.i1)}, [&] { return Values{c.less(finishKept(kept), c.add(count, 1))}; },
+        [&] { return Values{c.boolean(false)}; })[0];
     return c.when(
         suffices, {c.i64},
         [&] {
-          finishKept(kept);
           Value keptStrips = c.floorDiv(c.add(kept, kLanes - 1), kLanes);
           return Values{writeList({keptStrips, stripsAt(keptKeys), stripsAt(keptIds)})};
         },
         [&] {
+          lookForForced();
           auto keys = [this](Value strip) { return keysOf(strip); };
           auto ids = [this](Value strip) { return idsOf(strip); };
           return Values{writeList({strips, keys, ids})};

@@ -72,6 +72,8 @@ Value Lowering::maskedIn(Value value) {
 }
 
 LogicalResult Lowering::lower(tile::DotOp op) {
+  if (op.getKind() == "l1")
+    return unsupported(op, "sums of distances");
   FailureOr<DotForm> form = formOf(op);
   if (failed(form))
     return failure();

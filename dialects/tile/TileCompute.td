@@ -25,10 +25,10 @@ def IotaOp : Tile_Op<"iota", [Pure]> {
   let hasVerifier = 1;
 }
 def DotOp : Tile_Op<"dot", [Pure, AttrSizedOperandSegments]> {
-  let summary = "matrix product with float32 accumulation: `nt` A B^T, `nn` A B, optionally added to scaled rows";
+  let summary = "matrix product with float32 accumulation: `nt` A B^T, `nn` A B, or distances `l1`, optionally added to scaled rows";
   let description = [{
-    `nt`: s[r,c] = sum_d a[r,d] b[c,d].  `nn`: y[r,d] = sum_c a[r,c] b[c,d].  With `add %acc scaled %v`:
-    y[r,d] = v[r]*acc[r,d] + ...; the accumulator is updated in place. An `nn` result may have fewer columns than b: those
+    `nt`: s[r,c] = sum_d a[r,d] b[c,d].  `nn`: y[r,d] = sum_c a[r,c] b[c,d].  `l1`: s[r,c] = sum_d |a[r,d] - b[c,d]|,
+    without an accumulator.  With `add %acc scaled %v`: y[r,d] = v[r]*acc[r,d] + ...; the accumulator is updated in place. An `nn` result may have fewer columns than b: those
     of the first features, so that keys whose prefix the values are need not be loaded twice. A term whose a is exactly 0 because `mask` removed
     it contributes nothing, even if b is NaN or infinite. The summation order is free, but fixed for an artefact.
   }];

@@ -123,10 +123,13 @@ LogicalResult FillOp::verify() {
   return success();
 }
 
-// A tile holds what memory holds, or float32 where memory holds a narrower float.
+// Signed or, as `ui8`, unsigned.
+static bool isByte(Type element) { return element.isInteger(8); }
+
+// A tile holds what memory holds, or float32 where memory holds a narrower float or bytes.
 static LogicalResult verifyElements(Operation *op, TileType tile, ViewType view) {
   Type inTile = tile.getElementType(), inView = view.getElementType();
-  if (inTile == inView || (inTile.isF32() && isa<FloatType>(inView)))
+  if (inTile == inView || (inTile.isF32() && (isa<FloatType>(inView) || isByte(inView))))
     return success();
   return op->emitOpError("expected a tile of ") << inView << " or f32 elements, but got " << inTile;
 }
@@ -263,11 +266,11 @@ LogicalResult HadamardOp::verify() {
 
 LogicalResult DotOp::verify() {
   TileType a = getA().getType(), b = getB().getType(), result = getResult().getType();
-  if (getKind() != "nt" && getKind() != "nn")
-    return emitOpError("expected 'nt' or 'nn', but got '") << getKind() << "'";
+  if (!llvm::is_contained({"nt", "nn", "l1"}, getKind()))
+    return emitOpError("expected 'nt', 'nn' or 'l1', but got '") << getKind() << "'";
   if (a.isVector() || b.isVector() || result.isVector())
     return emitOpError("expected tiles of two extents");
-  bool nt = getKind() == "nt";
+  bool nt = getKind() != "nn";
   int64_t inner = nt ? b.getCols() : b.getRows(), cols = nt ? b.getRows() : b.getCols();
   bool columns = result.getCols() == cols || (!nt && result.getCols() < cols);
   if (a.getCols() != inner || result.getRows() != a.getRows() || !columns)
@@ -276,6 +279,8 @@ LogicalResult DotOp::verify() {
   if (!result.getElementType().isF32() || !isa<FloatType>(a.getElementType()) || !isa<FloatType>(b.getElementType()))
     return emitOpError("expected a float32 sum of products of floats, but got ")
            << a << " and " << b << " to " << result;
+  if (getAcc() && getKind() == "l1")
+    return emitOpError("expected no accumulator: distances are not added to anything");
   if (getAcc() && getAcc().getType() != result)
     return emitOpError("expected an accumulator of the result's type");
   if (getScale() && (!getAcc() || !isVectorOf(getScale().getType(), a.getRows(), result.getElementType())))

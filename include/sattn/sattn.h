@@ -233,7 +233,7 @@ SATTN_API const char *sattn_kernel_manifest(const sattn_kernel *kernel); /* JSON
 typedef struct sattn_operand_info {
   size_t struct_size;
   const char *name;  /* "q" */
-  const char *dtype; /* "f32", "f16", "bf16" or "i32" */
+  const char *dtype; /* "f32", "f16", "bf16", "i32", or of kept codes "i8" or "u8" */
   int32_t ndim;
   int32_t kept; /* 1: a summary or code of the keys that stays with the caller: calls read it and extend it */
   const char *const *axes; /* "B", "t", "h", "D"; B is the batch, absent where the role has no position axis */

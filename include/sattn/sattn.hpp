@@ -45,7 +45,7 @@ inline void check(sattn_status status) {
 }
 
 inline constexpr DLDataType float32{kDLFloat, 32, 1}, float16{kDLFloat, 16, 1}, bfloat16{kDLBfloat, 16, 1},
-    int32{kDLInt, 32, 1};
+    int32{kDLInt, 32, 1}, int8{kDLInt, 8, 1}, uint8{kDLUInt, 8, 1};
 
 /// A view of memory of the caller: data, dtype, shape and strides in elements (none: compact, row-major).
 class Tensor {

@@ -39,12 +39,14 @@ void TileTask::run(DotOp op) {
   const Tile &a = values.get<Tile>(op.getA()), &b = values.get<Tile>(op.getB());
   TileType type = op.getResult().getType();
   Tile y = Tile::filled(type.getRows(), type.getCols(), 0.0);
-  bool nt = op.getKind() == "nt";
+  bool nt = op.getKind() != "nn", distance = op.getKind() == "l1";
   for (int64_t r = 0; r < y.rows; ++r)
     for (int64_t c = 0; c < y.cols; ++c) {
       double sum = 0.0;
       for (int64_t i = 0; i < a.cols; ++i)
-        if (nt || a.at(r, i) != 0.0) // a masked weight does not read its value
+        if (distance)
+          sum += std::abs(a.at(r, i) - b.at(c, i));
+        else if (nt || a.at(r, i) != 0.0) // a masked weight does not read its value
           sum += a.at(r, i) * (nt ? b.at(c, i) : b.at(i, c));
       if (op.getAcc()) {
         double scale = op.getScale() ? values.get<Tile>(op.getScale()).at(r) : 1.0;

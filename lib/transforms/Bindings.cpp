@@ -55,7 +55,11 @@ mlir::FloatType parseDtype(MLIRContext *context, StringRef word) {
   return {};
 }
 
-StringRef dtypeName(Type type) { return type.isF32() ? "f32" : type.isF16() ? "f16" : type.isBF16() ? "bf16" : "i32"; }
+StringRef dtypeName(Type type) {
+  if (type.isInteger(8))
+    return type.isUnsignedInteger() ? "u8" : "i8";
+  return type.isF32() ? "f32" : type.isF16() ? "f16" : type.isBF16() ? "bf16" : "i32";
+}
 
 bool isKept(mlir::Operation *op) {
   Value from;

@@ -28,7 +28,7 @@ bool isKept(mlir::Operation *op);
 
 /// float32, float16 or bfloat16 by the words f32, f16, bf16; null for any other word.
 mlir::FloatType parseDtype(MLIRContext *context, StringRef word);
-/// f32, f16, bf16 or i32.
+/// f32, f16, bf16, i32, or of kept codes i8 or u8.
 StringRef dtypeName(Type type);
 
 /// The largest feature extent, group and static param that is accepted; larger ones are mistakes.

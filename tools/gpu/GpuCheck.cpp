@@ -37,7 +37,7 @@ std::string readBytes(const std::string &path) {
 }
 
 DLDataType typeOf(Dtype dtype) {
-  constexpr uint8_t codes[] = {kDLFloat, kDLFloat, kDLBfloat, kDLInt, kDLInt};
+  constexpr uint8_t codes[] = {kDLFloat, kDLFloat, kDLBfloat, kDLInt, kDLInt, kDLInt, kDLUInt};
   return {codes[static_cast<int>(dtype)], static_cast<uint8_t>(8 * dtypeBytes(dtype)), 1};
 }
 

@@ -99,7 +99,7 @@ const Tensor &Results::of(const std::string &name) const {
 }
 
 DLTensor &BoundCall::view(const Tensor &tensor, bool upload) {
-  static const uint8_t codes[] = {kDLFloat, kDLFloat, kDLBfloat, kDLInt, kDLInt};
+  static const uint8_t codes[] = {kDLFloat, kDLFloat, kDLBfloat, kDLInt, kDLInt, kDLInt, kDLUInt};
   DLTensor &raw = *views.emplace_back(std::make_unique<DLTensor>());
   raw.data = tensor.data.get();
   raw.device = {device < 0 ? kDLCPU : kDLCUDA, std::max(device, 0)};

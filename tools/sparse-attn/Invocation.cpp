@@ -315,7 +315,7 @@ static Operand readOperand(const Invocation &call, const std::string &word) {
   if (!role)
     fail(Err::UnknownOperand, name, roleList(call.info));
   Dtype stated = Dtype::F32;
-  if (!type.empty() && (!parseDtype(type, stated) || stated == Dtype::I64))
+  if (!type.empty() && (!parseDtype(type, stated) || stated > Dtype::I32))
     fail(Err::OptionSyntax, "--arg", word, "NAME[:TYPE]=FILE.npy with TYPE f32, f16, bf16 or i32");
   Operand operand{name, readNpy(path, name, type == "bf16"), path};
   bool isInt = operand.tensor.dtype == Dtype::I32;
@@ -569,7 +569,7 @@ static void fillOperand(Tensor &tensor, const ShapeOptions &options, uint64_t st
 
 Dtype parseOperandDtype(const std::string &name) {
   Dtype dtype;
-  if (!parseDtype(name, dtype) || dtype == Dtype::I32 || dtype == Dtype::I64)
+  if (!parseDtype(name, dtype) || dtype > Dtype::BF16)
     fail(Err::BadNumber, "--dtype", name, "f32, f16 or bf16");
   return dtype;
 }

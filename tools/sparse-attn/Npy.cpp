@@ -314,7 +314,7 @@ static void writeAll(int descriptor, const char *from, size_t count, const std::
 }
 
 void OutputFiles::writeNpy(const std::string &path, const Tensor &tensor) {
-  static constexpr const char *kinds[] = {"<f4", "<f2", "<u2", "<i4", "<i8"};
+  static constexpr const char *kinds[] = {"<f4", "<f2", "<u2", "<i4", "<i8", "|i1", "|u1"};
   std::string shape = fmt::format("{}", fmt::join(tensor.shape, ", "));
   if (tensor.shape.size() == 1)
     shape += ",";

@@ -74,7 +74,7 @@ void Parameters::addArray(const std::string &name, Tensor tensor, ptx::Contents 
 Tensor emptyTensor(const std::string &text) {
   size_t open = text.find('[');
   Dtype dtype = Dtype::F32;
-  if (open == std::string::npos || text.back() != ']' || !parseDtype(text.substr(0, open), dtype))
+  if (open == std::string::npos || text.back() != ']' || !parseDtype(text.substr(0, open), dtype) || dtype > Dtype::I64)
     fail(Err::OptionSyntax, "--param", "out=" + text, paramForms);
   Shape shape;
   std::string sizes = text.substr(open + 1, text.size() - open - 2);

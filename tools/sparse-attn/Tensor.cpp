@@ -10,17 +10,17 @@
 namespace sattn::tool {
 
 const char *dtypeName(Dtype dtype) {
-  static constexpr const char *names[] = {"f32", "f16", "bf16", "i32", "i64"};
+  static constexpr const char *names[] = {"f32", "f16", "bf16", "i32", "i64", "i8", "u8"};
   return names[static_cast<int>(dtype)];
 }
 
 int dtypeBytes(Dtype dtype) {
-  static constexpr int bytes[] = {4, 2, 2, 4, 8};
+  static constexpr int bytes[] = {4, 2, 2, 4, 8, 1, 1};
   return bytes[static_cast<int>(dtype)];
 }
 
 bool parseDtype(const std::string &name, Dtype &dtype) {
-  for (Dtype candidate : {Dtype::F32, Dtype::F16, Dtype::BF16, Dtype::I32, Dtype::I64})
+  for (Dtype candidate : {Dtype::F32, Dtype::F16, Dtype::BF16, Dtype::I32, Dtype::I64, Dtype::I8, Dtype::U8})
     if (name == dtypeName(candidate)) {
       dtype = candidate;
       return true;
@@ -64,6 +64,10 @@ double Tensor::get(int64_t index) const {
     return as<int32_t>()[index];
   case Dtype::I64:
     return static_cast<double>(as<int64_t>()[index]);
+  case Dtype::I8:
+    return as<int8_t>()[index];
+  case Dtype::U8:
+    return as<uint8_t>()[index];
   }
   return 0;
 }
@@ -84,6 +88,12 @@ void Tensor::set(int64_t index, double value) {
     break;
   case Dtype::I64:
     as<int64_t>()[index] = static_cast<int64_t>(value);
+    break;
+  case Dtype::I8:
+    as<int8_t>()[index] = static_cast<int8_t>(value);
+    break;
+  case Dtype::U8:
+    as<uint8_t>()[index] = static_cast<uint8_t>(value);
     break;
   }
 }

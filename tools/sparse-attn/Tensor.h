@@ -8,9 +8,9 @@
 
 namespace sattn::tool {
 
-enum class Dtype { F32, F16, BF16, I32, I64 };
+enum class Dtype { F32, F16, BF16, I32, I64, I8, U8 };
 
-const char *dtypeName(Dtype dtype); ///< "f32", "f16", "bf16", "i32", "i64"
+const char *dtypeName(Dtype dtype); ///< "f32", "f16", "bf16", "i32", "i64", "i8", "u8"
 int dtypeBytes(Dtype dtype);
 /// By the names above; false for others.
 bool parseDtype(const std::string &name, Dtype &dtype);

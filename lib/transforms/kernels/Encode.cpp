@@ -34,12 +34,15 @@ public:
       return failure();
     const Facts &facts = context.factsOf(op.getResult());
     features = context.innerSize(facts.axes);
-    if (levels && features * *levels * *levels >= kExact)
+    int64_t term = levels ? *levels * *levels : static_cast<int64_t>(op.getLevelsAttr().size());
+    if (!levels && term > std::numeric_limits<uint8_t>::max())
+      return context.refuse(op, "'sattn.encode buckets' at " + Twine(term) + " levels, more than 255,");
+    if (features * term >= kExact)
       return context.refuse(op, "'sattn.encode " + stringifyCodeKind(op.getHow()) + "' of " + Twine(features) +
-                                    " features, whose products can sum to 2^24,");
+                                    " features, which can sum to 2^24,");
     codes.axis = facts.position();
     codes.head = facts.headAxis();
-    codes.features = features * (levels ? 1 : static_cast<int64_t>(op.getLevelsAttr().size()));
+    codes.features = features;
     if (context.bound.keepsSummaries() && isKept(op)) {
       if (failed(keep()))
         return failure();
@@ -95,7 +98,7 @@ private:
       workspace.type = tile::ArgType::get(mlir, element, inner, tile::PanelsAttr());
       return context.workspace(workspace);
     };
-    codes.ref = add("_codes", BFloat16Type::get(mlir), codes.features);
+    codes.ref = add("_codes", elementOf(op), codes.features);
     if (levels)
       codes.scales = add("_scales", context.f32(), 1);
   }
@@ -113,7 +116,7 @@ private:
       if (levels)
         storeIntegers(task, rows, first);
       else
-        storeBuckets(task, rows, first);
+        storeCounts(task, rows, first);
     };
     if (codes.isWorkspace) {
       encodeFrom(first);
@@ -135,33 +138,26 @@ private:
 
   //===-- Buckets.
 
-  void storeBuckets(Task &task, Value rows, Value first) {
+  // The levels below each element of the role, or of its transform made orthonormal.
+  void storeCounts(Task &task, Value rows, Value first) {
     KernelBuilder &k = task.k;
     if (source.transform)
       rows = tile::HadamardOp::create(k.b, k.loc, rows.getType(), rows);
-    double scale = source.transform ? 1.0 / std::sqrt(static_cast<double>(features)) : 1.0;
-    auto type = cast<tile::ArgType>(codes.ref.type);
-    auto part = tile::ViewType::get(k.b.getContext(), type.getElementType(), features, 1, false, tile::PanelsAttr());
-    for (auto [i, level] : llvm::enumerate(op.getLevelsAttr().getAsRange<ExprAttr>())) {
-      Value into = tile::SliceOp::create(
-          k.b, k.loc, part, k.operand(codes.ref), batchOf(task), headOf(task), keptLimit(task), Value(), Value(),
-          IntegerAttr(), k.b.getI64IntegerAttr(static_cast<int64_t>(i) * features), /*repeat=*/false, /*across=*/false,
-          /*page=*/IntegerAttr());
-      tile::StoreOp::create(k.b, k.loc, above(task, rows, emitNumber(task, level), scale), into, first);
-    }
-  }
-
-  // 1 where an element is above the level, else -1.
-  static Value above(Task &task, Value rows, Value level, double scale) {
-    KernelBuilder &k = task.k;
-    return k.map({rows, level}, cast<tile::TileType>(rows.getType()),
-                 [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-                   Value x = args[0];
-                   if (scale != 1.0)
-                     x = arith::MulFOp::create(b, k.loc, x, constant(b, k.loc, scale));
-                   Value isAbove = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OGT, x, args[1]);
-                   return arith::SelectOp::create(b, k.loc, isAbove, constant(b, k.loc, 1.0), constant(b, k.loc, -1.0));
-                 });
+    SmallVector<Value> inputs{rows};
+    for (auto level : op.getLevelsAttr().getAsRange<ExprAttr>())
+      inputs.push_back(emitNumber(task, level));
+    Value counts = k.map(inputs, cast<tile::TileType>(rows.getType()), [&](OpBuilder &b, auto args) -> Value {
+      Value x = args[0], count = constant(b, k.loc, 0.0);
+      if (source.transform)
+        x = arith::MulFOp::create(b, k.loc, x, constant(b, k.loc, 1.0 / std::sqrt(static_cast<double>(features))));
+      for (Value level : args.drop_front()) {
+        Value isAbove = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OGT, x, level);
+        Value more = arith::AddFOp::create(b, k.loc, count, constant(b, k.loc, 1.0));
+        count = arith::SelectOp::create(b, k.loc, isAbove, more, count);
+      }
+      return count;
+    });
+    tile::StoreOp::create(k.b, k.loc, counts, viewOf(task, codes.ref), first);
   }
 
   //===-- Integers.
@@ -177,6 +173,11 @@ private:
       Value scale = arith::DivFOp::create(b, k.loc, args[0], constant(b, k.loc, most));
       Value small = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OLT, scale,
                                           constant(b, k.loc, std::numeric_limits<float>::min()));
+      // A row with an infinity is NaN, which its scale says where integers cannot.
+      Value isNumber = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OLT, scale,
+                                             constant(b, k.loc, std::numeric_limits<float>::infinity()));
+      scale = arith::SelectOp::create(b, k.loc, isNumber, scale,
+                                      constant(b, k.loc, std::numeric_limits<float>::quiet_NaN()));
       return arith::SelectOp::create(b, k.loc, small, constant(b, k.loc, 0.0), scale);
     });
     Value integers = k.map({rows, scales}, cast<tile::TileType>(rows.getType()), [&](OpBuilder &b, auto args) -> Value {
@@ -187,11 +188,12 @@ private:
       Value none = arith::CmpFOp::create(b, k.loc, arith::CmpFPredicate::OEQ, args[1], zero);
       return arith::SelectOp::create(b, k.loc, none, zero, code);
     });
-    auto view = [&](const PlanRef &ref) {
-      return task.slice(ref, batchOf(task), headOf(task), 1, false, keptLimit(task));
-    };
-    tile::StoreOp::create(k.b, k.loc, integers, view(codes.ref), first);
-    tile::StoreOp::create(k.b, k.loc, scales, view(*codes.scales), first);
+    tile::StoreOp::create(k.b, k.loc, integers, viewOf(task, codes.ref), first);
+    tile::StoreOp::create(k.b, k.loc, scales, viewOf(task, *codes.scales), first);
+  }
+
+  Value viewOf(Task &task, const PlanRef &ref) {
+    return task.slice(ref, batchOf(task), headOf(task), 1, false, keptLimit(task));
   }
 
   Value batchOf(Task &task) { return codes.isWorkspace ? task.pair : task.batch; }
@@ -211,6 +213,11 @@ private:
   Codes codes;
 };
 } // namespace
+
+Type elementOf(EncodeOp code) {
+  bool isSigned = integerLevels(code.getHow()).has_value();
+  return IntegerType::get(code.getContext(), 8, isSigned ? IntegerType::Signless : IntegerType::Unsigned);
+}
 
 FailureOr<Codes> encode(Context &context, Operation *user, Value tensor) {
   return Encoder(context, user, tensor.getDefiningOp<EncodeOp>()).build();

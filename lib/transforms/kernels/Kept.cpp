@@ -1,5 +1,6 @@
 // Summaries that stay with the caller; see Kept.h.
 #include "lib/transforms/kernels/Kept.h"
+#include "lib/transforms/kernels/Encode.h"
 
 namespace sattn::lower {
 using namespace mlir;
@@ -41,12 +42,10 @@ static SmallVector<KeptTensor, 2> tensorsOf(Context &context, EncodeOp code) {
     made.axes.push_back(each);
     return made;
   };
-  bool isOfIntegers = integerLevels(code.getHow()).has_value();
-  int64_t numbers =
-      context.innerSize(facts.axes) * (isOfIntegers ? 1 : static_cast<int64_t>(code.getLevelsAttr().size()));
-  SmallVector<KeptTensor, 2> tensors{tensor("_codes", BFloat16Type::get(mlir), numbers)};
+  int64_t numbers = context.innerSize(facts.axes);
+  SmallVector<KeptTensor, 2> tensors{tensor("_codes", elementOf(code), numbers)};
   tensors[0].axes.push_back(AxisAttr::fixed(mlir, numbers));
-  if (isOfIntegers)
+  if (integerLevels(code.getHow()))
     tensors.push_back(tensor("_scales", context.f32(), 1));
   return tensors;
 }

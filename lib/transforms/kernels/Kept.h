@@ -14,7 +14,7 @@ struct KeptTensor {
 };
 /// The tensors of a summary: one, or maxima and minima. Each is `[c(l, d), g, D]` in float32 with the name of the role,
 /// the reduction and the blocks: `k_mean_32_16`. Those of a code (Encode.h): `k_int8_codes`, `[g, c(1), N]` in
-/// bfloat16, and of integers `k_int8_scales`, `[g, c(1)]` in float32.
+/// bytes, and of integers `k_int8_scales`, `[g, c(1)]` in float32.
 SmallVector<KeptTensor, 2> keptTensors(Context &context, Operation *op);
 
 /// The first of the blocks along `axis` that a call makes: those before hold only keys before the first query row.

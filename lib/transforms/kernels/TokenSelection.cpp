@@ -169,8 +169,6 @@ private:
     of.keys.tile = llvm::alignTo(context.target.keyTile, kListStrip);
     of.queryScales = rows->scales;
     of.keyScales = keys->scales;
-    if (rows->features != keys->features)
-      return context.refuse(score, "'sattn.score l1' of codes of other levels");
     return success();
   }
 
@@ -503,7 +501,9 @@ private:
         z = tile::ReduceOp::create(k.b, k.loc, k.tile(tileRows, of.keys.tile),
                                    of.reduce.getHow() == ReduceKind::Max ? "max" : "sum", z, "heads",
                                    k.b.getI64IntegerAttr(of.heads), /*outer=*/true);
-      z = maskTile(task, (succeeded(of.forced) ? keepForced(k, z) : z), range.first, toRow, firstKey, open);
+      if (succeeded(of.forced) && !isFinite())
+        z = keepForced(k, z);
+      z = maskTile(task, z, range.first, toRow, firstKey, open);
       tile::StoreOp::create(k.b, k.loc, z, into, j);
       return SmallVector<Value>();
     });
@@ -512,20 +512,20 @@ private:
     return success();
   }
 
-  // (n - a . b) / 2, see Encode.h.
+  // Distances of codes times a number that the text holds.
+  bool isFinite() {
+    ExprAttr scale = of.chain.score.getScaleAttr();
+    return of.chain.score.getHow() == ScoreKind::L1 && of.chain.maps.empty() && (!scale || literalInt(scale));
+  }
+
   Value distances(Task &task, const Rows &rows, const QueryTile &queries, Value keys, Value firstKey) {
     KernelBuilder &k = task.k;
     auto type = k.tile(rows.count(), of.keys.tile);
-    Value z = tile::DotOp::create(k.b, k.loc, type, "nt", queries.tile, keys, Value(), Value());
+    Value z = tile::DotOp::create(k.b, k.loc, type, "l1", queries.tile, keys, Value(), Value());
     ExprAttr scale = of.chain.score.getScaleAttr();
     z = k.map({z, scale ? emitNumber(task, scale) : k.float32(1.0)}, type,
               [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-                auto constant = [&](double value) -> Value {
-                  return arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(static_cast<float>(value)));
-                };
-                Value left = arith::SubFOp::create(b, k.loc, constant(static_cast<double>(of.keys.features)), args[0]);
-                Value half = arith::MulFOp::create(b, k.loc, left, constant(0.5));
-                return arith::MulFOp::create(b, k.loc, half, args[1]);
+                return arith::MulFOp::create(b, k.loc, args[0], args[1]);
               });
     for (MapOp map : of.chain.maps)
       z = mapTile(task, rows, {of.keys.tile, firstKey, {}}, map, queries.values, z, 1.0);

@@ -26,11 +26,11 @@ TEST_CASE("memory that is not supported") {
     %c0 = arith.constant 0 : index
     %av = @slice %a[%c0, %c0] : A<f64, 64> -> V<f64, 64>
     %t = @load %av[%c0] : V<f64, 64> -> T<16x64xf32>)",
-          "memory of an element type other than f32, f16, bf16 and i32");
+          "memory of an element type other than f32, f16, bf16, i32 and bytes");
   refuses("%a: A<f32, 64>, %b: A<f64, 64>", std::string(kHead) + R"(
     %bv = @slice %b[%c0, %c0] : A<f64, 64> -> V<f64, 64>
     @store %t, %bv[%c0] : T<16x64xf32>, V<f64, 64>)",
-          "memory of an element type other than f32, f16, bf16 and i32");
+          "memory of an element type other than f32, f16, bf16, i32 and bytes");
   refuses("%a: A<f16, 64, <block = 16, rows by 4>>", R"(
     %c0 = arith.constant 0 : index
     %av = @slice %a[%c0, %c0] : A<f16, 64, <block = 16, rows by 4>> -> V<f16, 64, <block = 16, rows by 4>>
@@ -84,7 +84,7 @@ TEST_CASE("memory that is not supported") {
     %iv = @slice %i[%c0, %c0] : A<i32, 1> -> V<i32, 1>
     %ids = @load %iv[%c0] : V<i32, 1> -> T<16xi32>
     @scatter %t, %bv[%c0 + %ids] : T<16x64xf32>, V<f64, 64>, T<16xi32>)",
-          "memory of an element type other than f32, f16, bf16 and i32");
+          "memory of an element type other than f32, f16, bf16, i32 and bytes");
 }
 
 TEST_CASE("arithmetic that is not supported") {

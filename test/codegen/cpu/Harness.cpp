@@ -163,17 +163,22 @@ Tensor::Tensor(Type type, int64_t batch, int64_t positions, int64_t heads, int64
       bytes(static_cast<size_t>(batch * positions * heads * inner + 32)) {}
 
 const char *Tensor::typeName() const {
-  static const char *names[] = {"f32", "f16", "bf16", "i32"};
+  static const char *names[] = {"f32", "f16", "bf16", "i32", "i8", "ui8"};
   return names[type];
 }
 
 double Tensor::get(int64_t b, int64_t p, int64_t h, int64_t i) const {
   int64_t at = ((b * positions + p) * heads + h) * inner + i;
   const uint32_t *words = bytes.data();
+  const char *chars = reinterpret_cast<const char *>(words);
   uint16_t half;
-  std::memcpy(&half, reinterpret_cast<const char *>(words) + 2 * at, 2);
+  std::memcpy(&half, chars + 2 * at, 2);
   float value;
   switch (type) {
+  case I8:
+    return static_cast<int8_t>(chars[at]);
+  case U8:
+    return static_cast<uint8_t>(chars[at]);
   case F32:
     std::memcpy(&value, words + at, 4);
     return value;
@@ -201,6 +206,8 @@ void Tensor::set(int64_t b, int64_t p, int64_t h, int64_t i, double value) {
     bytes[static_cast<size_t>(at)] = bits;
   else if (type == I32)
     bytes[static_cast<size_t>(at)] = static_cast<uint32_t>(static_cast<int32_t>(value));
+  else if (type == I8 || type == U8)
+    reinterpret_cast<char *>(bytes.data())[at] = static_cast<char>(static_cast<int>(value));
   else
     std::memcpy(reinterpret_cast<char *>(bytes.data()) + 2 * at, &half, 2);
 }

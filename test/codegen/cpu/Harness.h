@@ -42,9 +42,9 @@ private:
 bool runs(Isa isa);
 std::vector<Isa> levels(); ///< those of baseline, avx2, avx512 that this machine runs
 
-/// A tensor [batch][position][head][inner] of floats with the storage that an element type has.
+/// A tensor [batch][position][head][inner] of numbers with the storage that an element type has.
 struct Tensor {
-  enum Type { F32, F16, BF16, I32 };
+  enum Type { F32, F16, BF16, I32, I8, U8 };
   Tensor(Type type, int64_t batch, int64_t positions, int64_t heads, int64_t inner);
   double get(int64_t b, int64_t p, int64_t h, int64_t i) const;
   void set(int64_t b, int64_t p, int64_t h, int64_t i, double value); ///< rounds to nearest even

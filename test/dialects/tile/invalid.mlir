@@ -481,7 +481,7 @@ sattn_tile.program @p {
     %b = sattn_tile.splat 0.0 : !sattn_tile.tile<16x8xf32>
     %r = sattn_tile.splat 0.0 : !sattn_tile.tile<4xf32>
     %c = sattn_tile.splat 0.0 : !sattn_tile.tile<4x16xf32>
-    // expected-error@+1 {{expected 'nt' or 'nn', but got 'tn'}}
+    // expected-error@+1 {{expected 'nt', 'nn' or 'l1', but got 'tn'}}
     %d = sattn_tile.dot tn %a, %b : !sattn_tile.tile<4x8xf32>, !sattn_tile.tile<16x8xf32> -> !sattn_tile.tile<4x16xf32>
     sattn_tile.return
   }
@@ -528,6 +528,34 @@ sattn_tile.program @p {
     %c = sattn_tile.splat 0.0 : !sattn_tile.tile<4x16xf32>
     // expected-error@+1 {{expected a float32 sum of products of floats, but got}}
     %d = sattn_tile.dot nt %a, %b : !sattn_tile.tile<4x8xf32>, !sattn_tile.tile<16x8xf32> -> !sattn_tile.tile<4x16xf16>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k() grid(%x, %y, %z) {
+    %a = sattn_tile.splat 0.0 : !sattn_tile.tile<4x8xf32>
+    %b = sattn_tile.splat 0.0 : !sattn_tile.tile<16x8xf32>
+    %r = sattn_tile.splat 0.0 : !sattn_tile.tile<4xf32>
+    %c = sattn_tile.splat 0.0 : !sattn_tile.tile<4x16xf32>
+    // expected-error@+1 {{expected no accumulator: distances are not added to anything}}
+    %d = sattn_tile.dot l1 %a, %b add %c : !sattn_tile.tile<4x8xf32>, !sattn_tile.tile<16x8xf32>, !sattn_tile.tile<4x16xf32> -> !sattn_tile.tile<4x16xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k() grid(%x, %y, %z) {
+    %a = sattn_tile.splat 0.0 : !sattn_tile.tile<4x8xf32>
+    %b = sattn_tile.splat 0.0 : !sattn_tile.tile<16x8xf32>
+    // expected-error@+1 {{extents do not fit: '!sattn_tile.tile<4x8xf32>' l1 '!sattn_tile.tile<16x8xf32>' gives 4x16, not '!sattn_tile.tile<4x8xf32>'}}
+    %d = sattn_tile.dot l1 %a, %b : !sattn_tile.tile<4x8xf32>, !sattn_tile.tile<16x8xf32> -> !sattn_tile.tile<4x8xf32>
     sattn_tile.return
   }
   sattn_tile.plan { }

@@ -17,14 +17,14 @@ def summary(blocks, stride):
     return (BATCH, blocks, KEY_HEADS, FEATURES), np.float32, 1, stride
 
 
-# Kept tensors: shape for all keys, type (uint16 is the bits of bfloat16), axis of blocks, and their stride.
+# Kept tensors: shape for all keys, type, axis of blocks, and their stride.
 KEPT = {
     "nsa": {"k_mean_32_16": summary(30, 16), "v_mean_32_16": summary(30, 16)},
     "moba": {"k_mean_64_64_ragged": summary(8, 64)},
     "quest": {"k_max_16_16_ragged": summary(32, 16), "k_min_16_16_ragged": summary(32, 16)},
-    "int8_topk": {"k_int8_codes": ((BATCH, KEY_HEADS, KEYS, FEATURES), np.uint16, 2, 1),
+    "int8_topk": {"k_int8_codes": ((BATCH, KEY_HEADS, KEYS, FEATURES), np.int8, 2, 1),
                   "k_int8_scales": ((BATCH, KEY_HEADS, KEYS), np.float32, 2, 1)},
-    "adamas": {"k_hadamard_buckets_codes": ((BATCH, KEY_HEADS, KEYS, 3 * FEATURES), np.uint16, 2, 1)},
+    "adamas": {"k_hadamard_buckets_codes": ((BATCH, KEY_HEADS, KEYS, FEATURES), np.uint8, 2, 1)},
 }
 STATIC = {"nsa": {"n": 4}, "quest": {"n": 8}}
 PARAMS = {"int8_topk": {"n": 60}, "adamas": {"n": 60}}
@@ -56,7 +56,7 @@ def check(context, pattern):
     whole = operands(pattern)
     params = PARAMS.get(pattern, {})
     expected = compute(plain, whole, {}, 0, KEYS, params)
-    nothing = {np.float32: np.nan, np.uint16: 0xFFFF}
+    nothing = {np.float32: np.nan, np.int8: -128, np.uint8: 255}
     kept = {name: np.full(shape, nothing[dtype], dtype) for name, (shape, dtype, _, _) in KEPT[pattern].items()}
     first = 0
     for count in CHUNKS:

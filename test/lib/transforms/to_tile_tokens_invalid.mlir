@@ -164,21 +164,6 @@ sattn.pattern @summed_distance(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq
 
 // -----
 
-sattn.pattern @other_levels(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2, D2], %ik: [s, g, D2]) -> (o) {
-  %past = sattn.set (t, s) : s <= t
-  %qb = sattn.encode buckets %iq at(0.0, 1.0)
-  %kb = sattn.encode buckets %ik at(0.0)
-  // expected-error @below {{[SA0201] 'sattn.score l1' of codes of other levels is not compiled yet: run the pattern with the reference (--oracle)}}
-  %a = sattn.score l1 %qb, %kb scale(-1)
-  %b = sattn.reduce sum %a over h2 to g
-  %keys = sattn.select top(2) %b where %past
-  %z = sattn.score dot %q, %k
-  %o = sattn.attend %z over %keys, %v
-  sattn.yield %o
-}
-
-// -----
-
 sattn.pattern @prefix(%q: [t, h, D], %k: [s, g, D], %v: [s, g, Dv], %iq: [t, h2, D2], %ik: [s, g, D2]) -> (o) {
   %past = sattn.set (t, s) : s <= t
   // expected-error @below {{[SA0201] 'sattn.prefix' as an operand of 'sattn.encode' is not compiled yet: run the pattern with the reference (--oracle)}}
