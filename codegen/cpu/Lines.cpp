@@ -22,14 +22,27 @@ static bool isFew(Value value) {
 }
 
 // Rows of memory that dots alone read, as their right operand.
-static bool isRight(tile::LoadOp load) {
+template <typename OpT> static bool isRight(OpT load) {
   tile::ViewType view = load.getView().getType();
   return !view.getLayout() && view.getGroup() == 1 && !view.getElementType().isInteger(32) &&
-         load.getView().getDefiningOp<tile::SliceOp>() &&
+         load.getView().template getDefiningOp<tile::SliceOp>() &&
          llvm::all_of(load.getTile().getUses(), [&](mlir::OpOperand &use) {
            return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() == 1 &&
                   use.getOwner()->getBlock() == load->getBlock();
          });
+}
+
+static bool isRight(Operation *op) {
+  if (auto gather = dyn_cast_or_null<tile::GatherOp>(op))
+    return isRight(gather);
+  auto load = dyn_cast_or_null<tile::LoadOp>(op);
+  return load && isRight(load);
+}
+
+// Ids of rows that are gathered.
+static bool isOfIds(tile::LoadOp load) {
+  return !load.getTurned() && !load.getColumns() && load.getTile().getType().isVector() &&
+         llvm::all_of(load.getTile().getUsers(), llvm::IsaPred<tile::GatherOp>);
 }
 
 static bool hasLines(Operation *op) {
@@ -37,7 +50,7 @@ static bool hasLines(Operation *op) {
           op) ||
       op->getParentOfType<tile::MapOp>())
     return true;
-  if (auto load = dyn_cast<tile::LoadOp>(op); load && isRight(load))
+  if (auto load = dyn_cast<tile::LoadOp>(op); isRight(op) || (load && isOfIds(load)))
     return true;
   if (auto push = dyn_cast<tile::TopPushOp>(op))
     return isFew(push.getScores());
@@ -56,8 +69,7 @@ static bool hasLines(Operation *op) {
   if (auto store = dyn_cast<tile::StoreOp>(op))
     return !store.getView().getType().getLayout() && store.getView().getDefiningOp<tile::SliceOp>();
   if (auto dot = dyn_cast<tile::DotOp>(op))
-    return (dot.getKind() == "nn" || !dot.getScale()) && isa_and_nonnull<tile::LoadOp>(dot.getB().getDefiningOp()) &&
-           isRight(cast<tile::LoadOp>(dot.getB().getDefiningOp()));
+    return (dot.getKind() == "nn" || !dot.getScale()) && isRight(dot.getB().getDefiningOp());
   if (auto mask = dyn_cast<tile::MaskOp>(op))
     return !mask.getWhen() && !mask.getIds();
   return isa<tile::SliceOp, tile::SplatOp, tile::MapOp, tile::SoftmaxStepOp, tile::SoftmaxFinishOp, tile::PoolOp,
@@ -193,6 +205,25 @@ void Lowering::loadLines(tile::LoadOp op, const RowSource &source) {
     }
   }
   setLines(op.getTile(), lines);
+}
+
+// Listed rows are read when they are needed, and asked for now: nothing else knows where they lie.
+LogicalResult Lowering::gatherLines(tile::GatherOp op) {
+  auto ids = panelsOf(op.getIds());
+  if (failed(ids))
+    return failure();
+  RowSource source{views[op.getView()], scalar(op.getBase()), *ids, op.getTile().getType().getRows()};
+  int64_t bytes = source.view.type.getInner() * source.view.elementBytes();
+  Value zeros = c.address(c.zeros(bytes));
+  constexpr int64_t line = 64;
+  c.loop(0, source.rows, 1, [&](Value row) {
+    Ptr at{rowPointer(source, row, zeros)};
+    for (int64_t byte = 0; byte < bytes; byte += line)
+      c.prefetch(at.plus(byte), Code::Cache::Next);
+  });
+  tile(op.getTile()) = {};
+  tile(op.getTile()).rows = source;
+  return success();
 }
 
 // Consecutive positions, which lie side by side as the columns of a line do.
@@ -427,7 +458,10 @@ void Lowering::joinHeads(tile::ReduceOp op, const Lines &from, const Lines &to) 
 
 std::optional<LogicalResult> Lowering::lowerLines(Operation *op) {
   return llvm::TypeSwitch<Operation *, std::optional<LogicalResult>>(op)
-      .Case([&](tile::LoadOp load) -> LogicalResult {
+      .Case([&](tile::GatherOp gather) { return gatherLines(gather); })
+      .Case([&](tile::LoadOp load) -> std::optional<LogicalResult> {
+        if (isOfIds(load))
+          return std::nullopt; // as panels
         if (load.getColumns())
           return loadLine(load);
         loadLines(load, {views[load.getView()], scalar(load.getPosition()), std::nullopt,

@@ -34,7 +34,7 @@ RightRows Lowering::rightOf(tile::DotOp op) {
     right.base = c.at(view.base, c.mul(source.position, view.positionBytes));
   right.stride = view.positionBytes;
   auto stream = dyn_cast<tile::StreamOp>(op->getParentOp());
-  right.allExist = stream && fullTile && hasMask(stream) && source.rows % kLanes == 0;
+  right.allExist = stream && fullTile && !source.ids && hasMask(stream) && source.rows % kLanes == 0;
   right.inStream = static_cast<bool>(stream);
   return right;
 }

@@ -209,6 +209,7 @@ private:
   void copy(const Lines &from, const Lines &to);
   void loadLines(tile::LoadOp op, const RowSource &source);
   LogicalResult loadLine(tile::LoadOp op);
+  LogicalResult gatherLines(tile::GatherOp op);
   void storeLines(const Lines &lines, const RowSource &to);
   LogicalResult mapLines(tile::MapOp op);
   LogicalResult maskLines(tile::MaskOp op);

@@ -41,6 +41,7 @@ public:
     int64_t tile = scores.type.getInner();
     row = c.at(scores.base, c.mul(scalar(op.getFrom()), scores.positionBytes));
     first = c.mul(scalar(op.getFrom()), tile);
+    together = std::gcd<int64_t>(tile / kLanes, 4);
     strips = c.mul(c.max(c.sub(scalar(op.getTo()), scalar(op.getFrom())), c.int64(0)), tile / kLanes);
     count = c.max(scalar(op.getCount()), c.int64(0));
     position = scalar(op.getRow());
@@ -230,16 +231,30 @@ private:
     Value bits = arith::TruncIOp::create(c.b, c.i32, finite);
     bits = c.select(c.less(finite, c.int64(0)), Value(arith::XOrIOp::create(c.b, bits, c.int32(kMagnitude))), bits);
     Value number = c.broadcast(LLVM::BitcastOp::create(c.b, c.f32, bits));
-    return c.loop(c.int64(0), strips, 1, {c.int64(0)}, [&](Value strip, ValueRange now) -> Values {
-      Value place = c.min(now[0], c.int64(kMostKept)), x = numbers(strip), ids = idsOf(strip);
-      Value kept = c.compare(CmpFPredicate::OGE, x, number);
-      if (hasForced) {
-        Value forced = forcedIn(strip, x);
-        kept = c.ori(kept, forced);
-        ids = c.select(forced, c.ori(ids, c.stripI(kForcedId)), ids);
+    // Of few numbers in a row most groups of strips hold none.
+    return c.loop(c.int64(0), strips, together, {c.int64(0)}, [&](Value strip, ValueRange now) -> Values {
+      SmallVector<std::pair<Value, Value>> each; // lanes that are kept, forced ones among them
+      Value any;
+      for (int64_t i = 0; i < together; ++i) {
+        Value at = c.add(strip, i), x = numbers(at), kept = c.compare(CmpFPredicate::OGE, x, number);
+        Value forced = hasForced ? forcedIn(at, x) : Value();
+        kept = forced ? c.ori(kept, forced) : kept;
+        each.push_back({kept, forced});
+        any = any ? c.ori(any, kept) : kept;
       }
-      append(kept, ids, c.atScaled(keptIds, place, 4));
-      return {c.add(now[0], lanesIn(kept))};
+      auto appendAll = [&] {
+        Value count = now[0];
+        for (auto [i, lanes] : llvm::enumerate(each)) {
+          auto [kept, forced] = lanes;
+          Value place = c.min(count, c.int64(kMostKept)), ids = idsOf(c.add(strip, static_cast<int64_t>(i)));
+          if (forced)
+            ids = c.select(forced, c.ori(ids, c.stripI(kForcedId)), ids);
+          append(kept, ids, c.atScaled(keptIds, place, 4));
+          count = c.add(count, lanesIn(kept));
+        }
+        return Values{count};
+      };
+      return c.when(c.anyLane(any), {c.i64}, appendAll, [&] { return Values{now[0]}; });
     })[0];
   }
 
@@ -315,6 +330,7 @@ private:
   Value room, first, strips, count, position, lanes, onlyForced;
   Values symbols;
   Ptr keptIds, keptKeys;
+  int64_t together; ///< strips of which a row has a multiple
   bool hasForced, isKnown = true;
 };
 } // namespace

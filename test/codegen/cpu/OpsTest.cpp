@@ -533,3 +533,60 @@ TEST_CASE("listed rows are gathered, scattered and picked from, in private memor
       CHECK(same);
     }
 }
+
+// Of few rows, whose products read listed rows where they lie.
+TEST_CASE("products with listed rows") {
+  constexpr int64_t listed = 32, positions = 50, features = 40;
+  for (Isa isa : levels())
+    for (Tensor::Type type : {Tensor::F32, Tensor::BF16})
+      for (int64_t rows : {1, 3}) {
+        Tensor q(Tensor::F32, 1, rows, 1, features), k(type, 1, positions, 2, features),
+            ids(Tensor::I32, 1, listed, 1, 1), z(Tensor::F32, 1, rows, 1, listed), y(Tensor::F32, 1, rows, 1, features);
+        fillNormal(q, 5);
+        fillNormal(k, 6);
+        for (int64_t i = 0; i < listed; ++i) // some list nothing, some what does not exist
+          ids.set(0, i, 0, 0, static_cast<double>(i % 7 == 3 ? -1 : i * 13 % 60 - 1));
+        auto program =
+            compiled(oneKernel("%q: A<f32, 40>, %k: A<$E$, 40>, %i: A<i32, 1>, %z0: A<f32, 32>, %y0: A<f32, 40>", R"(
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %qv = @slice %q[%c0, %c0] : A<f32, 40> -> V<f32, 40>
+    %kv = @slice %k[%c0, %c1] : A<$E$, 40> -> V<$E$, 40>
+    %iv = @slice %i[%c0, %c0] : A<i32, 1> -> V<i32, 1>
+    %zv = @slice %z0[%c0, %c0] : A<f32, 32> -> V<f32, 32>
+    %yv = @slice %y0[%c0, %c0] : A<f32, 40> -> V<f32, 40>
+    %ids = @load %iv[%c0] : V<i32, 1> -> T<32xi32>
+    %qt = @load %qv[%c0] : V<f32, 40> -> T<$R$x40xf32>
+    %kt = @gather %kv[%c1 + %ids] : V<$E$, 40>, T<32xi32> -> T<32x40xf32>
+    %s = @dot nt %qt, %kt : T<$R$x40xf32>, T<32x40xf32> -> T<$R$x32xf32>
+    %t = @dot nn %s, %kt : T<$R$x32xf32>, T<32x40xf32> -> T<$R$x40xf32>
+    @store %s, %zv[%c0] : T<$R$x32xf32>, V<f32, 32>
+    @store %t, %yv[%c0] : T<$R$x40xf32>, V<f32, 40>)",
+                               {{"R", n(rows)}, {"E", k.typeName()}}),
+                     isa);
+        Frame frame;
+        for (Tensor *tensor : {&q, &k, &ids, &z, &y})
+          tensor->in(frame);
+        program->run("k", frame, 1, 1, 1);
+        auto keyAt = [&](int64_t i, int64_t d) {
+          auto id = static_cast<int64_t>(ids.get(0, i, 0, 0));
+          return id < 0 || id + 1 >= positions ? 0.0 : k.get(0, id + 1, 1, d);
+        };
+        double worst = 0;
+        for (int64_t row = 0; row < rows; ++row) {
+          std::vector<double> sums(features);
+          for (int64_t i = 0; i < listed; ++i) {
+            double score = 0;
+            for (int64_t d = 0; d < features; ++d)
+              score += q.get(0, row, 0, d) * keyAt(i, d);
+            for (int64_t d = 0; d < features; ++d)
+              sums[d] += score * keyAt(i, d);
+            worst = std::max(worst, std::fabs(z.get(0, row, 0, i) - score));
+          }
+          for (int64_t d = 0; d < features; ++d)
+            worst = std::max(worst, std::fabs(y.get(0, row, 0, d) - sums[d]));
+        }
+        INFO(targetName(isa).str(), " ", std::string(k.typeName()), " ", rows);
+        CHECK(worst < 2e-4);
+      }
+}
