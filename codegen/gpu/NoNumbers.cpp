@@ -93,10 +93,10 @@ Value Lowering::weightOf(Fragment &p, int64_t block, int64_t half, Value key) {
   return c.fromLane(picked, c.addi(c.subi(c.lane, c.lanePair), c.andi(pair, c.int32(3))));
 }
 
-// A turn of the inner loop is at the first four registers and hands them on as the last ones: code for four in place of
-// all, which would be a third of a kernel's.
+// A turn of the inner loop is at the first two registers and hands them on as the last ones: code for two in place of
+// all, which would be a third of a kernel's. Code for four takes registers that some kernels do not have.
 Values Lowering::addNoNumbers(Fragment p, const SharedRows &b, const Fragment &sums) {
-  constexpr size_t four = 4; // columns 8 * turn + 2 * lanePair and the next, of both halves
+  constexpr size_t two = 2; // columns 8 * (turn / 2) + 2 * lanePair and the next, of half turn % 2
   int64_t bytes = b.element.getIntOrFloatBitWidth() / 8;
   auto count = static_cast<size_t>(sums.cols / 2);
   Value own = c.muli(c.lanePair, c.int32(2 * bytes));
@@ -106,15 +106,18 @@ Values Lowering::addNoNumbers(Fragment p, const SharedRows &b, const Fragment &s
     Values part =
         c.loop(c.int32(0), c.int32(p.cols), 1, Values(first, first + count), [&](Value key, ValueRange sofar) {
           Value weights[] = {weightOf(p, block, 0, key), weightOf(p, block, 1, key)};
-          Value row = b.swizzled ? Value() : c.at(c.at(b.base, own), c.muli(key, c.int32(b.rowBytes)));
-          return c.loop(c.int32(0), c.int32(static_cast<int64_t>(count / four)), 1, Values(sofar),
+          return c.loop(c.int32(0), c.int32(static_cast<int64_t>(count / two)), 1, Values(sofar),
                         [&](Value turn, ValueRange carried) {
-                          Value unit = b.swizzled ? c.at(unitOf(b, key, turn), own)
-                                                  : c.at(row, c.muli(turn, c.int32(8 * bytes)));
-                          Values next(carried.drop_front(four));
-                          for (size_t i = 0; i < four; ++i) {
-                            Value at = c.at(unit, static_cast<int64_t>(i % 2) * bytes);
-                            Value weight = weights[i / 2], value = loadNumber(b.element, at);
+                          Value unit = arith::ShRUIOp::create(c.b, turn, c.int32(1));
+                          Value isFirst = c.compareI(arith::CmpIPredicate::eq, c.andi(turn, c.int32(1)), c.int32(0));
+                          Value weight = c.select(isFirst, weights[0], weights[1]);
+                          Value row = b.swizzled ? unitOf(b, key, unit)
+                                                 : c.at(b.base, c.addi(c.muli(key, c.int32(b.rowBytes)),
+                                                                       c.muli(unit, c.int32(8 * bytes))));
+                          Values next(carried.drop_front(two));
+                          for (size_t i = 0; i < two; ++i) {
+                            Value at = c.at(c.at(row, own), static_cast<int64_t>(i) * bytes);
+                            Value value = loadNumber(b.element, at);
                             Value difference = c.subf(value, value); // 0 for numbers, else NaN
                             Value counts = c.andi(c.compare(arith::CmpFPredicate::UNE, weight, c.float32(0)),
                                                   c.compare(arith::CmpFPredicate::UNO, difference, difference));
