@@ -95,8 +95,10 @@ int64_t splitRows(const TargetInfo &target, int64_t heads) {
   return target.decodeRows * heads * (1 + target.decodeShare) / (heads + target.decodeShare);
 }
 
-int64_t walkedKeysPerRow(const TargetInfo &target, int64_t listed) {
-  return std::max<int64_t>(static_cast<int64_t>(static_cast<double>(listed) / target.packReuse), 1);
+// A row of one head reads a key for little work of its own, a row of many computes longer than it reads.
+int64_t walkedKeysPerRow(const TargetInfo &target, int64_t listed, int64_t heads) {
+  double rows = target.packReuse * (1.0 + 1.0 / static_cast<double>(heads));
+  return std::max<int64_t>(static_cast<int64_t>(static_cast<double>(listed) / rows), 1);
 }
 
 int64_t breakEvenKeys(const TargetInfo &target, SelectedShape shape, int64_t chunk) {

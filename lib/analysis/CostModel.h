@@ -46,9 +46,9 @@ int64_t taskRows(const TargetInfo &target, const SelectedShape &shape);
 /// Most query rows for which tiles of a row and so many heads, which read keys where they lie, cost less than tiles of
 /// many rows, for which all keys are packed first.
 int64_t splitRows(const TargetInfo &target, int64_t heads);
-/// Keys of the call for each row from which walking lists of so many keys costs less than inverting them, for which all
-/// keys are packed first.
-int64_t walkedKeysPerRow(const TargetInfo &target, int64_t listed);
+/// Keys of the call for each row from which walking lists of so many keys, which so many heads share, costs less than
+/// inverting them, for which all keys are packed first.
+int64_t walkedKeysPerRow(const TargetInfo &target, int64_t listed, int64_t heads);
 /// Least number of keys from which inverted lists cost less than masking all keys.
 int64_t breakEvenKeys(const TargetInfo &target, SelectedShape shape, int64_t chunk);
 

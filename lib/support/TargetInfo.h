@@ -39,10 +39,10 @@ struct TargetInfo {
   double bytesPerCycle = 4;  ///< from main memory, one worker
   double largeBytesPerCycle = 32; ///< from largeBytes, one worker
   double positionCycles = 1;      ///< to bring the softmax state of one position into a tile and back, beside its bytes
-  double packReuse = 2;           ///< packing a key costs as much as so many rows reading it where it lies
-  int64_t taskBytes = 8 << 20;    ///< private memory of a task at most
-  int64_t taskLists = 1 << 20;    ///< lists of a task at most
-  int64_t waveBytes = 64 << 20;   ///< workspaces that scale with K and V are bounded to about this by looping
+  double packReuse = 2;         ///< packing a key costs as much as so many rows of many heads reading it where it lies
+  int64_t taskBytes = 8 << 20;  ///< private memory of a task at most
+  int64_t taskLists = 1 << 20;  ///< lists of a task at most
+  int64_t waveBytes = 64 << 20; ///< workspaces that scale with K and V are bounded to about this by looping
 };
 
 } // namespace sattn

@@ -23,7 +23,7 @@ public:
     int64_t listed = 0;
     for (const SelectedBranch &branch : all.selected)
       listed = std::max(listed, branch.lists.slots * branch.blockKeys());
-    context.calls.keysPerRow = cost::walkedKeysPerRow(context.target, listed);
+    context.calls.keysPerRow = cost::walkedKeysPerRow(context.target, listed, heads);
     bool perChunk = all.rowsPerList == 1 || !selections.attentions.empty();
     auto kernel = context.program.kernel("attend");
     KernelBuilder &k = *kernel;

@@ -44,7 +44,8 @@ TEST_CASE("gathering wastes the rows that a quantum lacks") {
 TEST_CASE("inverted lists approach the useful work as positions share blocks") {
   TargetInfo target = plainTarget();
   target.largeBytesPerCycle = target.bytesPerCycle = 1e9; // compute only
-  SelectedShape shape{64, 64, 4, 64, 64, 4096};           // every block is chosen: sharing is the chunk
+  target.positionCycles = 1e-9;
+  SelectedShape shape{64, 64, 4, 64, 64, 4096}; // every block is chosen: sharing is the chunk
   double useful = 4096 / 2 * cyclesPerKey(target, 64, 64);
   // 256 rows share each block, and a quarter of a group of 16 is wasted.
   CHECK(invertedCycles(target, shape, 256) == doctest::Approx(useful * 260 / 256));
@@ -115,6 +116,7 @@ TEST_CASE("tiles of a row serve more rows the more heads share their keys") {
 TEST_CASE("lists are walked until so many rows read a key that packing it pays") {
   TargetInfo target;
   target.packReuse = 2;
-  CHECK(walkedKeysPerRow(target, 1024) == 512);
-  CHECK(walkedKeysPerRow(target, 1) == 1);
+  CHECK(walkedKeysPerRow(target, 1024, 1) == 256);
+  CHECK(walkedKeysPerRow(target, 1024, 8) == 455);
+  CHECK(walkedKeysPerRow(target, 1, 1) == 1);
 }

@@ -29,7 +29,7 @@
 // Where blocks are so small that all keys cost less up to a length worth a form, calls of few keys take that form.
 // RUN: sparse-attn-opt %patterns/quest.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4 --target=cpu-avx512 | FileCheck %s --check-prefix=THREE
 // THREE: kind = "inverted", {{.*}}masked_keys = [[#UPTO:]] : i64
-// THREE-SAME: kind = "lists", {{.*}}why = "calls of at most 8 query rows, or of one for every 512 keys
+// THREE-SAME: kind = "lists", {{.*}}why = "calls of at most 8 query rows, or of one for every 256 keys
 // THREE-SAME: kind = "masked", {{.*}}why = "other calls over at most [[#UPTO]] keys
 // RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4 --target=cpu-avx512 | FileCheck %s --check-prefix=PAIR
 // PAIR-NOT: masked_keys
@@ -60,9 +60,9 @@
 // RUN: sparse-attn-opt %patterns/causal.mlir --emit=tile --bind dtype=bf16,D=64,Dv=64,group=8 --target=sm_80 | FileCheck %s --check-prefix=MMA
 // MMA: why = "calls of at most 16 query rows: tiles of 2 rows by 8 heads
 // RUN: sparse-attn-opt %patterns/moba.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4 --target=cpu-avx512 | FileCheck %s --check-prefix=KEYS
-// KEYS: why = "calls of at most 8 query rows, or of one for every 96 keys: a task is one row
+// KEYS: why = "calls of at most 8 query rows, or of one for every 48 keys: a task is one row
 // KEYS: sattn_tile.plan
-// KEYS: %[[PER:.*]] = arith.floordivsi %{{.*}}, %c96
+// KEYS: %[[PER:.*]] = arith.floordivsi %{{.*}}, %c48
 // KEYS: arith.maxsi %[[PER]], %c8
 
 // Keys that no row of the call sees are not packed; a selection may want any.

@@ -37,14 +37,14 @@
 // Codes are of single keys, and those of a head lie together. Queries are encoded by each call.
 // CODE: sattn_tile.kernel @encode_q_codes(
 // CODE: sattn_tile.kernel @extend_k_int8_codes(
-// CODE-SAME: %k_int8_codes: !sattn_tile.arg<bf16, 64>, %k_int8_scales: !sattn_tile.arg<f32, 1>)
+// CODE-SAME: %k_int8_codes: !sattn_tile.arg<i8, 64>, %k_int8_scales: !sattn_tile.arg<f32, 1>)
 // CODE: scf.if
 // CODE: sattn_tile.store
-// CODE: sattn_tile.kernel @score({{.*}}%k_int8_codes: !sattn_tile.arg<bf16, 64>
-// CODES: {"name":"k_int8_codes","axes":["g","c(1) kept","64"],"inner":64,"dtype":"bf16","kept":1}
+// CODE: sattn_tile.kernel @score({{.*}}%k_int8_codes: !sattn_tile.arg<i8, 64>
+// CODES: {"name":"k_int8_codes","axes":["g","c(1) kept","64"],"inner":64,"dtype":"i8","kept":1}
 // CODES: {"name":"k_int8_scales","axes":["g","c(1) kept"],"inner":1,"dtype":"f32","kept":1}
 // CODES: 'k_int8_codes' must have room for the blocks of all keys
-// LEVELS: {"name":"k_hadamard_buckets_codes","axes":["g","c(1) kept","192"],"inner":192,"dtype":"bf16","kept":1}
+// LEVELS: {"name":"k_hadamard_buckets_codes","axes":["g","c(1) kept","64"],"inner":64,"dtype":"u8","kept":1}
 
 // Two codes of a role by other levels would have one name.
 // TWO: error: [SA0201] 'keep=summaries' of two codes of one role by 'sattn.encode buckets' is not compiled yet
