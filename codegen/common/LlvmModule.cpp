@@ -44,7 +44,7 @@ void sattn::codegen::assembleEach(ArrayRef<LlvmModule> modules, llvm::function_r
   SmallVector<std::pair<size_t, size_t>> bySize;
   for (auto [i, module] : llvm::enumerate(modules))
     bySize.push_back({module.module->getInstructionCount(), i});
-  llvm::stable_sort(bySize, [](auto a, auto b) { return a.first > b.first; });
+  llvm::sort(bySize, [](auto a, auto b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
   llvm::DefaultThreadPool threads(llvm::hardware_concurrency(modules.size()));
   for (auto [size, i] : bySize)
     threads.async([assemble, i = i] { assemble(i); });

@@ -45,6 +45,30 @@ void Lowering::chooseWarps() {
     layout.warps = llvm::alignTo(layout.warps, kGroupWarps);
 }
 
+static int64_t registersOfThread(int64_t threads) {
+  constexpr int64_t all = 65536, most = 255; // of a multiprocessor, and that an instruction can name
+  return std::min(most, all / threads);
+}
+
+// Tiles of keys and values take most of the shared memory: with how many keys `excess` bytes less would do, each tile
+// counted once.
+static std::string fittingTile(tile::KernelOp kernel, int64_t excess) {
+  int64_t rows = 0, keys = 0, keyBytes = 0;
+  llvm::SmallPtrSet<Operation *, 8> counted;
+  kernel.getBody().walk([&](tile::DotOp dot) {
+    auto load = dot.getB().getDefiningOp<tile::LoadOp>();
+    rows = std::max(rows, dot.getA().getType().getRows());
+    if (!load || !counted.insert(load).second)
+      return;
+    tile::TileType type = load.getTile().getType();
+    keys = std::max(keys, type.getRows());
+    keyBytes += type.getCols() * load.getView().getType().getElementType().getIntOrFloatBitWidth() / 8;
+  });
+  int64_t fitting = keyBytes == 0 ? 0 : (keys - llvm::divideCeil(excess, keyBytes)) / kMmaRows * kMmaRows;
+  std::string tiles = "tiles of " + std::to_string(rows) + " rows and " + std::to_string(keys) + " keys, of which ";
+  return tiles + (fitting < kMmaRows ? "no number fits" : std::to_string(fitting) + " would fit");
+}
+
 LogicalResult Lowering::run() {
   chooseWarps();
   sharedBase = mlir::LLVM::AddressOfOp::create(c.b, c.shared, sharedName(kernel));
@@ -58,7 +82,9 @@ LogicalResult Lowering::run() {
   if (sharedBytes() > arch.sharedBytes)
     return kernel.emitError("[SA0264] kernel '" + kernel.getSymName() + "' needs ")
            << sharedBytes() << " bytes of shared memory, but " << arch.name << " has " << arch.sharedBytes
-           << " for a block: use fewer features, 16-bit operands or a target with more";
+           << " for a block, beside " << registersOfThread(blockThreads()) << " registers for each of its "
+           << blockThreads() << " threads, with " << fittingTile(kernel, sharedBytes() - arch.sharedBytes)
+           << ": use fewer features, 16-bit operands or a target with more";
   return success();
 }
 
