@@ -208,7 +208,7 @@ TEST_CASE("classes of residues: tiles hold every 16th row and key") {
 TEST_CASE("a formula beside a selection: the window of nsa") {
   for (const Shape &shape : {Shape{1, 200, 200, 4, 2}, Shape{2, 130, 1000, 4, 2, {870, 500}}}) {
     INFO(shape.text());
-    Explained explained(shipped("nsa"), shape, "", {{"W", 100}});
+    Explained explained(shipped("nsa"), shape, ",dataflow=inverted", {{"W", 100}});
     std::vector<json> streams = explained.attention();
     REQUIRE(streams.size() == 2);
     CHECK(streams[0]["depends_on"] == "the selection");
@@ -221,6 +221,23 @@ TEST_CASE("a formula beside a selection: the window of nsa") {
         window["tile"][1]);
     CHECK(window["visited"] == expected.visited * shape.kvHeads);
     CHECK(window["full"] == expected.full * shape.kvHeads);
+  }
+}
+
+TEST_CASE("where selections are masked, rows visit all that they may see") {
+  for (const Shape &shape : {Shape{1, 200, 200, 4, 2}, Shape{2, 130, 1000, 4, 2, {870, 500}}}) {
+    INFO(shape.text());
+    Explained explained(shipped("nsa"), shape, ",dataflow=masked", {{"W", 100}});
+    std::vector<json> streams = explained.attention();
+    REQUIRE(streams.size() == 2);
+    const Mask masks[] = {[](int64_t t, int64_t s) { return s <= t; },
+                          [](int64_t t, int64_t s) { return s <= t && t - s < 100; }};
+    for (int i : {0, 1}) {
+      INFO(streams[i].dump());
+      Count expected = bruteForce(shape, masks[i], streams[i]["tile"][0], streams[i]["tile"][1]);
+      CHECK(streams[i]["visited"] == expected.visited * shape.heads);
+      CHECK(streams[i]["full"] == expected.full * shape.heads);
+    }
   }
 }
 
