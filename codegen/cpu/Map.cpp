@@ -86,7 +86,7 @@ static Value emitMath(Code &c, Operation *op, ArrayRef<Value> x) {
       .Case<math::FmaOp>([&](auto) { return c.fma(x[0], x[1], x[2]); })
       .Case<math::SqrtOp>([&](auto) -> Value { return LLVM::SqrtOp::create(c.b, x[0]); })
       .Case<math::RsqrtOp>([&](auto) { return c.divf(c.strip(1.0f), LLVM::SqrtOp::create(c.b, x[0])); })
-      .Case<math::AbsFOp>([&](auto) { return c.asFloat(c.andi(c.asInt(x[0]), c.stripI(0x7fffffff))); })
+      .Case<math::AbsFOp>([&](auto) { return c.abs(x[0]); })
       .Case<math::FloorOp>([&](auto) { return c.floor(x[0]); })
       .Case<math::RoundEvenOp>([&](auto) { return c.roundEven(x[0]); })
       .Default([](Operation *) { return Value(); });

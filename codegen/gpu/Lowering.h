@@ -174,8 +174,8 @@ private:
   //===-- What is no number (NoNumbers.cpp) -------------------------------------------------------------===//
   /// i1, the same for all threads: a tile in shared memory holds NaN or infinities.
   Value holdsNoNumbers(const SharedRows &b);
-  /// Adds the terms of p b whose element of b is no number and whose p is not 0 to `sums`.
   Value weightOf(Fragment &p, int64_t block, int64_t half, Value key);
+  /// Adds the terms of p b whose element of b is no number and whose p is not 0 to `sums`.
   Values addNoNumbers(Fragment p, const SharedRows &b, const Fragment &sums);
   /// Puts 0 in the place of what is no number.
   void dropNoNumbers(const SharedRows &b);

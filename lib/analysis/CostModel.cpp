@@ -106,7 +106,7 @@ int64_t breakEvenKeys(const TargetInfo &target, SelectedShape shape, int64_t chu
     shape.keys = blocks * shape.block;
     return invertedCycles(target, shape, chunk) < maskedCycles(target, shape);
   };
-  int64_t low = 0, high = shape.slots; // no block fewer than `high` pays less than masking, `low` does not
+  int64_t low = 0, high = shape.slots; // among `high` blocks lists cost less than masking, among `low` not
   for (; !pays(high); high *= 2) {
     if (high > int64_t(1) << 40)
       return 0;

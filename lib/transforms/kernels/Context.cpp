@@ -142,6 +142,11 @@ Value Task::headInUnit(AxisAttr axis) {
   return k.floorDiv(firstHead, *ratio);
 }
 
+Value Task::headOfRow(AxisAttr axis, Value row, int64_t headRows) {
+  Value padded = k.mul(k.ceilDiv(k.size("chunk"), headRows), headRows);
+  return k.add(k.mul(headInUnit(axis), padded), row);
+}
+
 Value Task::head(AxisAttr axis) {
   auto ratio = context.ratio(axis);
   if (!ratio)

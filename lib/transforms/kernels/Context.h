@@ -138,6 +138,9 @@ public:
   /// Head of `axis` that the task's query heads use: among all, or within the unit as workspaces count.
   Value head(AxisAttr axis);
   Value headInUnit(AxisAttr axis);
+  /// Of a workspace with one head for each row of a chunk, padded to `headRows` (Workspace): that of `row` of the
+  /// chunk.
+  Value headOfRow(AxisAttr axis, Value row, int64_t headRows);
 
   Value qOffset();
   Value kvOffset();

@@ -56,13 +56,12 @@ private:
     Task task(context, k, context.ratio(branch.lists.head).value_or(1));
     Value head = task.headInUnit(branch.lists.head), first = k.mul(k.gridX(), kRowsPerTask);
     Value lists = task.slice(branch.lists.lists, task.pair, head, 1, false, k.size("rows"));
-    Value padded = k.mul(k.ceilDiv(k.size("chunk"), rowTile), rowTile);
     auto loop = scf::ForOp::create(k.b, k.loc, first, k.min(k.add(first, kRowsPerTask), k.size("rows")), k.constant(1));
     {
       OpBuilder::InsertionGuard guard(k.b);
       k.b.setInsertionPoint(loop.getBody()->getTerminator());
       Value row = loop.getInductionVar();
-      Value words = task.slice(chosen.words, task.pair, k.add(k.mul(head, padded), row));
+      Value words = task.slice(chosen.words, task.pair, task.headOfRow(chosen.head, row, rowTile));
       tile::MembersOp::create(k.b, k.loc, lists, row, static_cast<uint64_t>(chosen.perWord), words);
     }
     Launch launch;
@@ -84,8 +83,7 @@ private:
     Rows rows{rowTile, 1, false, k.add(k.size("first_row"), local), {}};
     llvm::DenseMap<Value, QueryTile> loaded;
     auto partial = [&](AccumulateOp op) -> FailureOr<SoftmaxState> {
-      PreparedBranch &p = branches.at(op);
-      p.branch.firstInChunk = local;
+      const PreparedBranch &p = branches.at(op);
       QueryTile &queries = loaded[op.getZ()];
       if (!queries.tile)
         queries = loadQueries(task, rows, p.queries, p.branch.chain, ScoreUnit::Base2);

@@ -190,12 +190,11 @@ static SmallVector<RunValues> partOf(KernelBuilder &k, ArrayRef<RunValues> runs,
 }
 
 // -inf for blocks that the row did not choose.
-static Value chosenScores(Task &task, const RangeBranch &branch, Value scores, Value tileNumber) {
+static Value chosenScores(Task &task, const Rows &rows, const RangeBranch &branch, Value scores, Value tileNumber) {
   KernelBuilder &k = task.k;
   const ChosenBlocks &chosen = *branch.chosen;
   auto type = cast<tile::TileType>(scores.getType());
-  Value padded = k.mul(k.ceilDiv(k.size("chunk"), chosen.rowTile), chosen.rowTile);
-  Value row = k.add(k.mul(task.headInUnit(chosen.head), padded), branch.firstInChunk);
+  Value row = task.headOfRow(chosen.head, k.sub(rows.first, k.size("first_row")), chosen.rowTile);
   Value word = chosen.perWord > 1 ? tileNumber : k.floorDiv(tileNumber, chosen.block / branch.keys.tile);
   Value words = tile::LoadOp::create(k.b, k.loc, k.rowVector(type.getRows(), k.b.getI32Type()),
                                      task.sliceAcross(chosen.words, task.pair, word), row);
@@ -238,7 +237,7 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
       values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), valueView, at);
     Value scores = scoreTile(task, rows, queries, keys, first, branch.chain, ScoreUnit::Base2, branch.lattice);
     if (branch.chosen)
-      scores = chosenScores(task, branch, scores, j);
+      scores = chosenScores(task, rows, branch, scores, j);
     Value visible = maskTile(task, scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
     SoftmaxState next = softmaxStep(k, visible, values, {carried[0], carried[1], carried[2]});
     return SmallVector<Value>{next.m, next.l, next.acc};

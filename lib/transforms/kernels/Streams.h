@@ -67,7 +67,6 @@ struct RangeBranch {
   Value firstKey, end;
   Lattice lattice;
   std::optional<ChosenBlocks> chosen = std::nullopt;
-  Value firstInChunk = {}; ///< the first row of the tile within the chunk, which `chosen` needs
 };
 /// A part of a cover: of `count` equal ones of at least `leastTiles` tiles the one with this number.
 struct KeySplit {

@@ -647,8 +647,7 @@ Value listOf(Task &task, const TokenLists &lists, Value local) {
       return local;
     return k.add(k.mul(local, *task.context.unitHeads() / *ratio), head);
   }
-  Value padded = k.mul(k.ceilDiv(k.size("chunk"), lists.rowTile), lists.rowTile);
-  return k.add(k.mul(head, padded), local);
+  return task.headOfRow(lists.head, local, lists.rowTile);
 }
 
 } // namespace sattn::lower
