@@ -2,6 +2,7 @@
 #include "codegen/cpu/Code.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <limits>
+#include <numeric>
 
 using namespace sattn;
 using namespace sattn::cpu;
@@ -48,6 +49,11 @@ Value Code::abs(Value a) { return LLVM::FAbsOp::create(b, a); }
 Value Code::asInt(Value a) { return arith::BitcastOp::create(b, vi, a); }
 Value Code::asFloat(Value a) { return arith::BitcastOp::create(b, vf, a); }
 Value Code::shuffle(Value a, Value c, ArrayRef<int32_t> mask) { return LLVM::ShuffleVectorOp::create(b, a, c, mask); }
+Value Code::piece(Value a, int64_t first, int64_t count) {
+  SmallVector<int32_t> lanes(count);
+  std::iota(lanes.begin(), lanes.end(), static_cast<int32_t>(first));
+  return count == kLanes ? a : shuffle(a, a, lanes);
+}
 Value Code::anyLane(Value mask) {
   Value bits = LLVM::BitcastOp::create(b, i16, mask);
   Value none = arith::ConstantOp::create(b, b.getIntegerAttr(i16, 0));

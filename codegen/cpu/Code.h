@@ -47,7 +47,8 @@ public:
   Value asInt(Value a);
   Value asFloat(Value a);
   Value shuffle(Value a, Value c, ArrayRef<int32_t> mask);
-  Value anyLane(Value mask); ///< i1: some lane of an i1 strip is set
+  Value piece(Value a, int64_t first, int64_t count); ///< lanes `first` .. `first + count - 1`, a vector of their own
+  Value anyLane(Value mask);                          ///< i1: some lane of an i1 strip is set
   /// i16 strip of float16 or bfloat16 bits, or i8 strip of integers, to float32.
   Value widen(Value raw, Type element);
   /// float32 to such bits, rounded to nearest even; to the nearest byte that there is of integers, the least of NaN.

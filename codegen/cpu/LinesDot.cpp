@@ -12,8 +12,11 @@ static int64_t mostSums(const Atom &atom) {
   return std::min<int64_t>(kLanes, llvm::bit_floor<uint64_t>(atom.columnsFor(1)));
 }
 
-/// Rows of the left operand that a right one need not be copied for.
+/// Rows of the left operand that read a right one but once.
 static constexpr int64_t kFewUses = 2;
+
+/// Keys that blocks of sums take turns over.
+static constexpr int64_t kKeysInTurn = 16;
 
 /// Bytes of gathered rows on their way to the nearest cache: what memory delivers while one group of rows is used up.
 static constexpr int64_t kBytesAhead = 8192;
@@ -42,8 +45,6 @@ RightRows Lowering::rightOf(tile::DotOp op) {
 // Rows from `first` on, a multiple of `count`.
 SmallVector<Ptr> Lowering::rowsOf(const RightRows &right, Value first, int64_t count) {
   SmallVector<Ptr> rows;
-  if (right.first)
-    first = c.add(right.first, first);
   if (right.paged && sharePage(*right.source, count)) {
     Value zeros = c.address(c.zeros(right.cols * right.bytes()));
     for (Value row : rowsOfPage(*right.source, first, count, zeros, right.allExist))
@@ -78,37 +79,11 @@ void Lowering::prefetchNext(const RightRows &right, Value first, int64_t count, 
   int64_t rowBytes = right.cols * right.bytes();
   int64_t ahead = once ? right.rows : std::max<int64_t>(kLanes, llvm::alignDown(kBytesAhead / rowBytes, kLanes));
   Value distance = right.paged ? Value() : c.mul(right.stride, ahead);
-  for (Ptr row : right.paged ? pagedRowsAhead(right, right.first ? c.add(right.first, first) : first, count, ahead)
-                             : rowsOf(right, first, count)) {
+  for (Ptr row : right.paged ? pagedRowsAhead(right, first, count, ahead) : rowsOf(right, first, count)) {
     Ptr next = right.paged ? row : c.at(row, distance);
     for (int64_t byte = 0; byte < rowBytes; byte += line)
       c.prefetch(next.plus(byte), once ? Code::Cache::Next : Code::Cache::Near);
   }
-}
-
-// Where many rows of the left operand use them, 16 rows from `first` on are copied to scratch memory first, as float32:
-// the processor follows the one walk over them better than many that take turns, and few stay in the nearest cache.
-RightRows Lowering::gathered(const RightRows &right, Value first, int64_t uses) {
-  RightRows near = right;
-  if (uses <= kFewUses) {
-    near.first = first;
-    return near;
-  }
-  int64_t strips = llvm::divideCeil(right.cols, kLanes), rowBytes = strips * kLanes * 4;
-  near.owner = scratch.take(kLanes * rowBytes);
-  near.base = {scratchBase, near.owner->offset};
-  near.stride = c.int64(rowBytes);
-  near.element = c.f32;
-  near.allExist = true;
-  near.paged = false;
-  constexpr int64_t atOnce = 4;
-  c.loop(0, kLanes, atOnce, [&](Value at) {
-    for (auto [i, row] : llvm::enumerate(rowsOf(right, c.add(first, at), atOnce)))
-      for (int64_t strip = 0; strip < strips; ++strip)
-        c.storeStrip(stripOf(right, row, strip),
-                     c.atScaled(near.base, c.add(at, static_cast<int64_t>(i)), rowBytes).plus(strip * kLanes * 4));
-  });
-  return near;
 }
 
 //===-- Scores ------------------------------------------------------------------------------------------===//
@@ -144,77 +119,97 @@ static Value sumLanes(Code &c, ArrayRef<Value> sums) {
   return c.addf(c.shuffle(x, y, low), c.shuffle(x, y, high));
 }
 
-// Products of a row of `a` with `rows`, or distances, summed over the features: a strip in their order.
-Value Lowering::scoreStrip(const Lines &a, Value row, const RightRows &right, ArrayRef<Ptr> rows, Term term) {
+// Products of `rows` rows of `a` from the first on with `keys`, or distances, summed over the features but not over the
+// lanes: sum i * keys + k is that of row i and key k. Each strip of a key is read once for as many rows as registers
+// hold sums of.
+Values Lowering::scoreSums(const Lines &a, int64_t rows, const RightRows &right, ArrayRef<Ptr> keys, Term term) {
   constexpr int64_t stripsAtOnce = 4;
-  int64_t strips = a.strips(), atOnce = mostSums(c.atom);
-  // Strips `first` + 0 .. count - 1; where `first` is not known they are whole ones.
-  auto some = [&](ArrayRef<Ptr> keys, Value first, int64_t count, Values sums) {
+  int64_t strips = a.strips(), count = static_cast<int64_t>(keys.size());
+  // Sums of strips `first` + 0 .. number - 1; where `first` is not known they are whole ones.
+  auto some = [&](int64_t row, int64_t rowsNow, ArrayRef<Ptr> keysNow, Value first, int64_t number, Values sums) {
     std::optional<int64_t> known = Code::known(first);
-    for (int64_t i = 0; i < count; ++i) {
-      Value left = c.loadStrip(lineAt(a, row, c.add(first, i)));
-      if (known && *known + i + 1 == strips && a.cols % kLanes != 0)
-        left = c.select(c.lanesBelow(a.cols % kLanes), left, c.zero());
-      for (auto [key, sum] : llvm::zip(keys, sums)) {
-        Value strip =
-            known ? stripOf(right, key, *known + i) : stripOf(right, c.atScaled(key, first, kLanes * right.bytes()), i);
-        sum = term == Term::Distance ? c.addf(c.abs(c.subf(strip, left)), sum) : c.fma(strip, left, sum);
+    for (int64_t i = 0; i < number; ++i) {
+      Values ofKeys;
+      for (Ptr key : keysNow)
+        ofKeys.push_back(known ? stripOf(right, key, *known + i)
+                               : stripOf(right, c.atScaled(key, first, kLanes * right.bytes()), i));
+      auto *sum = sums.begin();
+      for (int64_t r = row; r < row + rowsNow; ++r) {
+        Value left = c.loadStrip(lineAt(a, c.int64(r), c.add(first, i)));
+        if (known && *known + i + 1 == strips && a.cols % kLanes != 0)
+          left = c.select(c.lanesBelow(a.cols % kLanes), left, c.zero());
+        for (Value strip : ofKeys) {
+          *sum = term == Term::Distance ? c.addf(c.abs(c.subf(strip, left)), *sum) : c.fma(strip, left, *sum);
+          ++sum;
+        }
       }
     }
     return sums;
   };
-  SmallVector<Value> sums;
-  for (size_t key = 0; key < rows.size(); key += atOnce) {
-    ArrayRef<Ptr> keys = rows.slice(key, atOnce);
-    int64_t whole = (a.cols / kLanes) / stripsAtOnce * stripsAtOnce;
-    Values part(atOnce, c.zero());
-    if (strips <= 2 * stripsAtOnce) {
-      part = some(keys, c.int64(0), strips, part);
-    } else {
-      part = c.loop(0, whole, stripsAtOnce, part,
-                    [&](Value first, ValueRange now) { return some(keys, first, stripsAtOnce, Values(now)); });
-      part = some(keys, c.int64(whole), strips - whole, part);
+  int64_t most = mostSums(c.atom), rowsAtOnce = std::min<int64_t>(llvm::bit_ceil<uint64_t>(rows), most);
+  int64_t keysAtOnce = std::min(count, most / rowsAtOnce), whole = (a.cols / kLanes) / stripsAtOnce * stripsAtOnce;
+  Values all(rows * count);
+  for (int64_t key = 0; key < count; key += keysAtOnce)
+    for (int64_t row = 0; row < rows; row += rowsAtOnce) {
+      int64_t rowsNow = std::min(rowsAtOnce, rows - row);
+      ArrayRef<Ptr> keysNow = keys.slice(key, keysAtOnce);
+      Values sums(rowsNow * keysAtOnce, c.zero());
+      if (strips <= 2 * stripsAtOnce) {
+        sums = some(row, rowsNow, keysNow, c.int64(0), strips, sums);
+      } else {
+        sums = c.loop(0, whole, stripsAtOnce, sums, [&](Value first, ValueRange now) {
+          return some(row, rowsNow, keysNow, first, stripsAtOnce, Values(now));
+        });
+        sums = some(row, rowsNow, keysNow, c.int64(whole), strips - whole, sums);
+      }
+      for (int64_t r = 0; r < rowsNow; ++r)
+        for (int64_t k = 0; k < keysAtOnce; ++k)
+          all[(row + r) * count + key + k] = sums[r * keysAtOnce + k];
     }
-    sums.append(part);
-  }
-  return sumLanes(c, sums);
+  return all;
 }
 
+// All rows meet as many keys at a time as make 16 sums with them, which one tree of additions leaves in the lanes of a
+// strip: piece i of it, a lane for each key, belongs to row i.
 void Lowering::scoreLines(tile::DotOp op) {
   Lines a = linesOf(op.getA()), to = newLines(op.getResult().getType());
   std::optional<Lines> before;
   if (op.getAcc())
     before = linesOf(op.getAcc());
-  RightRows from = rightOf(op);
-  int64_t ahead = llvm::divideCeil(kLanes, a.rows);
-  c.loop(0, to.strips(), 1, [&](Value strip) {
-    Value first = c.mul(strip, kLanes);
-    RightRows right = gathered(from, first, a.rows);
-    SmallVector<Ptr> rows = rowsOf(right, c.int64(0), kLanes);
-    c.loop(0, a.rows, 1, [&](Value row) {
-      prefetchNext(from, c.add(first, c.mul(row, ahead)), ahead, a.rows);
-      Value scores = scoreStrip(a, row, right, rows, termOf(op));
+  RightRows right = rightOf(op);
+  int64_t keysAtOnce = kLanes / static_cast<int64_t>(llvm::bit_ceil(static_cast<uint64_t>(a.rows)));
+  c.loop(0, to.strips() * kLanes, keysAtOnce, [&](Value key) {
+    prefetchNext(right, key, keysAtOnce, a.rows);
+    Values sums = scoreSums(a, a.rows, right, rowsOf(right, key, keysAtOnce), termOf(op));
+    sums.resize(kLanes, c.zero());
+    Value scores = sumLanes(c, sums);
+    for (int64_t row = 0; row < a.rows; ++row) {
+      Value piece = c.piece(scores, row * keysAtOnce, keysAtOnce);
+      Ptr place = c.atScaled(to.base.plus(row * to.rowBytes()), key, 4);
       if (before)
-        scores = c.addf(c.loadStrip(lineAt(*before, row, strip)), scores);
-      c.storeStrip(scores, lineAt(to, row, strip));
-    });
+        piece =
+            c.addf(c.load(piece.getType(), c.atScaled(before->base.plus(row * before->rowBytes()), key, 4), 4), piece);
+      c.store(piece, place, 4 * keysAtOnce);
+    }
   });
   setLines(op.getResult(), to);
 }
 
 //===-- Weighted sums -----------------------------------------------------------------------------------===//
 
-// Adds a block of products, where row i of `right` is key block.from + i, each key to one of several sums that do not
-// wait for one another.
+// Adds a block of products, where row i of `right` is key i, each key to one of several sums that do not wait for one
+// another.
 void Lowering::weighLines(const Lines &p, const Lines &to, const RightRows &right, const WeighBlock &block,
                           bool skipZeros) {
-  bool isOnlyUse = right.first != nullptr;
   // A power of two, so that the keys at once divide 16.
-  int64_t chains = std::max<int64_t>(1, mostSums(c.atom) / (block.rows * block.strips));
-  chains = static_cast<int64_t>(llvm::bit_floor(static_cast<uint64_t>(chains)));
-  int64_t keysAtOnce = std::max<int64_t>(4, chains), perChain = block.rows * block.strips;
+  int64_t perChain = block.rows * block.strips;
+  auto chains =
+      static_cast<int64_t>(llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, mostSums(c.atom) / perChain))));
+  int64_t keysAtOnce = std::max<int64_t>(4, chains);
+  // Each turn asks for its share of the rows to come, so that memory never waits.
+  int64_t each = llvm::divideCeil(keysAtOnce, block.turns), first = block.turn * (block.keys / keysAtOnce) * each;
   auto placeOf = [&](int64_t i) {
-    return lineAt(to, c.add(block.row, i / block.strips), c.int64(block.strip + i % block.strips));
+    return lineAt(to, c.int64(block.row + i / block.strips), c.int64(block.strip + i % block.strips));
   };
   Values sums(chains * perChain, c.zero());
   for (int64_t i = 0; i < perChain; ++i)
@@ -222,16 +217,16 @@ void Lowering::weighLines(const Lines &p, const Lines &to, const RightRows &righ
   sums = c.loop(0, block.keys, keysAtOnce, sums, [&](Value number, ValueRange now) {
     Values next(now);
     Value key = c.add(block.from, number);
-    SmallVector<Ptr> rows = rowsOf(right, number, keysAtOnce);
-    if (isOnlyUse && block.strip == 0)
-      prefetchNext(right, number, keysAtOnce, block.rows);
+    SmallVector<Ptr> rows = rowsOf(right, key, keysAtOnce);
+    if (first < block.keys)
+      prefetchNext(right, c.add(block.from, c.add(c.mul(c.floorDiv(number, keysAtOnce), each), first)), each, to.rows);
     for (auto [k, place] : llvm::enumerate(rows)) {
       Values strips;
       for (int64_t i = 0; i < block.strips; ++i)
         strips.push_back(stripOf(right, place, block.strip + i));
       Value *sum = &next[static_cast<int64_t>(k) % chains * perChain];
       for (int64_t row = 0; row < block.rows; ++row) {
-        Ptr weights = c.atScaled(c.atScaled(p.base, c.add(block.row, row), p.rowBytes()), key, 4);
+        Ptr weights = c.atScaled(p.base.plus((block.row + row) * p.rowBytes()), key, 4);
         Value weight = c.loadBroadcast(weights.plus(static_cast<int64_t>(k) * 4));
         Value live = skipZeros ? c.compare(CmpFPredicate::UNE, weight, c.zero()) : Value();
         for (Value strip : strips) {
@@ -268,29 +263,23 @@ void Lowering::sumLines(tile::DotOp op) {
   }
   RightRows right = rightOf(op);
   bool skipZeros = maskedOperand(op.getA());
-  int64_t most = mostSums(c.atom), strips = std::min({to.strips(), most, int64_t(8)});
-  int64_t rows = std::min<int64_t>(to.rows, most / strips);
-  bool isOneBlock = rows == to.rows && strips == to.strips() && to.rows <= kFewUses;
+  // Rows first: what a block holds of a key is read, and widened, once for all of them.
+  int64_t most = mostSums(c.atom), allKeys = p.strips() * kLanes;
+  int64_t rows = std::min(to.rows, most);
+  int64_t strips =
+      std::min({to.strips(), most / static_cast<int64_t>(llvm::bit_ceil(static_cast<uint64_t>(rows))), int64_t(8)});
+  bool isOneBlock = rows == to.rows && strips == to.strips();
   // Blocks of sums take turns over few keys, whose values stay near.
-  int64_t keys = isOneBlock ? p.strips() * kLanes : kLanes;
-  c.loop(0, p.strips() * kLanes, keys, [&](Value from) {
-    RightRows near = gathered(right, from, to.rows);
-    for (int64_t strip = 0; strip < to.strips(); strip += strips) {
-      WeighBlock block{c.int64(0), rows, strip, std::min(strips, to.strips() - strip), from, keys};
-      int64_t whole = to.rows / rows * rows;
-      int64_t ahead = llvm::divideCeil(kLanes * rows, to.rows);
-      c.loop(0, whole, rows, [&](Value row) {
-        block.row = row;
-        if (to.rows > kFewUses && strip == 0)
-          prefetchNext(right, c.add(from, c.mul(c.floorDiv(row, rows), ahead)), ahead, to.rows);
-        weighLines(p, to, near, block, skipZeros);
-      });
-      if (whole == to.rows)
-        continue;
-      block.row = c.int64(whole);
-      block.rows = to.rows - whole;
-      weighLines(p, to, near, block, skipZeros);
-    }
+  int64_t keys = isOneBlock ? allKeys : std::min(allKeys, kKeysInTurn);
+  int64_t turns = llvm::divideCeil(to.rows, rows) * llvm::divideCeil(to.strips(), strips);
+  c.loop(0, allKeys, keys, [&](Value from) {
+    int64_t turn = 0;
+    for (int64_t row = 0; row < to.rows; row += rows)
+      for (int64_t strip = 0; strip < to.strips(); strip += strips)
+        weighLines(p, to, right,
+                   {row, std::min(rows, to.rows - row), strip, std::min(strips, to.strips() - strip), from, keys,
+                    turn++, turns},
+                   skipZeros);
   });
   setLines(op.getResult(), to);
 }

@@ -216,11 +216,10 @@ private:
   void softmaxLines(tile::SoftmaxStepOp op);
   void finishLines(ArrayRef<Value> values, ArrayRef<TileValue> carried);
   RightRows rightOf(tile::DotOp op);
-  RightRows gathered(const RightRows &right, Value first, int64_t uses);
   SmallVector<Ptr> rowsOf(const RightRows &right, Value first, int64_t count);
   Value stripOf(const RightRows &right, Ptr row, int64_t strip);
   void prefetchNext(const RightRows &right, Value first, int64_t count, int64_t uses);
-  Value scoreStrip(const Lines &a, Value row, const RightRows &right, ArrayRef<Ptr> rows, Term term);
+  Values scoreSums(const Lines &a, int64_t rows, const RightRows &right, ArrayRef<Ptr> keys, Term term);
   void scoreLines(tile::DotOp op);
   void weighLines(const Lines &p, const Lines &to, const RightRows &right, const WeighBlock &block, bool skipZeros);
   void sumLines(tile::DotOp op);

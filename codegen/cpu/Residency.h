@@ -125,23 +125,21 @@ struct RowSource {
 /// A right operand of few rows of the left one, read where it lies (LinesDot.cpp).
 struct RightRows {
   const RowSource *source = nullptr;
-  Ptr base;         ///< of the first row
-  Value stride;     ///< bytes
-  Value first = {}; ///< rows are counted from this one; null: from the first
+  Ptr base;     ///< of the first row
+  Value stride; ///< bytes
   Type element;
   int64_t rows = 0, cols = 0;
   bool allExist = false; ///< no row lies outside the view
   bool inStream = false; ///< the next tile follows
   bool paged = false;    ///< rows are found through a page table, not by `base` and `stride`
-  Owner owner = {};
   int64_t bytes() const { return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8); }
 };
-/// A block of a product that is summed in registers: `rows` rows and `strips` strips of the result over `keys` keys.
+/// A block of a product that is summed in registers: `rows` rows and `strips` strips of the result over `keys` keys. It
+/// is the one number `turn` of `turns` that read these keys.
 struct WeighBlock {
-  Value row;
-  int64_t rows, strip, strips;
+  int64_t row, rows, strip, strips;
   Value from;
-  int64_t keys;
+  int64_t keys, turn, turns;
 };
 
 /// Element-wise ops that have not been computed yet: they are applied in registers when a consumer asks for the
