@@ -87,8 +87,7 @@ void SharedMemory::forgetReaders(Cell &cell) {
     readers[at].reader.lanes = 0;
 }
 
-void SharedMemory::checkRead(const Accessor &by, uint32_t address) {
-  Cell &cell = cells[address];
+void SharedMemory::checkRead(const Accessor &by, Cell &cell, uint32_t address) {
   if (cell.isBarrier) {
     by.warp.fault(FaultKind::MbarrierMisuse, by.lane,
                   [&] { return fmt::format("shared address {} belongs to an mbarrier object", address); });
@@ -120,8 +119,7 @@ void SharedMemory::checkRead(const Accessor &by, uint32_t address) {
   noteReader(by, cell);
 }
 
-void SharedMemory::checkWrite(const Accessor &by, uint32_t address) {
-  Cell &cell = cells[address];
+void SharedMemory::checkWrite(const Accessor &by, const Cell &cell, uint32_t address) {
   if (cell.isBarrier)
     by.warp.fault(FaultKind::MbarrierMisuse, by.lane,
                   [&] { return fmt::format("shared address {} belongs to an mbarrier object", address); });
@@ -137,11 +135,8 @@ void SharedMemory::checkWrite(const Accessor &by, uint32_t address) {
     });
 }
 
-/// Against the reads and writes before; a write of the value that is there already races with no one.
-void SharedMemory::checkWriteOrder(const Accessor &by, uint32_t address, bool sameValue) {
-  Cell &cell = cells[address];
-  if (sameValue)
-    return;
+/// Against the reads and writes before.
+void SharedMemory::checkWriteOrder(const Accessor &by, const Cell &cell, uint32_t address) {
   bool ordered = !cell.defined ||
                  (cell.writer == by.warp.threadOf(by.lane) && (!by.async || fenced[cell.writer] >= cell.writeClock)) ||
                  by.view.knows(cell.writer, cell.writeClock) || (cell.strongWrite && by.strong);
@@ -163,17 +158,80 @@ void SharedMemory::checkWriteOrder(const Accessor &by, uint32_t address, bool sa
     });
 }
 
+SharedMemory::Cell &SharedMemory::cellOf(Unit &unit, uint32_t address) {
+  if (unit.grain == UnitBytes)
+    return unit.cell;
+  return unit.grain == WordBytes ? finer[unit.words + address % UnitBytes / WordBytes]
+                                 : finer[unit.singles + address % UnitBytes];
+}
+
+template <typename Visit> void SharedMemory::eachCell(uint32_t address, uint32_t count, Visit visit) {
+  for (uint32_t at = address, end = address + count; at < end;) {
+    Unit &unit = units[at / UnitBytes];
+    uint32_t here = std::min(end - at, UnitBytes - at % UnitBytes);
+    if ((at | here) % unit.grain)
+      refine(unit, (at | here) % WordBytes ? 1 : WordBytes);
+    for (uint32_t last = at + here; at < last; at += unit.grain)
+      visit(cellOf(unit, at), at, uint32_t(unit.grain));
+  }
+}
+
+/// Each of the smaller cells has a list of readers of its own.
+void SharedMemory::refine(Unit &unit, uint8_t grain) {
+  uint32_t &first = grain == WordBytes ? unit.words : unit.singles;
+  if (first == None) {
+    first = uint32_t(finer.size());
+    finer.resize(finer.size() + UnitBytes / grain);
+  }
+  for (uint32_t byte = 0; byte < UnitBytes; byte += grain) {
+    const Cell &whole = cellOf(unit, byte);
+    Cell &part = finer[first + byte / grain];
+    part = whole;
+    part.moreReaders = 0;
+    for (uint32_t at = whole.moreReaders; at; at = readers[at].next)
+      if (Reader reader = readers[at].reader; reader.lanes) {
+        readers.push_back({reader, part.moreReaders});
+        part.moreReaders = uint32_t(readers.size() - 1);
+      }
+  }
+  unit.grain = grain;
+}
+
+/// After a write of the bytes: units of which it wrote all have one cell again, unless something else sets their bytes
+/// apart.
+void SharedMemory::coarsen(uint32_t address, uint32_t count) {
+  for (uint32_t at = (address + UnitBytes - 1) / UnitBytes * UnitBytes; at + UnitBytes <= address + count;
+       at += UnitBytes) {
+    Unit &unit = units[at / UnitBytes];
+    if (unit.grain == UnitBytes)
+      continue;
+    const Cell &first = cellOf(unit, at);
+    bool same = true;
+    for (uint32_t byte = unit.grain; byte < UnitBytes; byte += unit.grain) {
+      const Cell &other = cellOf(unit, at + byte);
+      same &=
+          other.copies == first.copies && other.asyncReads == first.asyncReads && other.isBarrier == first.isBarrier;
+    }
+    if (same) {
+      unit.cell = first;
+      unit.grain = UnitBytes;
+    }
+  }
+}
+
 void SharedMemory::read(const Accessor &by, uint32_t address, uint32_t count, std::byte *out) {
-  for (uint32_t i = 0; i < count; ++i)
-    checkRead(by, address + i);
+  eachCell(address, count, [&](Cell &cell, uint32_t at, uint32_t) { checkRead(by, cell, at); });
   std::copy_n(bytes.begin() + address, count, out);
 }
 
 void SharedMemory::write(const Accessor &by, uint32_t address, uint32_t count, const std::byte *in) {
-  for (uint32_t i = 0; i < count; ++i) {
-    Cell &cell = cells[address + i];
-    checkWrite(by, address + i);
-    checkWriteOrder(by, address + i, cell.defined && bytes[address + i] == in[i]);
+  eachCell(address, count, [&](Cell &cell, uint32_t at, uint32_t length) {
+    checkWrite(by, cell, at);
+    // A write of the value that is there already races with no one.
+    const std::byte *first = bytes.data() + at;
+    auto changed = uint32_t(std::mismatch(first, first + length, in + (at - address)).first - first);
+    if (!cell.defined || changed < length)
+      checkWriteOrder(by, cell, at + changed % length);
     cell.writer = uint16_t(by.warp.threadOf(by.lane));
     cell.writeClock = by.clock;
     cell.writeLine = by.warp.line();
@@ -181,23 +239,22 @@ void SharedMemory::write(const Accessor &by, uint32_t address, uint32_t count, c
     cell.strongWrite = by.strong;
     cell.asyncWrite = false;
     forgetReaders(cell);
-    bytes[address + i] = in[i];
-  }
+  });
+  std::copy_n(in, count, bytes.begin() + address);
+  coarsen(address, count);
 }
 
 void SharedMemory::beginCopy(const Accessor &by, uint32_t address, uint32_t count) {
-  for (uint32_t i = 0; i < count; ++i) {
-    Cell &cell = cells[address + i];
-    checkWrite(by, address + i);
-    checkWriteOrder(by, address + i, false);
+  eachCell(address, count, [&](Cell &cell, uint32_t at, uint32_t) {
+    checkWrite(by, cell, at);
+    checkWriteOrder(by, cell, at);
     ++cell.copies;
     cell.writeLine = by.warp.line();
-  }
+  });
 }
 
 void SharedMemory::land(uint32_t address, uint32_t count, const std::byte *in, const Origin &origin) {
-  for (uint32_t i = 0; i < count; ++i) {
-    Cell &cell = cells[address + i];
+  eachCell(address, count, [&](Cell &cell, uint32_t, uint32_t) {
     cell.copies -= cell.copies > 0;
     cell.writer = uint16_t(origin.thread);
     cell.writeClock = origin.clock;
@@ -206,27 +263,27 @@ void SharedMemory::land(uint32_t address, uint32_t count, const std::byte *in, c
     cell.strongWrite = false;
     cell.asyncWrite = origin.async;
     forgetReaders(cell);
-    bytes[address + i] = in[i];
-  }
+  });
+  std::copy_n(in, count, bytes.begin() + address);
+  coarsen(address, count);
 }
 
 void SharedMemory::beginRead(const Accessor &by, uint32_t address, uint32_t count) {
-  for (uint32_t i = 0; i < count; ++i) {
-    checkRead(by, address + i);
-    ++cells[address + i].asyncReads;
-  }
+  eachCell(address, count, [&](Cell &cell, uint32_t at, uint32_t) {
+    checkRead(by, cell, at);
+    ++cell.asyncReads;
+  });
 }
 
 void SharedMemory::endRead(uint32_t address, uint32_t count) {
-  for (uint32_t i = 0; i < count; ++i)
-    cells[address + i].asyncReads -= cells[address + i].asyncReads > 0;
+  eachCell(address, count, [](Cell &cell, uint32_t, uint32_t) { cell.asyncReads -= cell.asyncReads > 0; });
 }
 
 void SharedMemory::protect(uint32_t address, uint32_t count, bool isBarrier) {
-  for (uint32_t i = 0; i < count; ++i) {
-    cells[address + i].isBarrier = isBarrier;
-    cells[address + i].defined = false;
-  }
+  eachCell(address, count, [&](Cell &cell, uint32_t, uint32_t) {
+    cell.isBarrier = isBarrier;
+    cell.defined = false;
+  });
 }
 
 } // namespace sattn::ptx

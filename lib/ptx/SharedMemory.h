@@ -1,12 +1,12 @@
 // Shared memory of one block with a shadow cell for each byte: is it defined, who wrote and read it last and when
 // (Clocks.h), is an asynchronous copy about to write it or an asynchronous operation still reading it. Every access is
-// checked against the cells; what is wrong is reported through the warp.
+// checked against the cells; what is wrong is reported through the warp. Copies and matrix loads touch 16 bytes at a
+// time and most else words, so aligned bytes share one cell until an access takes some of them alone.
 #pragma once
 
 #include "lib/ptx/Clocks.h"
 
 #include <cstddef>
-#include <unordered_map>
 
 namespace sattn::ptx {
 
@@ -25,7 +25,8 @@ struct Accessor {
 
 class SharedMemory {
 public:
-  SharedMemory(uint32_t bytes, unsigned threads) : bytes(bytes), cells(bytes), fenced(threads, 0) {}
+  SharedMemory(uint32_t bytes, unsigned threads)
+      : bytes(bytes), units((bytes + UnitBytes - 1) / UnitBytes), fenced(threads, 0) {}
 
   uint32_t size() const { return uint32_t(bytes.size()); }
   /// In bounds and aligned; faults otherwise.
@@ -54,6 +55,7 @@ public:
   std::byte *data() { return bytes.data(); }
 
 private:
+  static constexpr uint32_t UnitBytes = 16, WordBytes = 4;
   struct Reader {
     uint32_t lanes = 0, clock = 0;
     uint16_t warp = 0;
@@ -70,16 +72,29 @@ private:
     Reader reader;            // lanes 0: nobody since the last write
     uint32_t moreReaders = 0; // the first of further ones in `readers`, 0: none
   };
+  /// 16 aligned bytes. A cell stands for `grain` of them: 16, 4 or 1.
+  struct Unit {
+    Cell cell; // of all 16
+    uint8_t grain = UnitBytes;
+    uint32_t words = None, singles = None; // the first of their cells in `finer`; kept once given
+  };
+  static constexpr uint32_t None = ~uint32_t(0);
 
-  void checkRead(const Accessor &by, uint32_t address);
-  void checkWrite(const Accessor &by, uint32_t address);
-  void checkWriteOrder(const Accessor &by, uint32_t address, bool sameValue);
+  /// Calls `visit` with every cell of the bytes, its first address and how many of them it stands for.
+  template <typename Visit> void eachCell(uint32_t address, uint32_t count, Visit visit);
+  Cell &cellOf(Unit &unit, uint32_t address);
+  void refine(Unit &unit, uint8_t grain);
+  void coarsen(uint32_t address, uint32_t count);
+  void checkRead(const Accessor &by, Cell &cell, uint32_t address);
+  void checkWrite(const Accessor &by, const Cell &cell, uint32_t address);
+  void checkWriteOrder(const Accessor &by, const Cell &cell, uint32_t address);
   bool knowsReader(const Accessor &by, const Reader &reader) const;
   void noteReader(const Accessor &by, Cell &cell);
   void forgetReaders(Cell &cell);
 
   std::vector<std::byte> bytes;
-  std::vector<Cell> cells;
+  std::vector<Unit> units;
+  std::vector<Cell> finer; // four words or 16 bytes side by side
   struct Link {
     Reader reader; // lanes 0: to be used again
     uint32_t next = 0;

@@ -267,13 +267,15 @@ void Warp::acquire(uint32_t lanes, const ViewPointer &released) {
   while (lanes) {
     // Lanes that share a view go on sharing one.
     ViewPointer old = views[firstLane(lanes)];
-    auto joined = std::make_shared<View>(*old);
-    joined->join(*released);
-    ViewPointer shared = std::move(joined);
+    if (lastJoin.known != old || lastJoin.released != released) {
+      auto joined = std::make_shared<View>(*old);
+      joined->join(*released);
+      lastJoin = {old, released, std::move(joined)};
+    }
     for (uint32_t rest = lanes; rest; rest &= rest - 1) {
       unsigned lane = firstLane(rest);
       if (views[lane] == old) {
-        views[lane] = shared;
+        views[lane] = lastJoin.joined;
         lanes &= ~(uint32_t(1) << lane);
       }
     }

@@ -114,6 +114,10 @@ private:
   bool pause = false;
   const Inst *instruction = nullptr;
   ViewPointer views[32], asyncViews[32];
+  /// Lanes mostly know the same and acquire the same, one after the other.
+  struct {
+    ViewPointer known, released, joined;
+  } lastJoin;
 };
 
 } // namespace sattn::ptx

@@ -110,11 +110,15 @@ void accumulate(Warp &warp, const Inst &inst, const Shape &shape, const float (*
   double sign = ((inst.option & NegateA) != 0) != ((inst.option & NegateB) != 0) ? -1 : 1;
   std::span<const Row> d = warp.program.list(inst.list[0]);
   for (unsigned block = 0; block < shape.columns / 8; ++block) {
-    double sum[RowsOfWarp][8] = {};
-    for (unsigned row = 0; row < RowsOfWarp; ++row)
+    // Columns innermost, so that they become vectors; each sum still runs over k in its order.
+    double columns[MaxDepth][8], sum[RowsOfWarp][8] = {};
+    for (unsigned k = 0; k < shape.depth; ++k)
       for (unsigned column = 0; column < 8; ++column)
-        for (unsigned k = 0; k < shape.depth; ++k)
-          sum[row][column] += double(a[row][k]) * b[8 * block + column][k];
+        columns[k][column] = b[8 * block + column][k];
+    for (unsigned row = 0; row < RowsOfWarp; ++row)
+      for (unsigned k = 0; k < shape.depth; ++k)
+        for (unsigned column = 0; column < 8; ++column)
+          sum[row][column] += double(a[row][k]) * columns[k][column];
     for (unsigned lane = 0; lane < 32; ++lane) {
       unsigned g = lane / 4, t = lane % 4;
       if (shape.accumulator == Scalar::F16) {

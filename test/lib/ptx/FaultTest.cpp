@@ -157,6 +157,51 @@ TEST_CASE("shared memory: races between and inside warps") {
               FaultKind::Race);
 }
 
+namespace {
+/// The instruction, by one thread alone.
+std::string by(unsigned thread, std::string_view instruction) {
+  return "setp.eq.u32 %p, %tid, " + std::to_string(thread) + "; @%p " + std::string(instruction) + ";";
+}
+constexpr std::string_view Vector = ".shared .align 16 .b8 buffer[64];", Load = "ld.shared.v4.b32 {%r4,%r5,%r6,%r7}, ",
+                           Store = "st.shared.v4.b32 [buffer], ";
+std::string vectors(std::string_view body) {
+  return "mov.u32 %r0, 0; mov.u32 %r1, 1; mov.u64 %l0, 9;" + std::string(body) + "ret;";
+}
+std::string load() { return std::string(Load) + "[buffer]"; }
+std::string store(std::string_view words) { return std::string(Store) + "{" + std::string(words) + "}"; }
+} // namespace
+
+TEST_CASE("shared memory: what touches 16 bytes and what touches some of them see each other") {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    // Halves of different threads, then all by one, are one value for whoever reads after a barrier.
+    CHECK_CLEAN(faultsOf(vectors(by(0, "st.shared.b64 [buffer], %l0") + by(32, "st.shared.b64 [buffer+8], %l0") +
+                                 "bar.sync 0;" + load() + ";bar.sync 0;" + by(32, store("%r1,%r1,%r1,%r0")) +
+                                 "bar.sync 0;" + load() + ";"),
+                         64, Vector, seed));
+    // Other bytes of the same 16.
+    CHECK_CLEAN(faultsOf(vectors(by(0, store("%r0,%r0,%r0,%r0")) + "bar.sync 0;" +
+                                 by(0, "st.shared.b64 [buffer], %l0") + by(32, "ld.shared.b64 %l1, [buffer+8]")),
+                         64, Vector, seed));
+    CHECK_FAULT(faultsOf(vectors(by(0, store("%r0,%r0,%r0,%r0")) + "bar.sync 0;" +
+                                 by(0, "st.shared.b64 [buffer+8], %l0") + by(32, load())),
+                         64, Vector, seed),
+                FaultKind::Race);
+    // Two warps read, and one of them is waited for before a word is written.
+    std::string readers = by(0, store("%r0,%r0,%r0,%r0")) + "bar.sync 0;" + by(32, load()) + by(64, load());
+    std::string write = by(0, "st.shared.b32 [buffer+4], %r1");
+    CHECK_CLEAN(faultsOf(vectors(readers + "bar.sync 0;" + write), 96, Vector, seed));
+    CHECK_FAULT(faultsOf(vectors(readers + "setp.lt.u32 %p, %tid, 64; @%p bar.sync 1, 64;" + write), 96, Vector, seed),
+                FaultKind::Race);
+    // Three words are the same, so only the last one races.
+    CHECK_FAULT(faultsOf(vectors(by(0, store("%r0,%r0,%r0,%r0")) + by(32, store("%r0,%r0,%r0,%r1"))), 64, Vector, seed),
+                FaultKind::Race, "shared address 12 is written");
+  }
+  CHECK_FAULT(
+      faultsOf(vectors(by(0, "st.shared.b64 [buffer], %l0") + by(0, "st.shared.b32 [buffer+8], %r0") + by(0, load())),
+               32, Vector),
+      FaultKind::UninitialisedMemory, "shared address 12 was never written");
+}
+
 TEST_CASE("barriers of a part of the block order only that part") {
   // Warps 0 and 1 meet at barrier 1; warp 2 reads without having met them.
   std::string body = withWords(R"(
