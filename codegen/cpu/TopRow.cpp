@@ -18,30 +18,40 @@ using arith::CmpIPredicate;
 static constexpr int64_t kMostKept = 8192, kLeastSample = 256, kMostSample = kMostKept / kLanes;
 // Strips of a row for each of its sample.
 static constexpr int64_t kSampleEvery = 64;
+// Binary places of the distance between two strips of a sample.
+static constexpr int64_t kStepBits = 16;
 // Keys: what is never selected, forced numbers without an order of their own, the least finite number. Marks the ids
 // of forced numbers.
 static constexpr int64_t kNever = std::numeric_limits<int32_t>::min(), kForcedKey = std::numeric_limits<int32_t>::max();
 static constexpr int64_t kLeastFinite = static_cast<int32_t>(0x80800000);
 static constexpr int64_t kForcedId = std::numeric_limits<int32_t>::min();
+// Ids that a group of strips writes without asking how many it has, in rows of which many numbers and few are kept.
+static constexpr int64_t kUnaskedOfMany = 3, kUnaskedOfFew = 1;
+// How far ahead of the pass over a row its lines are asked for, in bytes: processors that wait for them by themselves
+// take a third longer.
+static constexpr int64_t kAhead = 1024;
+// Strips of keys that one turn of a loop counts: groups of the row's, or of what is kept of it.
+static constexpr int64_t kMostTogether = 4;
 static constexpr int32_t kMagnitude = 0x7fffffff;
 
 namespace {
-/// Keys with their ids, strip by strip.
+/// Keys with their ids, strip by strip, of which there is a multiple of `together`.
 struct KeySource {
   Value strips;
   std::function<Value(Value)> keys, ids;
+  int64_t together = kMostTogether;
 };
 
 class RowSelection {
 public:
   RowSelection(Code &c, tile::TopRowOp op, const View &scores, const View &ids, Ptr kept,
                llvm::function_ref<Value(Value)> scalar)
-      : c(c), op(op), list(ids.base), room(ids.limit), keptIds(kept), keptKeys(kept.plus((kMostKept + kLanes) * 4)),
+      : c(c), op(op), list(ids.base), room(ids.limit), keptIds(kept), keptKeys(kept.plus(kRoom * 4)),
         hasForced(!op.getForced().empty()) {
     int64_t tile = scores.type.getInner();
     row = c.at(scores.base, c.mul(scalar(op.getFrom()), scores.positionBytes));
     first = c.mul(scalar(op.getFrom()), tile);
-    together = std::gcd<int64_t>(tile / kLanes, 4);
+    together = std::gcd(tile / kLanes, kMostTogether);
     strips = c.mul(c.max(c.sub(scalar(op.getTo()), scalar(op.getFrom())), c.int64(0)), tile / kLanes);
     count = c.max(scalar(op.getCount()), c.int64(0));
     position = scalar(op.getRow());
@@ -52,7 +62,8 @@ public:
     lanes = c.stripI(numbers);
   }
 
-  static constexpr int64_t kScratch = 2 * (kMostKept + kLanes) * 4;
+  // Ids and keys, and a group of strips behind each.
+  static constexpr int64_t kRoom = kMostKept + kMostTogether * kLanes, kScratch = 2 * kRoom * 4;
 
   /// False where the forced sets have no code.
   bool run() {
@@ -120,10 +131,18 @@ private:
 
   Value countWhere(const KeySource &source, CmpIPredicate predicate, Value pivot) {
     Value bound = spread(pivot), one = c.stripI(1), none = c.stripI(int64_t(0));
-    Value sums = c.loop(c.int64(0), source.strips, 1, {none}, [&](Value strip, ValueRange sum) -> Values {
-      return {c.addi(sum[0], c.select(c.compareI(predicate, source.keys(strip), bound), one, none))};
-    })[0];
-    return arith::ExtUIOp::create(c.b, c.i64, Value(LLVM::vector_reduce_add::create(c.b, c.i32, sums)));
+    Values sums(source.together, none);
+    sums = c.loop(c.int64(0), source.strips, source.together, sums, [&](Value strip, ValueRange now) -> Values {
+      Values next;
+      for (auto [i, sum] : llvm::enumerate(now)) {
+        Value keys = source.keys(c.add(strip, static_cast<int64_t>(i)));
+        next.push_back(c.addi(sum, c.select(c.compareI(predicate, keys, bound), one, none)));
+      }
+      return next;
+    });
+    for (Value sum : ArrayRef(sums).drop_front())
+      sums[0] = c.addi(sums[0], sum);
+    return arith::ExtUIOp::create(c.b, c.i64, Value(LLVM::vector_reduce_add::create(c.b, c.i32, sums[0])));
   }
 
   /// The least and the greatest key that may be selected, and how many there are.
@@ -210,9 +229,12 @@ private:
 
   // A key that a few more than `count` numbers of the row should reach.
   Value pivotOfSample() {
-    Value taken = c.min(c.max(c.floorDiv(strips, kSampleEvery), c.int64(kLeastSample)), c.int64(kMostSample));
+    Value taken = c.mul(c.floorDiv(strips, kSampleEvery * kMostTogether), kMostTogether);
+    taken = c.min(c.max(taken, c.int64(kLeastSample)), c.int64(kMostSample));
+    Value step = c.floorDiv(c.mul(strips, int64_t(1) << kStepBits), taken);
     c.loop(c.int64(0), taken, 1, [&](Value i) {
-      c.store(keysOf(c.floorDiv(c.mul(i, strips), taken)), c.atScaled(keptKeys, i, kLanes * 4), 64);
+      Value strip = c.floorDiv(c.mul(i, step), int64_t(1) << kStepBits);
+      c.store(keysOf(strip), c.atScaled(keptKeys, i, kLanes * 4), 64);
     });
     auto real = [&](Value number) -> Value { return arith::SIToFPOp::create(c.b, c.f32, number); };
     // How many of a sample lie above varies by the root of their number.
@@ -231,42 +253,70 @@ private:
     Value bits = arith::TruncIOp::create(c.b, c.i32, finite);
     bits = c.select(c.less(finite, c.int64(0)), Value(arith::XOrIOp::create(c.b, bits, c.int32(kMagnitude))), bits);
     Value number = c.broadcast(LLVM::BitcastOp::create(c.b, c.f32, bits));
-    // Of few numbers in a row most groups of strips hold none.
+    Value areMany = c.less(strips, c.mul(count, 2 * together));
+    return c.when(
+        areMany, {c.i64}, [&] { return Values{keepFrom(number, kUnaskedOfMany)}; },
+        [&] { return Values{keepFrom(number, kUnaskedOfFew)}; })[0];
+  }
+
+  Value keepFrom(Value number, int64_t unasked) {
     return c.loop(c.int64(0), strips, together, {c.int64(0)}, [&](Value strip, ValueRange now) -> Values {
-      SmallVector<std::pair<Value, Value>> each; // lanes that are kept, forced ones among them
-      Value any;
+      SmallVector<Value> kept, forced;
       for (int64_t i = 0; i < together; ++i) {
-        Value at = c.add(strip, i), x = numbers(at), kept = c.compare(CmpFPredicate::OGE, x, number);
-        Value forced = hasForced ? forcedIn(at, x) : Value();
-        kept = forced ? c.ori(kept, forced) : kept;
-        each.push_back({kept, forced});
-        any = any ? c.ori(any, kept) : kept;
-      }
-      auto appendAll = [&] {
-        Value count = now[0];
-        for (auto [i, lanes] : llvm::enumerate(each)) {
-          auto [kept, forced] = lanes;
-          Value place = c.min(count, c.int64(kMostKept)), ids = idsOf(c.add(strip, static_cast<int64_t>(i)));
-          if (forced)
-            ids = c.select(forced, c.ori(ids, c.stripI(kForcedId)), ids);
-          append(kept, ids, c.atScaled(keptIds, place, 4));
-          count = c.add(count, lanesIn(kept));
+        Value at = c.add(strip, i), x = numbers(at);
+        c.prefetch(c.atScaled(row.plus(kAhead), at, kLanes * 4));
+        kept.push_back(c.compare(CmpFPredicate::OGE, x, number));
+        if (hasForced) {
+          forced.push_back(forcedIn(at, x));
+          kept.back() = c.ori(kept.back(), forced.back());
         }
-        return Values{count};
-      };
-      return c.when(c.anyLane(any), {c.i64}, appendAll, [&] { return Values{now[0]}; });
+      }
+      return {writeKept(bitsOf(kept), hasForced ? bitsOf(forced) : Value(), strip, now[0], unasked)};
     })[0];
   }
 
-  // Keys of the kept ids, and strips of keys that are never selected behind them. Gives how many are forced.
+  // A bit for each lane of some strips.
+  Value bitsOf(SmallVector<Value> lanes) {
+    int64_t bits = kLanes;
+    for (; lanes.size() > 1; bits *= 2) {
+      SmallVector<int32_t> all(2 * bits);
+      std::iota(all.begin(), all.end(), 0);
+      for (size_t i = 0; i < lanes.size() / 2; ++i)
+        lanes[i] = c.shuffle(lanes[2 * i], lanes[2 * i + 1], all);
+      lanes.resize(lanes.size() / 2);
+    }
+    Value number = LLVM::BitcastOp::create(c.b, c.b.getIntegerType(bits), lanes[0]);
+    return bits == 64 ? number : Value(arith::ExtUIOp::create(c.b, c.i64, number));
+  }
+
+  // Ids and numbers of the bits of `kept` from `strip` on, behind the `count` that are there. How many a group of
+  // strips holds cannot be foreseen, but is hardly ever more than `unasked`, so that as many are written whatever it
+  // holds.
+  Value writeKept(Value kept, Value forced, Value strip, Value count, int64_t unasked) {
+    Value start = c.mul(strip, kLanes), place = c.min(count, c.int64(kMostKept));
+    auto write = [&](Value bits, Value to) {
+      Value bit = c.countTrailingZeros(bits), at = c.add(start, c.andi(bit, c.int64(63)));
+      Value id = arith::TruncIOp::create(c.b, c.i32, c.add(first, at));
+      if (forced) {
+        Value mark = arith::TruncIOp::create(c.b, c.i32, Value(arith::ShRUIOp::create(c.b, forced, bit)));
+        id = c.ori(id, arith::ShLIOp::create(c.b, mark, c.int32(31)));
+      }
+      c.store(id, c.atScaled(keptIds, to, 4), 4);
+      c.store(c.load(c.i32, c.atScaled(row, at, 4), 4), c.atScaled(keptKeys, to, 4), 4);
+      return c.andi(bits, c.sub(bits, c.int64(1)));
+    };
+    Value rest = kept;
+    for (int64_t i = 0; i < unasked; ++i)
+      rest = write(rest, c.add(place, i));
+    Value found = LLVM::CtPopOp::create(c.b, kept), fitting = c.min(found, c.sub(c.int64(kMostKept), place));
+    c.loop(c.int64(unasked), fitting, 1, {rest},
+           [&](Value i, ValueRange now) -> Values { return {write(now[0], c.add(place, i))}; });
+    return c.add(count, found);
+  }
+
+  // Makes keys of the kept numbers, and a group of strips of keys that are never selected behind them. Gives how many
+  // are forced.
   Value finishKept(Value kept) {
-    Ptr zeroth = c.at(row, c.mul(first, -4));
-    c.loop(c.int64(0), kept, 1, [&](Value i) {
-      Value id = arith::ExtUIOp::create(c.b, c.i64, c.load(c.i32, c.atScaled(keptIds, i, 4), 4));
-      if (hasForced)
-        id = c.andi(id, c.int64(kMagnitude));
-      c.store(c.load(c.i32, c.atScaled(zeroth, id, 4), 4), c.atScaled(keptKeys, i, 4), 4);
-    });
     Value none = c.stripI(int64_t(0)), one = c.stripI(1);
     c.store(none, c.atScaled(keptIds, kept, 4), 4);
     Value sums = c.loop(c.int64(0), kept, kLanes, {none}, [&](Value i, ValueRange now) -> Values {
@@ -281,9 +331,17 @@ private:
       c.store(key, at, 64);
       return {sum};
     })[0];
-    c.store(c.stripI(kNever), c.atScaled(keptKeys, kept, 4), 4);
+    endKeys(c.atScaled(keptKeys, kept, 4));
     return arith::ExtUIOp::create(c.b, c.i64, Value(LLVM::vector_reduce_add::create(c.b, c.i32, sums)));
   }
+
+  // Fills the last group of strips with keys that are never selected.
+  void endKeys(Ptr at) {
+    for (int64_t i = 0; i < kMostTogether; ++i)
+      c.store(c.stripI(kNever), at.plus(i * kLanes * 4), 4);
+  }
+  static constexpr int64_t kGroup = kMostTogether * kLanes;
+  Value groupsOf(Value count, int64_t each) { return c.mul(c.floorDiv(c.add(count, each - 1), each), kMostTogether); }
 
   Value select() {
     Value isShort = c.less(strips, c.int64(kMostKept / kLanes + 1));
@@ -299,7 +357,9 @@ private:
     lookForForced();
     c.loop(c.int64(0), strips, 1,
            [&](Value strip) { c.store(keysOf(strip), c.atScaled(keptKeys, strip, kLanes * 4), 64); });
-    return writeList({strips, stripsAt(keptKeys), [this](Value strip) { return idsOf(strip); }});
+    endKeys(c.atScaled(keptKeys, strips, kLanes * 4));
+    Value all = groupsOf(strips, kMostTogether);
+    return writeList({all, stripsAt(keptKeys), [this](Value strip) { return idsOf(strip); }});
   }
 
   // That more numbers are forced than may be selected is seen when all that are kept are known.
@@ -312,15 +372,12 @@ private:
         [&] { return Values{c.boolean(false)}; })[0];
     return c.when(
         suffices, {c.i64},
-        [&] {
-          Value keptStrips = c.floorDiv(c.add(kept, kLanes - 1), kLanes);
-          return Values{writeList({keptStrips, stripsAt(keptKeys), stripsAt(keptIds)})};
-        },
+        [&] { return Values{writeList({groupsOf(kept, kGroup), stripsAt(keptKeys), stripsAt(keptIds)})}; },
         [&] {
           lookForForced();
           auto keys = [this](Value strip) { return keysOf(strip); };
           auto ids = [this](Value strip) { return idsOf(strip); };
-          return Values{writeList({strips, keys, ids})};
+          return Values{writeList({strips, keys, ids, together})};
         })[0];
   }
 

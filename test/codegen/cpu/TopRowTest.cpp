@@ -80,24 +80,24 @@ std::vector<double> expected(const std::vector<float> &row, int64_t from, int64_
   return ids;
 }
 
-std::string kernelOf(const std::string &forced) {
-  return oneKernel("%a: A<f32, 64>, %ids: A<i32, 1>, %from: index, %to: index, %n: index, %t: index",
+std::string kernelOf(const std::string &forced, int64_t tile = kTile) {
+  return oneKernel("%a: A<f32, $T$>, %ids: A<i32, 1>, %from: index, %to: index, %n: index, %t: index",
                    R"(
     %c0 = arith.constant 0 : index
-    %av = @slice %a[%c0, %c0] : A<f32, 64> -> V<f32, 64>
+    %av = @slice %a[%c0, %c0] : A<f32, $T$> -> V<f32, $T$>
     %iv = @slice %ids[%c0, %c0] : A<i32, 1> -> V<i32, 1>
-    @top_row %av[%from to %to] count(%n) rows(%t) symbols() into %iv {forced = [$F$]} : V<f32, 64>, V<i32, 1>)",
-                   {{"F", forced}});
+    @top_row %av[%from to %to] count(%n) rows(%t) symbols() into %iv {forced = [$F$]} : V<f32, $T$>, V<i32, 1>)",
+                   {{"F", forced}, {"T", n(tile)}});
 }
 
 void agree(Program &program, const Row &row, int64_t count, int64_t position,
-           const std::function<bool(int64_t)> &forced) {
-  int64_t tiles = static_cast<int64_t>(row.numbers.size()) / kTile;
+           const std::function<bool(int64_t)> &forced, int64_t tile = kTile) {
+  int64_t tiles = static_cast<int64_t>(row.numbers.size()) / tile;
   for (int64_t cut : {int64_t(0), int64_t(1)}) {
     int64_t from = std::min(cut, tiles), to = tiles - cut, room = (std::max<int64_t>(count, 0) + 15) / 16 * 16 + 16;
-    Tensor a(Tensor::F32, 1, tiles, 1, kTile), ids(Tensor::I32, 1, room, 1, 1);
-    for (int64_t i = 0; i < tiles * kTile; ++i)
-      a.set(0, i / kTile, 0, i % kTile, row.numbers[i]);
+    Tensor a(Tensor::F32, 1, tiles, 1, tile), ids(Tensor::I32, 1, room, 1, 1);
+    for (int64_t i = 0; i < tiles * tile; ++i)
+      a.set(0, i / tile, 0, i % tile, row.numbers[i]);
     Frame frame;
     a.in(frame);
     ids.in(frame).index(from).index(to).index(count).index(position);
@@ -105,8 +105,8 @@ void agree(Program &program, const Row &row, int64_t count, int64_t position,
     std::vector<double> got;
     for (int64_t i = 0; i < room; ++i)
       got.push_back(ids.get(0, i, 0, 0));
-    INFO(row.name, ", ", count, " from tile ", from, ", row ", position);
-    CHECK(got == expected(row.numbers, from * kTile, to * kTile, count, forced, room));
+    INFO(row.name, ", ", count, " from tile ", from, " of ", tile, ", row ", position);
+    CHECK(got == expected(row.numbers, from * tile, to * tile, count, forced, room));
   }
 }
 } // namespace
@@ -132,6 +132,21 @@ TEST_CASE("the best of a row: forced numbers come first and count") {
         for (int64_t position : {int64_t(2), int64_t(150), int64_t(15000), int64_t(1) << 33})
           agree(*program, row, count, position, forced(position));
   }
+}
+
+TEST_CASE("the best of a row: tiles that are fewer strips than are kept at once") {
+  auto forced = [](int64_t id) { return id < 5; };
+  for (Isa isa : levels())
+    for (int64_t tile : {16, 32, 48}) {
+      INFO(targetName(isa).str());
+      auto plain = compiled(kernelOf("", tile), isa),
+           some = compiled(kernelOf("affine_set<(t, s) : (4 - s >= 0)>", tile), isa);
+      for (const Row &row : rows())
+        for (int64_t count : {7, 60, 700}) {
+          agree(*plain, row, count, 0, [](int64_t) { return false; }, tile);
+          agree(*some, row, count, 0, forced, tile);
+        }
+    }
 }
 
 TEST_CASE("the length of a list ends at its first -1") {
