@@ -176,6 +176,8 @@ Lowering::Term Lowering::termOf(tile::DotOp op) {
 }
 
 LogicalResult Lowering::lower(tile::DotOp op) {
+  if (op.headCount() != 1)
+    return unsupported(op, "products of several heads side by side in tiles of many rows");
   auto a = panelsOf(op.getA());
   if (failed(a))
     return failure();

@@ -11,24 +11,27 @@ using namespace sattn;
 using namespace sattn::cpu;
 using mlir::arith::CmpFPredicate;
 
-/// More rows than this fill the lanes of a panel better.
+/// More rows than this fill the lanes of a panel better,
 static constexpr int64_t kMostRows = 8;
+/// but those of several key heads never stand in one panel: each head has its own products.
+static constexpr int64_t kMostRowsOfHeads = 16;
 
 //===-- Which kernels -----------------------------------------------------------------------------------===//
 
-static bool isFew(Value value) {
+static bool isFew(Value value, int64_t most) {
   auto type = dyn_cast<tile::TileType>(value.getType());
-  return !type || (type.getRows() <= kMostRows && type.getElementType().isF32());
+  return !type || (type.getRows() <= most && type.getElementType().isF32());
 }
 
 // Rows of memory that dots alone read, as their right operand.
 template <typename OpT> static bool isRight(OpT load) {
   tile::ViewType view = load.getView().getType();
-  return !view.getLayout() && view.getGroup() == 1 && !view.getElementType().isInteger(32) &&
+  return !view.getLayout() && !view.getElementType().isInteger(32) &&
          load.getView().template getDefiningOp<tile::SliceOp>() &&
          llvm::all_of(load.getTile().getUses(), [&](mlir::OpOperand &use) {
-           return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() == 1 &&
-                  use.getOwner()->getBlock() == load->getBlock();
+           auto dot = dyn_cast<tile::DotOp>(use.getOwner());
+           return dot && use.getOperandNumber() == 1 && dot->getBlock() == load->getBlock() &&
+                  view.getGroup() == dot.headCount();
          });
 }
 
@@ -45,7 +48,8 @@ static bool isOfIds(tile::LoadOp load) {
          llvm::all_of(load.getTile().getUsers(), llvm::IsaPred<tile::GatherOp>);
 }
 
-static bool hasLines(Operation *op) {
+// `most`: rows of a tile.
+static bool hasLines(Operation *op, int64_t most) {
   if (isa<tile::KernelOp, tile::ReturnOp, tile::YieldOp, tile::CoverOp, tile::CountOp, tile::OfBatchOp, tile::EntryOp>(
           op) ||
       op->getParentOfType<tile::MapOp>())
@@ -53,16 +57,16 @@ static bool hasLines(Operation *op) {
   if (auto load = dyn_cast<tile::LoadOp>(op); isRight(op) || (load && isOfIds(load)))
     return true;
   if (auto push = dyn_cast<tile::TopPushOp>(op))
-    return isFew(push.getScores());
+    return isFew(push.getScores(), most);
   if (auto mass = dyn_cast<tile::TopMassOp>(op))
     return mass.getTop().getType().getRows() <= kMostRows;
   if (auto list = dyn_cast<tile::TopListOp>(op))
-    return isFew(list.getScores());
+    return isFew(list.getScores(), most);
   if (auto reduce = dyn_cast<tile::ReduceOp>(op))
-    return isFew(reduce.getTile()) && isFew(reduce.getResult());
+    return isFew(reduce.getTile(), most) && isFew(reduce.getResult(), most);
   if (isa<tile::TopInitOp>(op))
     return true;
-  if (!llvm::all_of(op->getResults(), isFew))
+  if (!llvm::all_of(op->getResults(), [&](Value value) { return isFew(value, most); }))
     return false;
   if (auto load = dyn_cast<tile::LoadOp>(op))
     return !load.getTurned() && !load.getView().getType().getLayout() && load.getView().getDefiningOp<tile::SliceOp>();
@@ -79,10 +83,14 @@ static bool hasLines(Operation *op) {
 
 bool Lowering::computesLines(tile::KernelOp kernel) {
   bool anyDot = false;
-  auto result = kernel.walk([&](Operation *op) {
-    anyDot |= isa<tile::DotOp>(op);
-    return hasLines(op) ? mlir::WalkResult::advance() : mlir::WalkResult::interrupt();
+  int64_t most = kMostRows;
+  kernel.walk([&](tile::DotOp dot) {
+    anyDot = true;
+    if (dot.headCount() > 1)
+      most = kMostRowsOfHeads;
   });
+  auto result = kernel.walk(
+      [&](Operation *op) { return hasLines(op, most) ? mlir::WalkResult::advance() : mlir::WalkResult::interrupt(); });
   return anyDot && !result.wasInterrupted();
 }
 

@@ -25,10 +25,17 @@ static constexpr int64_t kBytesAhead = 8192;
 
 // In a full tile every row exists.
 RightRows Lowering::rightOf(tile::DotOp op) {
-  const RowSource &source = *tile(op.getB()).rows;
-  const View &view = source.view;
   RightRows right;
-  right.source = &source;
+  right.source = *tile(op.getB()).rows;
+  RowSource &source = right.source;
+  View &view = source.view;
+  if (op.headCount() > 1) {
+    right.heads = op.headCount();
+    right.headStride = view.headBytes;
+    tile::ViewType all = view.type;
+    view.type = tile::ViewType::get(all.getContext(), all.getElementType(), all.getInner(), 1, false, all.getLayout());
+    source.rows /= right.heads;
+  }
   right.element = view.type.getElementType();
   right.rows = source.rows;
   right.cols = view.type.getInner();
@@ -42,12 +49,24 @@ RightRows Lowering::rightOf(tile::DotOp op) {
   return right;
 }
 
+RightRows Lowering::ofHead(const RightRows &right, Value head) {
+  RightRows one = right;
+  one.heads = 1;
+  if (right.heads == 1)
+    return one;
+  Value offset = c.mul(head, right.headStride);
+  one.source.view.base = c.at(right.source.view.base, offset);
+  if (!right.paged)
+    one.base = c.at(right.base, offset);
+  return one;
+}
+
 // Rows from `first` on, a multiple of `count`.
 SmallVector<Ptr> Lowering::rowsOf(const RightRows &right, Value first, int64_t count) {
   SmallVector<Ptr> rows;
-  if (right.paged && sharePage(*right.source, count)) {
+  if (right.paged && sharePage(right.source, count)) {
     Value zeros = c.address(c.zeros(right.cols * right.bytes()));
-    for (Value row : rowsOfPage(*right.source, first, count, zeros, right.allExist))
+    for (Value row : rowsOfPage(right.source, first, count, zeros, right.allExist))
       rows.push_back(Ptr{row});
     return rows;
   }
@@ -59,7 +78,7 @@ SmallVector<Ptr> Lowering::rowsOf(const RightRows &right, Value first, int64_t c
   }
   Value zeros = c.address(c.zeros(right.cols * right.bytes()));
   for (int64_t i = 0; i < count; ++i)
-    rows.push_back(Ptr{rowPointer(*right.source, c.add(first, i), zeros)});
+    rows.push_back(Ptr{rowPointer(right.source, c.add(first, i), zeros)});
   return rows;
 }
 
@@ -83,6 +102,27 @@ void Lowering::prefetchNext(const RightRows &right, Value first, int64_t count, 
     Ptr next = right.paged ? row : c.at(row, distance);
     for (int64_t byte = 0; byte < rowBytes; byte += line)
       c.prefetch(next.plus(byte), once ? Code::Cache::Next : Code::Cache::Near);
+  }
+}
+
+// The same of rows of several heads, which come in the order of memory where a position's heads lie side by side:
+// `count` rows from the one on that has number `row` among those of all heads from position `first` on. Heads take
+// turns over `inTurn` positions.
+void Lowering::prefetchTokens(const RightRows &right, Value first, Value row, int64_t count, int64_t inTurn) {
+  constexpr int64_t line = 64;
+  if (!right.inStream || !right.allExist)
+    return;
+  int64_t rowBytes = right.cols * right.bytes(), positions = std::max<int64_t>(1, count / right.heads);
+  int64_t ahead = std::max<int64_t>(inTurn, llvm::alignDown(kBytesAhead / (right.heads * rowBytes), inTurn));
+  Value number = c.floorDiv(row, right.heads), position = c.add(first, number);
+  Value offset = c.mul(c.sub(row, c.mul(number, right.heads)), right.headStride);
+  Value distance = right.paged ? offset : c.add(offset, c.mul(right.stride, ahead));
+  for (Ptr next :
+       right.paged ? pagedRowsAhead(right, position, positions, ahead) : rowsOf(right, position, positions)) {
+    next = c.at(next, distance);
+    for (int64_t head = 0; head < count / positions; ++head, next = c.at(next, right.headStride))
+      for (int64_t byte = 0; byte < rowBytes; byte += line)
+        c.prefetch(next.plus(byte));
   }
 }
 
@@ -169,29 +209,45 @@ Values Lowering::scoreSums(const Lines &a, int64_t rows, const RightRows &right,
   return all;
 }
 
-// All rows meet as many keys at a time as make 16 sums with them, which one tree of additions leaves in the lanes of a
-// strip: piece i of it, a lane for each key, belongs to row i.
+// Of `rows` rows for each head.
+Lines Lowering::ofHead(const Lines &lines, Value head, int64_t rows) {
+  Lines own = lines;
+  own.rows = rows;
+  own.base = c.atScaled(lines.base, head, rows * lines.rowBytes());
+  return own;
+}
+
+// All rows of a head meet as many keys at a time as make 16 sums with them, which one tree of additions leaves in the
+// lanes of a strip: piece i of it, a lane for each key, belongs to row i.
 void Lowering::scoreLines(tile::DotOp op) {
   Lines a = linesOf(op.getA()), to = newLines(op.getResult().getType());
   std::optional<Lines> before;
   if (op.getAcc())
     before = linesOf(op.getAcc());
   RightRows right = rightOf(op);
-  int64_t keysAtOnce = kLanes / static_cast<int64_t>(llvm::bit_ceil(static_cast<uint64_t>(a.rows)));
-  c.loop(0, to.strips() * kLanes, keysAtOnce, [&](Value key) {
-    prefetchNext(right, key, keysAtOnce, a.rows);
-    Values sums = scoreSums(a, a.rows, right, rowsOf(right, key, keysAtOnce), termOf(op));
+  int64_t rows = a.rows / right.heads;
+  int64_t keysAtOnce = kLanes / static_cast<int64_t>(llvm::bit_ceil(static_cast<uint64_t>(rows)));
+  auto add = [&](Value key, Value head) {
+    if (right.heads > 1)
+      prefetchTokens(right, key, c.mul(head, keysAtOnce), keysAtOnce, keysAtOnce);
+    else
+      prefetchNext(right, key, keysAtOnce, rows);
+    RightRows own = ofHead(right, head);
+    Values sums = scoreSums(ofHead(a, head, rows), rows, own, rowsOf(own, key, keysAtOnce), termOf(op));
     sums.resize(kLanes, c.zero());
     Value scores = sumLanes(c, sums);
-    for (int64_t row = 0; row < a.rows; ++row) {
+    auto placeOf = [&](const Lines &lines, int64_t row) {
+      return c.atScaled(ofHead(lines, head, rows).base.plus(row * lines.rowBytes()), key, 4);
+    };
+    for (int64_t row = 0; row < rows; ++row) {
       Value piece = c.piece(scores, row * keysAtOnce, keysAtOnce);
-      Ptr place = c.atScaled(to.base.plus(row * to.rowBytes()), key, 4);
       if (before)
-        piece =
-            c.addf(c.load(piece.getType(), c.atScaled(before->base.plus(row * before->rowBytes()), key, 4), 4), piece);
-      c.store(piece, place, 4 * keysAtOnce);
+        piece = c.addf(c.load(piece.getType(), placeOf(*before, row), 4), piece);
+      c.store(piece, placeOf(to, row), 4 * keysAtOnce);
     }
-  });
+  };
+  c.loop(0, to.strips() * kLanes, keysAtOnce,
+         [&](Value key) { c.loop(0, right.heads, 1, [&](Value head) { add(key, head); }); });
   setLines(op.getResult(), to);
 }
 
@@ -219,7 +275,7 @@ void Lowering::weighLines(const Lines &p, const Lines &to, const RightRows &righ
     Value key = c.add(block.from, number);
     SmallVector<Ptr> rows = rowsOf(right, key, keysAtOnce);
     if (first < block.keys)
-      prefetchNext(right, c.add(block.from, c.add(c.mul(c.floorDiv(number, keysAtOnce), each), first)), each, to.rows);
+      block.prefetch(c.add(c.mul(c.floorDiv(number, keysAtOnce), each), first), each);
     for (auto [k, place] : llvm::enumerate(rows)) {
       Values strips;
       for (int64_t i = 0; i < block.strips; ++i)
@@ -264,22 +320,28 @@ void Lowering::sumLines(tile::DotOp op) {
   RightRows right = rightOf(op);
   bool skipZeros = maskedOperand(op.getA());
   // Rows first: what a block holds of a key is read, and widened, once for all of them.
-  int64_t most = mostSums(c.atom), allKeys = p.strips() * kLanes;
-  int64_t rows = std::min(to.rows, most);
+  int64_t most = mostSums(c.atom), allKeys = p.strips() * kLanes, allRows = to.rows / right.heads;
+  int64_t rows = std::min(allRows, most);
   int64_t strips =
       std::min({to.strips(), most / static_cast<int64_t>(llvm::bit_ceil(static_cast<uint64_t>(rows))), int64_t(8)});
-  bool isOneBlock = rows == to.rows && strips == to.strips();
-  // Blocks of sums take turns over few keys, whose values stay near.
-  int64_t keys = isOneBlock ? allKeys : std::min(allKeys, kKeysInTurn);
-  int64_t turns = llvm::divideCeil(to.rows, rows) * llvm::divideCeil(to.strips(), strips);
-  c.loop(0, allKeys, keys, [&](Value from) {
+  int64_t turns = llvm::divideCeil(allRows, rows) * llvm::divideCeil(to.strips(), strips);
+  // Blocks of sums, and heads, take turns over few keys, whose values stay near.
+  int64_t keys = turns * right.heads == 1 ? allKeys : std::min(allKeys, kKeysInTurn);
+  auto add = [&](Value from, Value head) {
+    auto prefetch = [&](Value row, int64_t count) {
+      if (right.heads > 1)
+        prefetchTokens(right, from, c.add(c.mul(head, keys), row), count, keys);
+      else
+        prefetchNext(right, c.add(from, row), count, allRows);
+    };
     int64_t turn = 0;
-    for (int64_t row = 0; row < to.rows; row += rows)
+    for (int64_t row = 0; row < allRows; row += rows)
       for (int64_t strip = 0; strip < to.strips(); strip += strips)
-        weighLines(p, to, right,
-                   {row, std::min(rows, to.rows - row), strip, std::min(strips, to.strips() - strip), from, keys,
-                    turn++, turns},
+        weighLines(ofHead(p, head, allRows), ofHead(to, head, allRows), ofHead(right, head),
+                   {row, std::min(rows, allRows - row), strip, std::min(strips, to.strips() - strip), from, keys,
+                    turn++, turns, prefetch},
                    skipZeros);
-  });
+  };
+  c.loop(0, allKeys, keys, [&](Value from) { c.loop(0, right.heads, 1, [&](Value head) { add(from, head); }); });
   setLines(op.getResult(), to);
 }

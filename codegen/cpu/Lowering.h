@@ -218,7 +218,10 @@ private:
   RightRows rightOf(tile::DotOp op);
   SmallVector<Ptr> rowsOf(const RightRows &right, Value first, int64_t count);
   Value stripOf(const RightRows &right, Ptr row, int64_t strip);
+  Lines ofHead(const Lines &lines, Value head, int64_t rows);
+  RightRows ofHead(const RightRows &right, Value head);
   void prefetchNext(const RightRows &right, Value first, int64_t count, int64_t uses);
+  void prefetchTokens(const RightRows &right, Value first, Value row, int64_t count, int64_t inTurn);
   Values scoreSums(const Lines &a, int64_t rows, const RightRows &right, ArrayRef<Ptr> keys, Term term);
   void scoreLines(tile::DotOp op);
   void weighLines(const Lines &p, const Lines &to, const RightRows &right, const WeighBlock &block, bool skipZeros);

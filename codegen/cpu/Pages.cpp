@@ -68,7 +68,7 @@ Values Lowering::rowsOfPage(const RowSource &source, Value first, int64_t count,
 }
 
 SmallVector<Ptr> Lowering::pagedRowsAhead(const RightRows &right, Value first, int64_t count, int64_t ahead) {
-  const RowSource &source = *right.source;
+  const RowSource &source = right.source;
   const View &view = source.view;
   Value position = c.add(c.add(source.position, first), ahead);
   // The last tile has no next one; its look-ups stay within the table.

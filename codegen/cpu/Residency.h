@@ -124,14 +124,16 @@ struct RowSource {
 
 /// A right operand of few rows of the left one, read where it lies (LinesDot.cpp).
 struct RightRows {
-  const RowSource *source = nullptr;
-  Ptr base;     ///< of the first row
-  Value stride; ///< bytes
+  RowSource source; ///< of one head
+  Ptr base;         ///< of the first row
+  Value stride;     ///< bytes
   Type element;
   int64_t rows = 0, cols = 0;
   bool allExist = false; ///< no row lies outside the view
   bool inStream = false; ///< the next tile follows
   bool paged = false;    ///< rows are found through a page table, not by `base` and `stride`
+  int64_t heads = 1;     ///< that have such rows, `headStride` bytes apart
+  Value headStride;
   int64_t bytes() const { return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8); }
 };
 /// A block of a product that is summed in registers: `rows` rows and `strips` strips of the result over `keys` keys. It
@@ -140,6 +142,7 @@ struct WeighBlock {
   int64_t row, rows, strip, strips;
   Value from;
   int64_t keys, turn, turns;
+  llvm::function_ref<void(Value, int64_t)> prefetch; ///< asks for some of the rows to come
 };
 
 /// Element-wise ops that have not been computed yet: they are applied in registers when a consumer asks for the

@@ -44,6 +44,7 @@ TargetInfo sattn::cpu::targetInfo(Isa isa) {
   info.foldScale = true;
   info.decodeRows = 8;
   info.decodeShare = 8;
+  info.tokenRows = 16;
   info.fastBytes = 32 << 10;
   info.largeBytes = 1 << 20;
   info.flopsPerCycle = atom.scale ? 64 : atom.fma ? 32 : 8;

@@ -72,6 +72,8 @@ Value Lowering::maskedIn(Value value) {
 }
 
 LogicalResult Lowering::lower(tile::DotOp op) {
+  if (op.headCount() != 1)
+    return unsupported(op, "products of several heads side by side");
   if (op.getKind() == "l1")
     return unsupported(op, "sums of distances");
   FailureOr<DotForm> form = formOf(op);

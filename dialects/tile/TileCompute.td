@@ -31,11 +31,24 @@ def DotOp : Tile_Op<"dot", [Pure, AttrSizedOperandSegments]> {
     without an accumulator.  With `add %acc scaled %v`: y[r,d] = v[r]*acc[r,d] + ...; the accumulator is updated in place. An `nn` result may have fewer columns than b: those
     of the first features, so that keys whose prefix the values are need not be loaded twice. A term whose a is exactly 0 because `mask` removed
     it contributes nothing, even if b is NaN or infinite. The summation order is free, but fixed for an artefact.
+
+    With `heads = H` it is H products side by side, one for each head of keys: head h has rows h*R/H .. (h+1)*R/H - 1 of
+    the R rows of a, and every H-th row of b, h, H + h and so on, as a view of `group = H` lists the heads of a position.
   }];
-  let arguments = (ins StrAttr:$kind, AnyTile:$a, AnyTile:$b, Optional<AnyTile>:$acc, Optional<AnyTile>:$scale);
+  let arguments = (ins StrAttr:$kind, AnyTile:$a, AnyTile:$b, Optional<AnyTile>:$acc, Optional<AnyTile>:$scale,
+                       OptionalAttr<I64Attr>:$heads);
   let results = (outs AnyTile:$result);
+  let builders = [OpBuilder<(ins "mlir::Type":$result, "llvm::StringRef":$kind, "mlir::Value":$a, "mlir::Value":$b, "mlir::Value":$acc,
+                                 "mlir::Value":$scale, CArg<"int64_t", "1">:$heads), [{
+    build($_builder, $_state, result, kind, a, b, acc, scale,
+          heads == 1 ? mlir::IntegerAttr() : $_builder.getI64IntegerAttr(heads));
+  }]>];
   let assemblyFormat = [{ custom<Keyword>($kind) $a `,` $b (`add` $acc^)? (`scaled` $scale^)? attr-dict `:` type($a) `,` type($b) (`,` type($acc)^)? (`,` type($scale)^)? `->` type($result) }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Products side by side.
+    int64_t headCount() { return static_cast<int64_t>(getHeads().value_or(1)); }
+  }];
 }
 def MapOp : Tile_Op<"map", [Pure, SingleBlock]> {
   let summary = "element-wise function";

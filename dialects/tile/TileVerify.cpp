@@ -271,7 +271,10 @@ LogicalResult DotOp::verify() {
   if (a.isVector() || b.isVector() || result.isVector())
     return emitOpError("expected tiles of two extents");
   bool nt = getKind() != "nn";
-  int64_t inner = nt ? b.getCols() : b.getRows(), cols = nt ? b.getRows() : b.getCols();
+  int64_t heads = headCount();
+  if (heads < 1 || a.getRows() % heads != 0 || b.getRows() % heads != 0)
+    return emitOpError("expected heads that share the rows evenly, but got ") << heads << " for " << a << " and " << b;
+  int64_t positions = b.getRows() / heads, inner = nt ? b.getCols() : positions, cols = nt ? positions : b.getCols();
   bool columns = result.getCols() == cols || (!nt && result.getCols() < cols);
   if (a.getCols() != inner || result.getRows() != a.getRows() || !columns)
     return emitOpError("extents do not fit: ")

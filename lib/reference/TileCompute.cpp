@@ -40,14 +40,17 @@ void TileTask::run(DotOp op) {
   TileType type = op.getResult().getType();
   Tile y = Tile::filled(type.getRows(), type.getCols(), 0.0);
   bool nt = op.getKind() != "nn", distance = op.getKind() == "l1";
+  int64_t heads = op.headCount();
   for (int64_t r = 0; r < y.rows; ++r)
     for (int64_t c = 0; c < y.cols; ++c) {
       double sum = 0.0;
+      int64_t head = r / (y.rows / heads);
+      auto right = [&](int64_t position, int64_t column) { return b.at(position * heads + head, column); };
       for (int64_t i = 0; i < a.cols; ++i)
         if (distance)
-          sum += std::abs(a.at(r, i) - b.at(c, i));
+          sum += std::abs(a.at(r, i) - right(c, i));
         else if (nt || a.at(r, i) != 0.0) // a masked weight does not read its value
-          sum += a.at(r, i) * (nt ? b.at(c, i) : b.at(i, c));
+          sum += a.at(r, i) * (nt ? right(c, i) : right(i, c));
       if (op.getAcc()) {
         double scale = op.getScale() ? values.get<Tile>(op.getScale()).at(r) : 1.0;
         sum += scale * values.get<Tile>(op.getAcc()).at(r, c);

@@ -25,6 +25,7 @@ const Field kFields[] = {
     {"decodeRows", &TargetInfo::decodeRows},
     {"decodeShare", &TargetInfo::decodeShare},
     {"decodeTile", &TargetInfo::decodeTile},
+    {"tokenRows", &TargetInfo::tokenRows},
     {"splitTasks", &TargetInfo::splitTasks},
     {"splitTiles", &TargetInfo::splitTiles},
     {"keyLayout", nullptr, nullptr, &TargetInfo::keyLayout},

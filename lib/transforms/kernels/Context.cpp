@@ -119,8 +119,8 @@ PlanRef Context::workspace(Workspace workspace) {
 
 //===-- Tasks -------------------------------------------------------------------------------------------===//
 
-Task::Task(Context &context, KernelBuilder &k, int64_t heads) : context(context), k(k), heads(heads) {
-  pair = k.gridZ();
+Task::Task(Context &context, KernelBuilder &k, int64_t heads, int64_t units) : context(context), k(k), heads(heads) {
+  pair = k.mul(k.gridZ(), units);
   Value global = k.add(k.size("first_pair"), pair);
   if (context.unitHeads()) {
     Value units = k.size("units");

@@ -37,6 +37,8 @@ struct Workspace {
   int64_t headRows = 0;
   /// Head axis, one head for each of its heads in a unit; null: one.
   AxisAttr head;
+  /// One entry holds the heads of all pairs, so that those of neighbouring pairs are neighbours.
+  bool pairsAreHeads = false;
 };
 
 /// The calls that a form of the program is for: of all numbers of query rows, of few, or of all but these, and of some
@@ -102,8 +104,8 @@ public:
   /// The pattern yields numbers of keys, or keys that it chooses by them (KeepKernel.h).
   bool keepsKeys = false;
 
-  /// Chunks of query rows are multiples of it, at least one.
-  int64_t chunkMultiple = 4096;
+  /// Chunks of query rows are multiples of it, at least one; so are the pairs of a wave, of this one.
+  int64_t chunkMultiple = 4096, pairMultiple = 1;
 
   PatternOp pattern;
   BoundPattern bound;
@@ -126,8 +128,8 @@ Value completeBlocks(KernelBuilder &k, Value positions, int64_t length, int64_t 
 /// row i of the call is position q_offset - kv_offset + i. Blocks are counted from the first stored block likewise.
 class Task {
 public:
-  /// A task of `heads` query heads.
-  Task(Context &context, KernelBuilder &k, int64_t heads);
+  /// A task of `heads` query heads of each of `units` units.
+  Task(Context &context, KernelBuilder &k, int64_t heads, int64_t units = 1);
 
   Context &context;
   KernelBuilder &k;

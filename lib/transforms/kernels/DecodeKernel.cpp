@@ -7,6 +7,11 @@
 //
 // Where all sets imply a congruence, a row is a task of its own, which reads the keys of its class of residues.
 //
+// The heads of a token usually lie side by side in memory, which delivers whole tokens much faster than every n-th part
+// of them. So where a tile has rows to spare a task reads several key heads, as many as divide those of the call:
+//
+//   split_16, split_8   as split, for the query heads of 16 or 8 key heads
+//
 // The number of splits follows from the sizes of the call alone, so results do not depend on the number of threads.
 #include "lib/analysis/CostModel.h"
 #include "lib/transforms/kernels/AttendKernels.h"
@@ -18,6 +23,8 @@ using namespace mlir;
 namespace {
 /// Rows of a tile at most, for keys that very many heads share.
 constexpr int64_t kMostTileRows = 64;
+/// Kernels that read several key heads at most; each has half as many heads as the one before.
+constexpr size_t kMostHeadKernels = 2;
 
 class DecodeKernels {
 public:
@@ -33,6 +40,9 @@ public:
         branches.push_back({accumulate, *branch, {}, {}, {}});
       }
     heads = headsOfTile();
+    keyHeads = keyHeadsOfTiles();
+    if (!keyHeads.empty())
+      context.pairMultiple = keyHeads.front();
     positions = congruence.isTrivial() ? std::max<int64_t>(1, leastRows() / heads) : 1;
     context.calls.few = cost::splitRows(context.target, heads);
     addSizes();
@@ -42,7 +52,9 @@ public:
                                      (positions == 1 ? " row" : " rows") + " by " + std::to_string(heads) +
                                      (heads == 1 ? " head" : " heads") +
                                      " read keys where they lie; splits of them are joined"};
-    buildSplit();
+    for (int64_t units : keyHeads)
+      buildSplit(units);
+    buildSplit(1);
     return buildJoin();
   }
 
@@ -53,28 +65,71 @@ private:
     PlanRef m, l, acc;
   };
 
-  // Heads that share the keys of all branches, as many as a tile may have.
-  int64_t headsOfTile() {
-    SmallVector<AxisAttr> axes;
-    for (const Branch &branch : branches) {
+  // Whether heads may stand side by side: none reads what differs between them.
+  bool headsAreAlike() const {
+    return llvm::none_of(branches, [&](const Branch &branch) {
       const RangeBranch &range = branch.prepared.branch;
       bool readsTables = !range.set.loads.empty() ||
                          llvm::any_of(range.chain.maps, [](MapOp map) { return !map.getTables().empty(); });
-      if (readsTables || range.set.mentionsQueryHead() || branch.prepared.queries.head != context.queryHeads())
-        return 1;
-      axes.append({range.keys.head, range.values.head});
-    }
+      return readsTables || range.set.mentionsQueryHead() || branch.prepared.queries.head != context.queryHeads();
+    });
+  }
+
+  // Heads that share the keys of all branches, as many as a tile may have.
+  int64_t headsOfTile() const {
+    if (!headsAreAlike())
+      return 1;
+    SmallVector<AxisAttr> axes;
+    for (const Branch &branch : branches)
+      axes.append({branch.prepared.branch.keys.head, branch.prepared.branch.values.head});
     return evenShare(context.sharedHeads(axes), kMostTileRows);
   }
 
-  // Numbers for the keys of a tile are a tile of one row, which no tile of scores may be.
-  int64_t leastRows() {
-    bool anyNumbers = llvm::any_of(branches, [&](const Branch &branch) {
+  // Numbers of key heads whose query heads may be neighbours in a tile, the greatest first: none where a task's query
+  // heads are not all those of a key head.
+  SmallVector<int64_t> keyHeadsOfTiles() const {
+    int64_t most = context.target.tokenRows / heads;
+    bool canBeMore = most > 1 && headsAreAlike() && !readsNumbers() && congruence.isTrivial() &&
+                     context.unitHeads() == heads && context.target.decodeTile == 1;
+    for (const Branch &branch : branches)
+      for (const KeyOperand &operand : {branch.prepared.branch.keys, branch.prepared.branch.values})
+        canBeMore = canBeMore && !operand.isWorkspace && context.ratio(operand.head) == heads;
+    for (const Branch &branch : branches)
+      canBeMore = canBeMore && !branch.prepared.branch.set.random;
+    SmallVector<int64_t> numbers;
+    if (canBeMore)
+      for (auto n = static_cast<int64_t>(llvm::bit_floor(static_cast<uint64_t>(most)));
+           n > 1 && numbers.size() < kMostHeadKernels; n /= 2)
+        numbers.push_back(n);
+    return numbers;
+  }
+
+  bool readsNumbers() const {
+    return llvm::any_of(branches, [&](const Branch &branch) {
       const RangeBranch &range = branch.prepared.branch;
       return !range.set.loads.empty() ||
              llvm::any_of(range.chain.maps, [&](MapOp map) { return readsPlaces(context, map); });
     });
-    return anyNumbers ? std::max(context.target.decodeTile, context.target.rowQuantum) : context.target.decodeTile;
+  }
+
+  // Numbers for the keys of a tile are a tile of one row, which no tile of scores may be.
+  int64_t leastRows() const {
+    int64_t least = context.target.decodeTile;
+    return readsNumbers() ? std::max(least, context.target.rowQuantum) : least;
+  }
+
+  // 1 where tasks of the call read `units` key heads, else 0: the greatest of the numbers that divides its key heads. A
+  // number divides what twice as many divide.
+  static Value isTaken(PlanWriter &plan, ArrayRef<int64_t> keyHeads, int64_t units) {
+    IndexBuilder &b = plan.index;
+    Value all = plan.size("units"), one = b.constant(1);
+    auto divides = [&](int64_t number) {
+      Value rest = b.sub(all, b.mul(b.floorDiv(all, number), number));
+      return b.sub(one, b.min(rest, one));
+    };
+    Value taken = units == 1 ? one : divides(units);
+    int64_t next = units == 1 ? keyHeads.back() : 2 * units;
+    return llvm::is_contained(keyHeads, next) ? b.sub(taken, divides(next)) : taken;
   }
 
   // The plan is written when this object is gone.
@@ -85,16 +140,35 @@ private:
     SmallVector<std::pair<AxisAttr, int64_t>> keyTiles;
     for (const Branch &branch : branches)
       keyTiles.push_back({branch.prepared.branch.keys.axis, branch.prepared.branch.keys.tile});
-    context.sizes.push_back(
-        {"splits", [&context = context, heads = heads, every = congruence.modulus, keyTiles](PlanWriter &plan) {
-           IndexBuilder &b = plan.index;
-           Value one = b.constant(1), tiles = one;
-           for (auto [axis, tile] : keyTiles)
-             tiles = b.max(tiles, tilesOfClass(b, plan.axisSize(axis), every, tile));
-           Value tasks = b.mul(b.mul(plan.pairs, context.tasksInUnit(heads)(plan)), plan.size("row_tiles"));
-           Value wanted = b.ceilDiv(b.constant(context.target.splitTasks), b.max(tasks, one));
-           return b.min(wanted, b.ceilDiv(tiles, context.target.splitTiles));
-         }});
+    auto splits = [&context = context, keyHeads = keyHeads, tasksOfSplit = tasksOfSplit(), every = congruence.modulus,
+                   keyTiles](PlanWriter &plan) {
+      IndexBuilder &b = plan.index;
+      Value tiles = b.constant(1), least = b.constant(leastTiles(context, 1));
+      for (int64_t units : keyHeads)
+        least =
+            b.sub(least, b.mul(isTaken(plan, keyHeads, units), leastTiles(context, 1) - leastTiles(context, units)));
+      for (auto [axis, tile] : keyTiles)
+        tiles = b.max(tiles, tilesOfClass(b, plan.axisSize(axis), every, tile));
+      Value wanted = b.ceilDiv(b.constant(context.target.splitTasks), tasksOfSplit(plan));
+      return b.min(wanted, b.ceilDiv(tiles, least));
+    };
+    context.sizes.push_back({"splits", splits});
+  }
+
+  // Key tiles of a split at least, where a task reads so many key heads.
+  static int64_t leastTiles(const Context &context, int64_t units) {
+    return std::max<int64_t>(1, context.target.splitTiles / units);
+  }
+
+  PlanSize tasksOfSplit() const {
+    return [&context = context, heads = heads, keyHeads = keyHeads](PlanWriter &plan) {
+      IndexBuilder &b = plan.index;
+      Value one = b.constant(1), together = one;
+      for (int64_t units : keyHeads)
+        together = b.add(together, b.mul(isTaken(plan, keyHeads, units), units - 1));
+      Value tasks = b.mul(b.mul(plan.pairs, context.tasksInUnit(heads)(plan)), plan.size("row_tiles"));
+      return b.max(b.floorDiv(tasks, together), one);
+    };
   }
 
   PlanRef partial(StringRef name, int64_t inner) {
@@ -105,6 +179,7 @@ private:
       return plan.index.mul(plan.size("splits"), plan.index.mul(plan.size("row_tiles"), positions));
     };
     workspace.head = context.queryHeads();
+    workspace.pairsAreHeads = !keyHeads.empty();
     return context.workspace(workspace);
   }
   void addPartials(Branch &branch) {
@@ -113,23 +188,32 @@ private:
     branch.acc = partial("acc", branch.prepared.branch.values.features);
   }
 
-  Rows rowsAt(Value first) { return Rows{positions, heads, false, first, {}}; }
+  Rows rowsAt(Value first, int64_t units = 1) {
+    Rows rows{positions, heads * units, false, first, {}};
+    rows.keyHeads = units;
+    return rows;
+  }
 
   // The rows of the task's heads in a partial result, and where those of split `number` begin.
-  Value viewOf(Task &task, const PlanRef &ref) { return task.slice(ref, task.pair, task.k.gridY(), heads); }
+  Value viewOf(Task &task, const PlanRef &ref, int64_t units = 1) {
+    KernelBuilder &k = task.k;
+    return keyHeads.empty() ? task.slice(ref, task.pair, k.gridY(), heads)
+                            : task.slice(ref, k.constant(0), k.gridZ(), heads * units);
+  }
   Value placeOf(Task &task, Value number, Value first) {
     KernelBuilder &k = task.k;
     return k.add(k.mul(number, k.mul(k.size("row_tiles"), positions)), first);
   }
 
-  void buildSplit() {
-    auto kernel = context.program.kernel("split");
+  // The kernel of tasks that read the keys of `units` key heads.
+  void buildSplit(int64_t units) {
+    auto kernel = context.program.kernel(units == 1 ? "split" : "split_" + std::to_string(units));
     KernelBuilder &k = *kernel;
-    Task task(context, k, heads);
+    Task task(context, k, heads, units);
     Value tiles = k.size("row_tiles"), number = k.floorDiv(k.gridX(), tiles);
     Value first = k.mul(k.sub(k.gridX(), k.mul(number, tiles)), positions);
-    Rows rows = rowsAt(first);
-    KeySplit split{number, k.size("splits"), context.target.splitTiles};
+    Rows rows = rowsAt(first, units);
+    KeySplit split{number, k.size("splits"), leastTiles(context, units)};
     Value ofClass = congruence.isTrivial() ? Value() : enterClass(task, congruence, first);
     Launch launch;
     llvm::DenseMap<Value, QueryTile> loaded;
@@ -147,12 +231,16 @@ private:
       SoftmaxState state = streamRange(task, rows, at, queries, range, &split);
       Value place = placeOf(task, number, first);
       for (auto [value, ref] : {std::pair(state.m, branch.m), {state.l, branch.l}, {state.acc, branch.acc}})
-        tile::StoreOp::create(k.b, k.loc, value, viewOf(task, ref), place);
+        tile::StoreOp::create(k.b, k.loc, value, viewOf(task, ref, units), place);
       launch.makes.push_back(branch.op.getResult());
       k.loc = outer;
     }
     launch.x = [](PlanWriter &plan) { return plan.index.mul(plan.size("row_tiles"), plan.size("splits")); };
     launch.y = context.tasksInUnit(heads);
+    if (!keyHeads.empty())
+      launch.z = [keyHeads = keyHeads, units](PlanWriter &plan) {
+        return plan.index.mul(plan.index.floorDiv(plan.wavePairs, units), isTaken(plan, keyHeads, units));
+      };
     // Neighbours read the same keys, or those beside them in memory.
     launch.order = {"x", "z", "y"};
     context.finish(std::move(kernel), std::move(launch));
@@ -197,7 +285,8 @@ private:
   Preparer &preparer;
   std::vector<Branch> branches;
   Congruence congruence;            ///< of all sets
-  int64_t heads = 1, positions = 1; ///< of a tile
+  int64_t heads = 1, positions = 1; ///< of a tile, for one key head
+  SmallVector<int64_t> keyHeads;    ///< of tasks that read several
 };
 } // namespace
 

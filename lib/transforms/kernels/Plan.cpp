@@ -165,14 +165,21 @@ void PlanWriter::sizeWaves() {
   }
   Value bytes = index.add(fixed, index.mul(perRow, rowsPerChunk));
   Value fitting = index.floorDiv(bound, index.max(bytes, one));
+  if (int64_t multiple = context->pairMultiple; multiple > 1)
+    fitting = index.mul(index.max(index.floorDiv(fitting, multiple), one), multiple);
   pairsPerWave = index.min(index.max(fitting, one), index.max(pairs, one));
 }
 
 void PlanWriter::writeWorkspaces() {
   for (const Workspace &workspace : context->workspaces) {
     Value positions = positionsOf(workspace, rowsPerChunk);
-    Value heads = headsOf(workspace);
-    Value entries = taken ? index.mul(pairsPerWave, taken) : pairsPerWave;
+    Value heads = headsOf(workspace), entries = pairsPerWave;
+    if (workspace.pairsAreHeads) {
+      heads = index.mul(heads, pairsPerWave);
+      entries = index.constant(1);
+    }
+    if (taken)
+      entries = index.mul(entries, taken);
     sizes["workspace " + workspace.name] =
         tile::WorkspaceOp::create(index.b, plan.getLoc(), workspace.type, workspace.name, entries, positions, heads);
   }

@@ -290,11 +290,12 @@ Value keyCountOf(Task &task, const KeyOperand &operand) {
   return task.storedBlocks(operand.countedFrom, operand.axis);
 }
 
-Value viewOf(Task &task, const KeyOperand &operand, Lattice lattice) {
+Value viewOf(Task &task, const KeyOperand &operand, Lattice lattice, int64_t heads) {
   if (operand.isWorkspace)
     return task.slice(operand.ref, task.pair, task.headInUnit(operand.head), 1, false, Value(), std::nullopt, lattice);
-  return task.slice(operand.ref, task.batch, task.head(operand.head), 1, false, keyCountOf(task, operand), std::nullopt,
-                    lattice);
+  Value head = task.head(operand.head);
+  return task.slice(operand.ref, task.batch, heads == 1 ? head : task.k.floorDiv(head, heads), heads, false,
+                    keyCountOf(task, operand), std::nullopt, lattice);
 }
 
 Value leastOf(Task &task, const KeyOperand &operand) {

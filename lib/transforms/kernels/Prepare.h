@@ -78,7 +78,7 @@ private:
 /// Number of rows of a key operand that exist.
 Value keyCountOf(Task &task, const KeyOperand &operand);
 /// The rows that a task's heads read, or those in `lattice`.
-Value viewOf(Task &task, const KeyOperand &operand, Lattice lattice = {});
+Value viewOf(Task &task, const KeyOperand &operand, Lattice lattice = {}, int64_t heads = 1);
 /// Of a pair of extremes: the minima, else null.
 Value leastOf(Task &task, const KeyOperand &operand);
 

@@ -89,9 +89,9 @@ QueryTile loadQueries(Task &task, const Rows &rows, const RowOperand &queries, c
 Value scoreTile(Task &task, const Rows &rows, const QueryTile &queries, Value keys, Value firstKey,
                 const ScoreChain &chain, ScoreUnit unit, Lattice keyLattice, Value least) {
   KernelBuilder &k = task.k;
-  Columns columns{cast<tile::TileType>(keys.getType()).getRows(), firstKey, keyLattice};
+  Columns columns{cast<tile::TileType>(keys.getType()).getRows() / rows.keyHeads, firstKey, keyLattice};
   auto type = k.tile(cast<tile::TileType>(queries.tile.getType()).getRows(), columns.count);
-  Value s = tile::DotOp::create(k.b, k.loc, type, "nt", queries.tile, keys, Value(), Value());
+  Value s = tile::DotOp::create(k.b, k.loc, type, "nt", queries.tile, keys, Value(), Value(), rows.keyHeads);
   if (least)
     s = tile::DotOp::create(k.b, k.loc, type, "nt", queries.negative, least, s, Value());
   bool base2 = unit == ScoreUnit::Base2;
@@ -144,11 +144,11 @@ SoftmaxState emptyState(Task &task, int64_t rows, int64_t features) {
           k.splat(0.0, k.tile(rows, features))};
 }
 
-SoftmaxState softmaxStep(KernelBuilder &k, Value scores, Value values, const SoftmaxState &state) {
+SoftmaxState softmaxStep(KernelBuilder &k, Value scores, Value values, const SoftmaxState &state, int64_t keyHeads) {
   auto step = tile::SoftmaxStepOp::create(k.b, k.loc, state.m.getType(), state.m.getType(), state.m.getType(),
                                           scores.getType(), scores, state.m, state.l);
-  Value acc =
-      tile::DotOp::create(k.b, k.loc, state.acc.getType(), "nn", step.getP(), values, state.acc, step.getAlpha());
+  Value acc = tile::DotOp::create(k.b, k.loc, state.acc.getType(), "nn", step.getP(), values, state.acc,
+                                  step.getAlpha(), keyHeads);
   return {step.getNewM(), step.getNewL(), acc};
 }
 
@@ -222,8 +222,8 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
   if (branch.set.random)
     branch.set.random->define(task, rows);
   Lattice unpacked = branch.keys.every == 1 ? branch.lattice : Lattice();
-  Value keyView = viewOf(task, branch.keys, unpacked);
-  Value valueView = branch.valuesAreKeys ? Value() : viewOf(task, branch.values, unpacked);
+  Value keyView = viewOf(task, branch.keys, unpacked, rows.keyHeads);
+  Value valueView = branch.valuesAreKeys ? Value() : viewOf(task, branch.values, unpacked, rows.keyHeads);
   SmallVector<RunValues> runs = branch.set.runs(task, range, tile, end);
   Value cover = coverOf(task, split && !runs.empty() ? partOf(k, runs, *split) : runs);
   Predicate predicate = branch.set.predicate(task, end, &rows);
@@ -231,15 +231,16 @@ SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const Que
   Value base = branch.firstKey;
   SmallVector<Value> results = stream(k, cover, {state.m, state.l, state.acc}, [&](Value j, ValueRange carried) {
     Value first = k.mul(j, tile), at = base ? k.add(base, first) : first;
-    Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.keys.features), keyView, at);
+    int64_t keyRows = tile * rows.keyHeads;
+    Value keys = tile::LoadOp::create(k.b, k.loc, k.tile(keyRows, branch.keys.features), keyView, at);
     Value values = keys;
     if (!branch.valuesAreKeys)
-      values = tile::LoadOp::create(k.b, k.loc, k.tile(tile, branch.values.features), valueView, at);
+      values = tile::LoadOp::create(k.b, k.loc, k.tile(keyRows, branch.values.features), valueView, at);
     Value scores = scoreTile(task, rows, queries, keys, first, branch.chain, ScoreUnit::Base2, branch.lattice);
     if (branch.chosen)
       scores = chosenScores(task, rows, branch, scores, j);
     Value visible = maskTile(task, scores, range.first, rows.positionOf(k.b.getContext()), first, predicate);
-    SoftmaxState next = softmaxStep(k, visible, values, {carried[0], carried[1], carried[2]});
+    SoftmaxState next = softmaxStep(k, visible, values, {carried[0], carried[1], carried[2]}, rows.keyHeads);
     return SmallVector<Value>{next.m, next.l, next.acc};
   });
   return {results[0], results[1], results[2]};

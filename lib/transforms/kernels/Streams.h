@@ -44,7 +44,7 @@ struct SoftmaxState {
 };
 SoftmaxState emptyState(Task &task, int64_t rows, int64_t features);
 /// One step of the online softmax: `scores` in base 2, -inf where they are hidden, and the values of their keys.
-SoftmaxState softmaxStep(KernelBuilder &k, Value scores, Value values, const SoftmaxState &state);
+SoftmaxState softmaxStep(KernelBuilder &k, Value scores, Value values, const SoftmaxState &state, int64_t keyHeads = 1);
 /// sum + weight * acc / l; rows that saw no key add nothing. The weight is one for each row, or a scalar.
 Value addWeighted(KernelBuilder &k, Value sum, const SoftmaxState &state, Value weight);
 

@@ -12,7 +12,8 @@ struct Rows {
   bool outer = false;
   Value first; ///< row of the call, or block of rows, of the tile's first row; counted within the lattice
   Lattice lattice;
-  Value across = {}; ///< the row of the call; `first` is then the first query head
+  Value across = {};    ///< the row of the call; `first` is then the first query head
+  int64_t keyHeads = 1; ///< heads of keys that share out the query heads
 
   int64_t count() const { return positions * heads; }
   mlir::AffineMap positionOf(MLIRContext *context) const;
