@@ -78,8 +78,6 @@ static void lower(scf::ForOp op) {
   Block *last = yield->getBlock(), *body = lowered.inlined(op.getRegion());
   yield->erase();
   lowered.jump(last, head, next);
-  if (auto annotation = op->getAttrOfType<LLVM::LoopAnnotationAttr>(codegen::kLoopAnnotation))
-    cast<LLVM::BrOp>(last->getTerminator()).setLoopAnnotationAttr(annotation);
   for (auto [inner, outer] : llvm::zip(body->getArguments(), head->getArguments()))
     inner.replaceAllUsesWith(outer);
   body->eraseArguments(0, body->getNumArguments());

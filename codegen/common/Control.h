@@ -5,9 +5,6 @@
 
 namespace sattn::codegen {
 
-/// On a scf.for, as upstream's conversion has it: what its jump back is annotated with.
-inline constexpr llvm::StringLiteral kLoopAnnotation = "llvm.loop_annotation";
-
 /// Lowers every scf.for (of positive step), scf.if and scf.while of `module`. A walk that knows these three costs a
 /// tenth of the conversion framework, which asks about each op of a function that has ten thousand.
 void lowerControl(mlir::ModuleOp module);

@@ -1,7 +1,5 @@
 // The builder of Code.h.
 #include "codegen/gpu/Code.h"
-#include "codegen/common/Control.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include <limits>
 
 using namespace sattn;
@@ -16,19 +14,6 @@ Code::Code(LLVM::LLVMFuncOp function) : ScalarCode(function) {
   lane = andi(thread, int32(31));
   laneRow = arith::ShRUIOp::create(b, lane, int32(2));
   lanePair = andi(lane, int32(3));
-}
-
-Values Code::rolledLoop(Value low, Value high, int64_t step, ValueRange inits, CarryBody body) {
-  Values results = loop(low, high, step, inits, body);
-  // A loop of one turn is none.
-  auto made = results.empty() ? scf::ForOp() : results.front().getDefiningOp<scf::ForOp>();
-  if (made) {
-    MLIRContext *context = b.getContext();
-    auto unroll = LLVM::LoopUnrollAttr::get(context, b.getBoolAttr(true), {}, {}, {}, {}, {}, {});
-    made->setAttr(codegen::kLoopAnnotation, LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {},
-                                                                          {}, {}, {}, {}, {}, {}, {}));
-  }
-  return results;
 }
 
 //===-- Threads -----------------------------------------------------------------------------------------===//

@@ -20,9 +20,6 @@ public:
 
   Type global, shared; ///< pointers
 
-  /// A loop of rare code, which the assembler is told not to unroll: it would take longer over copies than they save.
-  Values rolledLoop(Value low, Value high, int64_t step, ValueRange inits, CarryBody body);
-
   //===-- Threads (i32) ---------------------------------------------------------------------------------===//
   Value thread, warp, lane;
   Value laneRow;    ///< lane / 4: the row of a fragment that the lane holds, of 8

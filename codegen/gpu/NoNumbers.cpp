@@ -101,34 +101,31 @@ Values Lowering::addNoNumbers(Fragment p, const SharedRows &b, const Fragment &s
   auto count = static_cast<size_t>(sums.cols / 2);
   Value own = c.muli(c.lanePair, c.int32(2 * bytes));
   Values result(sums.at);
-  // Warps whose left operands stand in registers have none left for what a rolled loop hands round.
-  auto loop = [&](int64_t turns, ValueRange inits, Code::CarryBody body) {
-    return b.swizzled ? c.rolledLoop(c.int32(0), c.int32(turns), 1, inits, body)
-                      : c.loop(c.int32(0), c.int32(turns), 1, inits, body);
-  };
   for (int64_t block = 0; block < sums.blocks(); ++block) {
     auto first = result.begin() + static_cast<size_t>(block) * count;
-    Values part = loop(p.cols, Values(first, first + count), [&](Value key, ValueRange sofar) {
-      Value weights[] = {weightOf(p, block, 0, key), weightOf(p, block, 1, key)};
-      return loop(static_cast<int64_t>(count / two), Values(sofar), [&](Value turn, ValueRange carried) {
-        Value unit = arith::ShRUIOp::create(c.b, turn, c.int32(1));
-        Value isFirst = c.compareI(arith::CmpIPredicate::eq, c.andi(turn, c.int32(1)), c.int32(0));
-        Value weight = c.select(isFirst, weights[0], weights[1]);
-        Value row = b.swizzled
-                        ? unitOf(b, key, unit)
-                        : c.at(b.base, c.addi(c.muli(key, c.int32(b.rowBytes)), c.muli(unit, c.int32(8 * bytes))));
-        Values next(carried.drop_front(two));
-        for (size_t i = 0; i < two; ++i) {
-          Value at = c.at(c.at(row, own), static_cast<int64_t>(i) * bytes);
-          Value value = loadNumber(b.element, at);
-          Value difference = c.subf(value, value); // 0 for numbers, else NaN
-          Value counts = c.andi(c.compare(arith::CmpFPredicate::UNE, weight, c.float32(0)),
-                                c.compare(arith::CmpFPredicate::UNO, difference, difference));
-          next.push_back(c.select(counts, c.addf(carried[i], c.mulf(weight, value)), carried[i]));
-        }
-        return next;
-      });
-    });
+    Values part =
+        c.loop(c.int32(0), c.int32(p.cols), 1, Values(first, first + count), [&](Value key, ValueRange sofar) {
+          Value weights[] = {weightOf(p, block, 0, key), weightOf(p, block, 1, key)};
+          return c.loop(c.int32(0), c.int32(static_cast<int64_t>(count / two)), 1, Values(sofar),
+                        [&](Value turn, ValueRange carried) {
+                          Value unit = arith::ShRUIOp::create(c.b, turn, c.int32(1));
+                          Value isFirst = c.compareI(arith::CmpIPredicate::eq, c.andi(turn, c.int32(1)), c.int32(0));
+                          Value weight = c.select(isFirst, weights[0], weights[1]);
+                          Value row = b.swizzled ? unitOf(b, key, unit)
+                                                 : c.at(b.base, c.addi(c.muli(key, c.int32(b.rowBytes)),
+                                                                       c.muli(unit, c.int32(8 * bytes))));
+                          Values next(carried.drop_front(two));
+                          for (size_t i = 0; i < two; ++i) {
+                            Value at = c.at(c.at(row, own), static_cast<int64_t>(i) * bytes);
+                            Value value = loadNumber(b.element, at);
+                            Value difference = c.subf(value, value); // 0 for numbers, else NaN
+                            Value counts = c.andi(c.compare(arith::CmpFPredicate::UNE, weight, c.float32(0)),
+                                                  c.compare(arith::CmpFPredicate::UNO, difference, difference));
+                            next.push_back(c.select(counts, c.addf(carried[i], c.mulf(weight, value)), carried[i]));
+                          }
+                          return next;
+                        });
+        });
     std::copy(part.begin(), part.end(), first);
   }
   return result;
