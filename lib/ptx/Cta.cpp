@@ -16,17 +16,20 @@ constexpr uint64_t MaxIdleSpins = 200000;
 } // namespace
 
 Cta::Cta(LaunchState &state, Dim3 block)
-    : state(state), block(block), threads(uint32_t(state.launch.block.count())),
-      clocks((threads + 31) / 32 * 32 + MbarrierClocks),
-      sharedMemory(state.program.dynamicShared + state.launch.sharedBytes, clocks),
-      locals(threads, std::vector<std::byte>(state.program.localBytes)),
+    : state(state), block(block), threads(uint32_t(state.launch.block.count())), clocks(clocksOf(state.launch)),
+      sharedMemory(state.shared), locals(threads, std::vector<std::byte>(state.program.localBytes)),
       localsDefined(threads, std::vector<uint8_t>(state.program.localBytes)), namedBarriers(*this),
       asyncBarriers(*this) {
+  sharedMemory.clear();
   for (uint32_t first = 0; first < threads; first += 32) {
     uint32_t count = std::min<uint32_t>(32, threads - first);
     uint32_t lanes = count == 32 ? ~uint32_t(0) : (uint32_t(1) << count) - 1;
     warps.push_back(std::make_unique<Warp>(*this, state.program, first / 32, lanes));
   }
+}
+
+uint32_t Cta::clocksOf(const Launch &launch) {
+  return (uint32_t(launch.block.count()) + 31) / 32 * 32 + MbarrierClocks;
 }
 
 uint32_t Cta::special(Special kind, uint32_t thread) const {

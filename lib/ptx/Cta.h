@@ -24,6 +24,7 @@ struct LaunchState {
   Report report;
   std::vector<uint64_t> opcodeCounts;
   std::map<std::pair<FaultKind, uint32_t>, size_t> faultIndex;
+  SharedMemory shared; ///< of the block that runs: its cells are many, so that blocks take turns with it
   bool stopped = false;
   /// Of the block that runs, from 1; whether it has touched global memory atomically.
   uint32_t blockNumber = 0;
@@ -42,6 +43,7 @@ public:
   std::vector<uint8_t> &localDefined(uint32_t thread) { return localsDefined[thread]; }
   uint32_t threadCount() const { return threads; }
   /// Threads rounded up to warps, and room for the pseudo threads of mbarriers.
+  static uint32_t clocksOf(const Launch &launch);
   uint32_t clockCount() const { return clocks; }
   uint32_t special(Special kind, uint32_t thread) const;
   Random &random() { return state.random; }
@@ -74,7 +76,7 @@ private:
   LaunchState &state;
   Dim3 block;
   uint32_t threads, clocks;
-  SharedMemory sharedMemory;
+  SharedMemory &sharedMemory;
   std::vector<std::vector<std::byte>> locals;
   std::vector<std::vector<uint8_t>> localsDefined;
   std::vector<std::unique_ptr<Warp>> warps;

@@ -98,8 +98,16 @@ Result<Report> run(const Kernel &kernel, Device &device, const Launch &launch, c
     return parameters.error();
   device.memory().beginLaunch();
   ModuleVariables variables(program, device.memory());
-  LaunchState state{program, device.memory(), launch, options, std::move(*parameters), Random(options.seed), {}, {},
-                    {}};
+  LaunchState state{program,
+                    device.memory(),
+                    launch,
+                    options,
+                    std::move(*parameters),
+                    Random(options.seed),
+                    {},
+                    {},
+                    {},
+                    {program.dynamicShared + launch.sharedBytes, Cta::clocksOf(launch)}};
   state.opcodeCounts.resize(program.opcodes.size());
   runBlocks(state);
   for (size_t i = 0; i < program.opcodes.size(); ++i)

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace sattn::ptx {
@@ -42,13 +43,31 @@ float elementOf(uint32_t word, unsigned index, Scalar type) {
   return elementFromBits(word >> (32 / elementsOf(type) * index), type);
 }
 
+namespace {
+constexpr unsigned MaxElements = 4;
+
+/// All elements of a register, of one lane after the other. What kernels multiply most are loops of their own.
+void elementsOfRow(const uint32_t *words, Scalar type, float (&numbers)[32 * MaxElements]) {
+  unsigned e = elementsOf(type);
+  if (type == Scalar::TF32)
+    for (unsigned lane = 0; lane < 32; ++lane)
+      numbers[lane] = elementFromBits(words[lane], Scalar::TF32);
+  else if (type == Scalar::BF16)
+    for (unsigned i = 0; i < 64; ++i)
+      numbers[i] = bfloatToFloat(uint16_t(words[i / 2] >> 16 * (i % 2)));
+  else
+    for (unsigned i = 0; i < 32 * e; ++i)
+      numbers[i] = elementOf(words[i / e], i % e, type);
+}
+} // namespace
+
 void gatherA(Warp &warp, Range registers, Scalar type, float *a, unsigned pitch) {
   unsigned e = elementsOf(type), r = 0;
+  float numbers[32 * MaxElements];
   for (Row row : warp.program.list(registers)) {
-    const uint32_t *words = warp.row(row);
-    for (unsigned lane = 0; lane < 32; ++lane)
-      for (unsigned i = 0; i < e; ++i)
-        a[pitch * (lane / 4 + 8 * (r % 2)) + 4 * e * (r / 2) + e * (lane % 4) + i] = elementOf(words[lane], i, type);
+    elementsOfRow(warp.row(row), type, numbers);
+    for (unsigned g = 0; g < 8; ++g)
+      std::copy_n(numbers + 4 * e * g, 4 * e, a + pitch * (g + 8 * (r % 2)) + 4 * e * (r / 2));
     ++r;
   }
 }
@@ -56,13 +75,14 @@ void gatherA(Warp &warp, Range registers, Scalar type, float *a, unsigned pitch)
 namespace {
 constexpr unsigned Rows = 16, Columns = 8, MaxDepth = 64;
 
-void gatherB(Warp &warp, Range registers, Scalar type, float (*b)[Columns]) {
+void gatherB(Warp &warp, Range registers, Scalar type, double (*b)[Columns]) {
   unsigned e = elementsOf(type), r = 0;
+  float numbers[32 * MaxElements];
   for (Row row : warp.program.list(registers)) {
-    const uint32_t *words = warp.row(row);
-    for (unsigned lane = 0; lane < 32; ++lane)
-      for (unsigned i = 0; i < e; ++i)
-        b[4 * e * r + e * (lane % 4) + i][lane / 4] = elementOf(words[lane], i, type);
+    elementsOfRow(warp.row(row), type, numbers);
+    for (unsigned g = 0; g < Columns; ++g)
+      for (unsigned k = 0; k < 4 * e; ++k)
+        b[4 * e * r + k][g] = numbers[4 * e * g + k];
     ++r;
   }
 }
@@ -70,7 +90,8 @@ void gatherB(Warp &warp, Range registers, Scalar type, float (*b)[Columns]) {
 /// `option`: accumulator type; `immediate`: element type; `count`: depth.
 void multiply(Warp &warp, const Inst &inst, uint32_t) {
   auto type = Scalar(inst.immediate), accumulator = Scalar(inst.option);
-  float a[Rows][MaxDepth], b[MaxDepth][Columns];
+  float a[Rows][MaxDepth];
+  double b[MaxDepth][Columns];
   gatherA(warp, inst.list[1], type, &a[0][0], MaxDepth);
   gatherB(warp, inst.list[2], type, b);
   double sum[Rows][Columns] = {};

@@ -9,6 +9,14 @@
 
 namespace sattn::ptx {
 
+void SharedMemory::clear() {
+  std::fill(bytes.begin(), bytes.end(), std::byte(0));
+  std::fill(units.begin(), units.end(), Unit());
+  std::fill(fenced.begin(), fenced.end(), 0);
+  finer.clear();
+  readers.resize(1);
+}
+
 bool SharedMemory::accessible(const Accessor &by, uint64_t address, uint32_t count, uint32_t align) {
   if (address > bytes.size() || count > bytes.size() - address) {
     by.warp.fault(FaultKind::OutOfBounds, by.lane, [&] {

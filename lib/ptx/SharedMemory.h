@@ -28,6 +28,8 @@ public:
   SharedMemory(uint32_t bytes, unsigned threads)
       : bytes(bytes), units((bytes + UnitBytes - 1) / UnitBytes), fenced(threads, 0) {}
 
+  /// For the next block: as if it were made anew.
+  void clear();
   uint32_t size() const { return uint32_t(bytes.size()); }
   /// In bounds and aligned; faults otherwise.
   bool accessible(const Accessor &by, uint64_t address, uint32_t count, uint32_t align);
