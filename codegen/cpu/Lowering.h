@@ -99,6 +99,7 @@ private:
   LogicalResult lower(tile::StoreOp op);
   LogicalResult storeColumns(const Panels &columns, const RowSource &to);
   LogicalResult lower(tile::ScatterOp op);
+  LogicalResult lower(tile::PrefetchOp op);
   LogicalResult lower(tile::FillOp op);
   bool isUpdated(tile::LoadOp op);
   Panels panelsAt(const View &view, Value position, tile::TileType type);

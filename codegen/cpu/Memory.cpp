@@ -361,6 +361,20 @@ LogicalResult Lowering::lower(tile::ScatterOp op) {
   return success();
 }
 
+LogicalResult Lowering::lower(tile::PrefetchOp op) {
+  constexpr int64_t line = 64;
+  const View &view = views[op.getView()];
+  Value first = scalar(op.getPosition());
+  c.loop(0, static_cast<int64_t>(op.getCount()), 1, [&](Value row) {
+    Value position = c.add(first, row);
+    Ptr at = view.pages ? Ptr{placeInPages(view, position, c.lessUnsigned(position, view.limit)).first}
+                        : c.at(view.base, c.mul(position, view.positionBytes));
+    for (int64_t byte = 0; byte < view.type.getInner() * view.elementBytes(); byte += line)
+      c.prefetch(at.plus(byte));
+  });
+  return success();
+}
+
 LogicalResult Lowering::lower(tile::FillOp op) {
   const View &view = views[op.getView()];
   Value positions = op.getPositions() ? c.min(c.max(scalar(op.getPositions()), c.int64(0)), view.limit) : view.limit;

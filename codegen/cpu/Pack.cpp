@@ -84,8 +84,11 @@ Value Lowering::rowPointer(const RowSource &source, Value row, Value outside) {
     inside = c.andi(inside, c.less(row, c.int64(source.rows)));
   else if (known && *known >= source.rows)
     return outside;
-  if (view.pages)
-    return pagedPointer(view, position, inside, outside);
+  if (view.pages) {
+    View ofHead = view;
+    ofHead.base = c.at(view.base, c.mul(head, view.headBytes));
+    return pagedPointer(ofHead, position, inside, outside);
+  }
   Value offset = c.add(c.mul(position, view.positionBytes), c.mul(head, view.headBytes));
   return c.select(inside, c.at(c.address(view.base), offset), outside);
 }

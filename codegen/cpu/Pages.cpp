@@ -44,7 +44,7 @@ Value Lowering::pagedPointer(const View &view, Value position, Value inside, Val
 
 bool Lowering::sharePage(const RowSource &source, int64_t count) {
   const View &view = source.view;
-  return view.pages && !view.pages->from && !source.ids && view.pages->size % count == 0 &&
+  return view.pages && !view.pages->from && !source.ids && view.type.getGroup() == 1 && view.pages->size % count == 0 &&
          source.divisor % count == 0 && source.rows % count == 0;
 }
 

@@ -17,6 +17,8 @@ LogicalResult Lowering::lower(tile::SliceOp op) {
   View view;
   view.type = type;
   view.operand = cast<BlockArgument>(op.getArg()).getArgNumber();
+  if (op.getPages() && type.getGroup() != 1)
+    return unsupported(op, "pages of several heads at a time");
   if (op.getPages())
     view.pages = pagesOf(op);
   Value batch = op.getPages() ? c.int64(0) : c.mul(scalar(op.getBatch()), argument.strides[0]);

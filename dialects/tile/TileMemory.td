@@ -70,6 +70,19 @@ def StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
   let assemblyFormat = "$tile `,` $view `[` $position `]` attr-dict `:` type($tile) `,` type($view)";
   let hasVerifier = 1;
 }
+def PrefetchOp : Tile_Op<"prefetch"> {
+  let summary = "a hint that `count` consecutive positions of a view are read soon; it changes nothing, wherever they lie";
+  let description = [{
+    For rows that no processor can foresee: the next block of a list.
+
+    ```
+    sattn_tile.prefetch %k[%at] count 16 : !sattn_tile.view<bf16, 64>
+    ```
+  }];
+  let arguments = (ins AnyView:$view, Index:$position, I64Attr:$count);
+  let assemblyFormat = "$view `[` $position `]` `count` $count attr-dict `:` type($view)";
+  let hasVerifier = 1;
+}
 def GatherOp : Tile_Op<"gather", [MemoryEffects<[MemRead]>]> {
   let summary = "a tile of listed positions: row block i holds position base + ids[i]; id < 0 or outside reads as 0";
   let arguments = (ins AnyView:$view, Index:$base, AnyTile:$ids);

@@ -74,10 +74,10 @@ static LogicalResult verifyPages(SliceOp op) {
   if (static_cast<int64_t>(*op.getPage()) < 1)
     return op.emitOpError("expected pages of at least one position, but got ") << *op.getPage();
   ViewType view = op.getView().getType();
-  if (view.getLayout() || view.getGroup() != 1 || op.getRepeat() || op.getAcross())
-    return op.emitOpError("a pool of pages is sliced one head at a time, in plain rows, and repeats no position");
+  if (view.getLayout() || view.getOuter() || op.getRepeat() || op.getAcross())
+    return op.emitOpError("a pool of pages is sliced position by position, in plain rows, and repeats no position");
   for (Operation *user : op.getView().getUsers())
-    if (!isa<LoadOp, GatherOp, LoadBlocksOp>(user))
+    if (!isa<LoadOp, GatherOp, LoadBlocksOp, PrefetchOp>(user))
       return op.emitOpError("a pool of pages is read by load, gather and load_blocks alone, not by '")
              << user->getName() << "'";
   return success();
@@ -194,6 +194,15 @@ LogicalResult GatherAtOp::verify() {
                                               << " numbers, one for each listed row, or "
                                                  "a multiple of that";
   return verifyElements(*this, tile, view);
+}
+
+LogicalResult PrefetchOp::verify() {
+  ViewType view = getView().getType();
+  if (view.getLayout() || view.getGroup() != 1)
+    return emitOpError("expected a view of one head in plain rows");
+  if (static_cast<int64_t>(getCount()) < 1)
+    return emitOpError("expected at least one position, but got ") << static_cast<int64_t>(getCount());
+  return success();
 }
 
 LogicalResult EntryOp::verify() {

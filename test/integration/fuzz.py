@@ -149,9 +149,10 @@ class Kernel:
         self.entries = r.randint(*self.spec["entries"]) if "entries" in self.spec else None
 
     def sizes(self, r):
-        kv_heads = r.choice([1, 2, 3])
         keys = r.choice([0, 1, 2, 5, 17, 63, 64, 65, 100, 127, 130, 200, 259, 300])
         mode = "self" if self.spec.get("whole") else r.choice(["self", "self", "decode", "chunk", "ahead"])
+        # Few rows may read several key heads of a token together.
+        kv_heads = r.choice([1, 2, 3, 4, 8, 16] if mode == "decode" else [1, 2, 3])
         rows = keys if mode == "self" else 1 if mode == "decode" else r.choice([0, 1, 3, 16, 63, 65, 130])
         return dict(B=r.choice([1, 1, 2, 3]), Tq=rows, S=keys, Hq=kv_heads * self.group, Hkv=kv_heads, D=self.d,
                     Dv=self.dv) | ({"D2": self.entries} if self.entries else {}), mode

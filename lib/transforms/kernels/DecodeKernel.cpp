@@ -52,9 +52,9 @@ public:
                                      (positions == 1 ? " row" : " rows") + " by " + std::to_string(heads) +
                                      (heads == 1 ? " head" : " heads") +
                                      " read keys where they lie; splits of them are joined"};
+    buildSplit(1);
     for (int64_t units : keyHeads)
       buildSplit(units);
-    buildSplit(1);
     return buildJoin();
   }
 
@@ -241,6 +241,7 @@ private:
       launch.z = [keyHeads = keyHeads, units](PlanWriter &plan) {
         return plan.index.mul(plan.index.floorDiv(plan.wavePairs, units), isTaken(plan, keyHeads, units));
       };
+    launch.isAlternative = units > 1;
     // Neighbours read the same keys, or those beside them in memory.
     launch.order = {"x", "z", "y"};
     context.finish(std::move(kernel), std::move(launch));

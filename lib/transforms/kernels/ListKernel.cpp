@@ -131,6 +131,17 @@ private:
     return softmaxStep(k, visible, values, state);
   }
 
+  // Memory is asked for the tile with number `next` of the list while the one before is computed.
+  void ask(Task &task, const SelectedBranch &branch, const Walk &walk, Value next) {
+    KernelBuilder &k = task.k;
+    int64_t tile = branch.keys.tile;
+    Value slot = k.floorDiv(next, walk.tiles), part = k.sub(next, k.mul(slot, walk.tiles));
+    Value last = k.constant(branch.lists.slots - 1);
+    Value at = k.add(blockOf(task, branch, walk, k.min(slot, last)), k.mul(part, tile));
+    for (Value view : {walk.keyView, walk.valueView})
+      tile::PrefetchOp::create(k.b, k.loc, view, at, static_cast<uint64_t>(tile));
+  }
+
   // One softmax over all blocks of the list.
   SoftmaxState online(Task &task, const Rows &rows, const SelectedBranch &branch) {
     KernelBuilder &k = task.k;
@@ -138,6 +149,7 @@ private:
     SoftmaxState none = emptyState(task, rows.count(), branch.values.features);
     Value cover = coverOfCount(task, branch.lists.slots * walk.tiles);
     SmallVector<Value> made = stream(k, cover, {none.m, none.l, none.acc}, [&](Value j, ValueRange carried) {
+      ask(task, branch, walk, k.add(j, 1));
       Value slot = k.floorDiv(j, walk.tiles), part = k.sub(j, k.mul(slot, walk.tiles));
       Value at = k.add(blockOf(task, branch, walk, slot), k.mul(part, branch.keys.tile));
       SoftmaxState next = step(task, rows, branch, walk, at, {carried[0], carried[1], carried[2]});
@@ -152,6 +164,7 @@ private:
     Walk walk = walkOf(task, rows, branch);
     SoftmaxState none = emptyState(task, rows.count(), branch.values.features);
     return stream(k, coverOfCount(task, branch.lists.slots), {none.acc}, [&](Value slot, ValueRange sum) {
+      ask(task, branch, walk, k.mul(k.add(slot, 1), walk.tiles));
       Value at = blockOf(task, branch, walk, slot);
       SoftmaxState block = blockState(task, rows, branch, walk, at);
       Value weight = tile::EntryOp::create(k.b, k.loc, k.b.getF32Type(), walk.weights, walk.place, slot);

@@ -89,6 +89,8 @@ struct Launch {
   /// Values of the pattern that the kernel computes for others, or the role that it packs; empty: the pattern's
   /// results.
   SmallVector<Value> makes;
+  /// Does what the launch before does, for other calls.
+  bool isAlternative = false;
 };
 
 class ProgramBuilder {

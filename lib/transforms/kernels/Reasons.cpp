@@ -31,11 +31,17 @@ public:
       for (Value value : launch.makes)
         maker.try_emplace(value, &launch);
     for (const Launch &launch : context.launches)
-      kernels.push_back(describe(launch, choices));
+      kernels.push_back(launch.isAlternative ? renamed(kernels.back(), launch) : describe(launch, choices));
   }
 
 private:
   void set(NamedAttrList &fields, StringRef name, StringRef text) { fields.set(name, b.getStringAttr(text)); }
+
+  Attribute renamed(Attribute kernel, const Launch &launch) {
+    NamedAttrList fields(cast<DictionaryAttr>(kernel));
+    set(fields, "kernel", launch.kernel->kernel.getSymName());
+    return fields.getDictionary(b.getContext());
+  }
 
   NamedAttrList place(Operation *op) {
     NamedAttrList fields;

@@ -120,8 +120,8 @@ sattn_tile.program @p {
 
 sattn_tile.program @p {
   sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>, %p: !sattn_tile.arg<i32, 1>) grid(%x, %y, %z) {
-    // expected-error@+1 {{a pool of pages is sliced one head at a time, in plain rows, and repeats no position}}
-    %v = sattn_tile.slice %a[%z, %y] paged %p by 2 : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4, group = 2>
+    // expected-error@+1 {{a pool of pages is sliced position by position, in plain rows, and repeats no position}}
+    %v = sattn_tile.slice %a[%z, %y] paged %p by 2 : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4, group = 2, outer>
     sattn_tile.return
   }
   sattn_tile.plan { }
@@ -468,6 +468,32 @@ sattn_tile.program @p {
   sattn_tile.kernel @k() grid(%x, %y, %z) {
     // expected-error@+1 {{expected a tile of f32, but got '!sattn_tile.tile<4xi32>'}}
     %t = sattn_tile.splat 0.0 : !sattn_tile.tile<4xi32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k() grid(%x, %y, %z) {
+    %a = sattn_tile.splat 0.0 : !sattn_tile.tile<4x8xf32>
+    %b = sattn_tile.splat 0.0 : !sattn_tile.tile<16x8xf32>
+    // expected-error@+1 {{expected heads that share the rows evenly, but got 3 for '!sattn_tile.tile<4x8xf32>' and '!sattn_tile.tile<16x8xf32>'}}
+    %d = sattn_tile.dot nt %a, %b {heads = 3 : i64} : !sattn_tile.tile<4x8xf32>, !sattn_tile.tile<16x8xf32> -> !sattn_tile.tile<4x16xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k() grid(%x, %y, %z) {
+    %a = sattn_tile.splat 0.0 : !sattn_tile.tile<4x8xf32>
+    %b = sattn_tile.splat 0.0 : !sattn_tile.tile<16x8xf32>
+    // expected-error@+1 {{extents do not fit: '!sattn_tile.tile<4x8xf32>' nt '!sattn_tile.tile<16x8xf32>' gives 4x8, not '!sattn_tile.tile<4x16xf32>'}}
+    %d = sattn_tile.dot nt %a, %b {heads = 2 : i64} : !sattn_tile.tile<4x8xf32>, !sattn_tile.tile<16x8xf32> -> !sattn_tile.tile<4x16xf32>
     sattn_tile.return
   }
   sattn_tile.plan { }
@@ -1450,6 +1476,30 @@ sattn_tile.program @p {
     %t = sattn_tile.load %v[%x] : !sattn_tile.view<i32, 1> -> !sattn_tile.tile<1x4xi32>
     // expected-error@+1 {{expected integer sets over 3 dims and 0 symbols}}
     %m = sattn_tile.mask %s rows(%x) cols(%x) tables(%t : !sattn_tile.tile<1x4xi32>) {row_map = affine_map<(r) -> (r)>, sets = [affine_set<(t, s) : (t - s >= 0)>]} : !sattn_tile.tile<8x4xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
+    %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4, group = 2>
+    // expected-error@+1 {{expected a view of one head in plain rows}}
+    sattn_tile.prefetch %v[%x] count 16 : !sattn_tile.view<f32, 4, group = 2>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%a: !sattn_tile.arg<f32, 4>) grid(%x, %y, %z) {
+    %v = sattn_tile.slice %a[%z, %y] : !sattn_tile.arg<f32, 4> -> !sattn_tile.view<f32, 4>
+    // expected-error@+1 {{expected at least one position, but got 0}}
+    sattn_tile.prefetch %v[%x] count 0 : !sattn_tile.view<f32, 4>
     sattn_tile.return
   }
   sattn_tile.plan { }

@@ -17,6 +17,8 @@ sattn_tile.program @ops {
     %pv = sattn_tile.slice %k[%z, %y] limit %n paged %pages by 48 : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 64>
     // CHECK: sattn_tile.slice %k[%z, %y] every 8 from %x paged %pages by 1 : <bf16, 64> -> <bf16, 64>
     %pc = sattn_tile.slice %k[%z, %y] every 8 from %x paged %pages by 1 : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 64>
+    // CHECK: sattn_tile.prefetch %{{.*}}[%x] count 16 : <bf16, 64>
+    sattn_tile.prefetch %kv[%x] count 16 : !sattn_tile.view<bf16, 64>
     %lv = sattn_tile.slice %lists[%z, %y] : !sattn_tile.arg<i32, 8> -> !sattn_tile.view<i32, 8>
     // CHECK: sattn_tile.slice %k[%z, %y] column 2 repeat : <bf16, 64> -> <bf16, 1>
     %one = sattn_tile.slice %k[%z, %y] column 2 repeat : !sattn_tile.arg<bf16, 64> -> !sattn_tile.view<bf16, 1>

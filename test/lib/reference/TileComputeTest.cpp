@@ -28,6 +28,22 @@ TEST_CASE("dot nt and nn, added to scaled rows") {
   CHECK(r["y"].data == Data{1 + 3 + 10, 2 + 3 + 20, 3 + 7 + 300, 4 + 7 + 400});
 }
 
+// Head 0 has the first row of a and rows 0 and 2 of b, head 1 the other ones.
+TEST_CASE("dot of several heads") {
+  std::string body = " %at = tile.load %av[%c0] : $view<f32, 2> -> $tile<2x2xf32>\n"
+                     " %bt = tile.load %bv[%c0] : $view<f32, 2> -> $tile<4x2xf32>\n"
+                     " %s = tile.dot nt %at, %bt {heads = 2 : i64} : $tile<2x2xf32>, $tile<4x2xf32> -> $tile<2x2xf32>\n"
+                     " %y = tile.dot nn %s, %bt {heads = 2 : i64} : $tile<2x2xf32>, $tile<4x2xf32> -> $tile<2x2xf32>\n"
+                     " tile.store %s, %sv[%c0] : $tile<2x2xf32>, $view<f32, 2>\n"
+                     " tile.store %y, %yv[%c0] : $tile<2x2xf32>, $view<f32, 2>\n";
+  Result r = runKernel({two({1, 2, 3, 4}), role("b", "s", 4, 2, {1, 0, 0, 1, 1, 1, 2, 5}), result("s", "t", 2),
+                        result("y", "t", 2)},
+                       body);
+  REQUIRE(r.error == "");
+  CHECK(r["s"].data == Data{1, 3, 4, 26});
+  CHECK(r["y"].data == Data{1 + 3, 3, 2 * 26, 4 + 5 * 26});
+}
+
 TEST_CASE("a weight that is 0 does not read its value") {
   std::string body = loads + " %y = tile.dot nn %at, %at : $tile<2x2xf32>, $tile<2x2xf32> -> $tile<2x2xf32>\n"
                              " tile.store %y, %yv[%c0] : $tile<2x2xf32>, $view<f32, 2>\n";

@@ -102,6 +102,20 @@ sattn.pattern @dilated<W: int = 20, S: int = 9, scale: float = rsqrt(D)>
 })");
   agreeOnShapes(one);
 }
+// Key heads that a task of few rows reads together: 4 or 2 of one query head each, 2 of two query heads, or one.
+TEST_CASE("heads of a token") {
+  for (const char *pattern : {"causal", "window_sinks", "longformer", "dense"}) {
+    Case one(pattern);
+    one.target.decodeRows = 40;
+    one.target.tokenRows = 4;
+    one.target.splitTiles = 4;
+    for (auto [heads, group] : {std::pair{4, 1}, {8, 1}, {6, 1}, {3, 1}, {4, 2}, {3, 2}, {2, 4}}) {
+      one.kvHeads = heads;
+      one.group = group;
+      agreeOnShapes(one);
+    }
+  }
+}
 TEST_CASE("longformer") {
   Case one("longformer");
   one.params["W"] = 7;

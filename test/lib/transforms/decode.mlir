@@ -15,6 +15,15 @@
 // TILE: sattn_tile.store {{.*}} <f32, 1, group = 4>
 // TILE: sattn_tile.store {{.*}} <f32, 64, group = 4>
 
+// Four key heads of a token, each with its four rows, or two, or one. The rows of a product are those of one head.
+// CPU: sattn_tile.kernel @split_4(
+// CPU: sattn_tile.slice %k[{{.*}} : <bf16, 64> -> <bf16, 64, group = 4>
+// CPU: sattn_tile.dot nt {{.*}} {heads = 4 : i64} : <16x64xf32>, <256x64xf32> -> <16x64xf32>
+// CPU: sattn_tile.dot nn {{.*}} {heads = 4 : i64} : <16x64xf32>, <256x64xf32>
+// CPU: sattn_tile.store {{.*}} <f32, 64, group = 16>
+// CPU: sattn_tile.kernel @split_2(
+// CPU: sattn_tile.dot nt {{.*}} {heads = 2 : i64} : <8x64xf32>, <128x64xf32> -> <8x64xf32>
+// GPU-NOT: @split_
 // TILE: sattn_tile.kernel @join(
 // TILE: sattn_tile.stream
 // TILE: sattn_tile.merge
@@ -25,7 +34,9 @@
 // TILE: sattn_tile.loop
 // TILE: sattn_tile.launch @attend
 // TILE: sattn_tile.loop
-// TILE: sattn_tile.launch @split
+// TILE: sattn_tile.launch @split grid
+// CPU: sattn_tile.launch @split_4
+// CPU: sattn_tile.launch @split_2
 // TILE: sattn_tile.launch @join
 
 // A congruence: a tile is one row, by the heads that share keys, and reads every 64th key where it lies.

@@ -14,14 +14,16 @@
 // BESIDE: sattn_tile.top_push {{.*}} : <6x64>, <6x64xf32>
 // BESIDE: sattn_tile.store {{.*}} : <6x64xi32>, <i32, 64, group = 6, outer>
 
-// Each query head has its own list. An empty slot stands for keys behind the last, which the mask hides.
+// Each query head has its own list, whose next block is asked for while one is computed. An empty slot stands for keys behind the last, which the mask hides.
 // MOBA: sattn_tile.kernel @attend_1(
 // MOBA-SAME: %k: !sattn_tile.arg<bf16, 64>, %v: !sattn_tile.arg<bf16, 64>
 // MOBA: sattn_tile.stream
+// MOBA: sattn_tile.prefetch %[[K:.*]][%[[NEXT:.*]]] count 64 : <bf16, 64>
+// MOBA: sattn_tile.prefetch %[[V:.*]][%[[NEXT]]] count 64 : <bf16, 64>
 // MOBA: %[[ID:.*]] = sattn_tile.entry %{{.*}}[%{{.*}}, %{{.*}}] : <i32, 3> -> index
 // MOBA: %[[NONE:.*]] = arith.cmpi slt, %[[ID]]
 // MOBA: %[[AT:.*]] = arith.select %[[NONE]]
-// MOBA: sattn_tile.load %{{.*}}[%[[AT]]] : <bf16, 64> -> <64x64xf32>
+// MOBA: sattn_tile.load %[[K]][%[[AT]]] : <bf16, 64> -> <64x64xf32>
 // MOBA: sattn_tile.dot nt {{.*}} : <1x64xf32>
 // MOBA: sattn_tile.mask
 // MOBA: sattn_tile.plan
