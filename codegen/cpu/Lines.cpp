@@ -328,15 +328,15 @@ LogicalResult Lowering::maskLines(tile::MaskOp op) {
   return ok ? success() : LogicalResult(unsupportedMask(op));
 }
 
-// Most strips of long rows hold nothing that is better than the last rank of its row, and nothing forced; only of
-// others each column is offered, row r in lane r.
+// Most columns of long rows hold nothing that is better than the last rank of its row, and nothing forced; only others
+// are offered, row r in lane r.
 bool Lowering::pushLines(tile::TopPushOp op, const TopState &top, ArrayRef<Value> symbols) {
   Lines scores = linesOf(op.getScores());
   bool ok = true;
   c.loop(0, scores.strips(), 1, [&](Value strip) {
     Value from = c.mul(strip, kLanes), first = c.add(scalar(op.getFirst()), from), better;
     for (int64_t row = 0; row < scores.rows; ++row) {
-      Value last = c.loadBroadcast(top.scores.at(0, top.scores.cols - 1).plus(row * 4));
+      Value last = c.loadBroadcast(top.score(0).plus(row * 4));
       Value enters = c.compare(CmpFPredicate::OGT, c.loadStrip(lineAt(scores, c.int64(row), strip)), last);
       better = better ? c.ori(better, enters) : enters;
       FailureOr<Value> forced = forcedInLine(op, row, first, symbols);
@@ -345,14 +345,17 @@ bool Lowering::pushLines(tile::TopPushOp op, const TopState &top, ArrayRef<Value
         return;
       better = *forced ? c.ori(better, *forced) : c.lanesBelow(kLanes);
     }
-    c.when(c.anyLane(better), [&] {
-      c.loop(c.int64(0), c.min(c.int64(kLanes), c.sub(c.int64(scores.cols), from)), 1, [&](Value lane) {
-        Value score = c.minusInf(), column = c.add(from, lane);
-        for (int64_t row = scores.rows - 1; row >= 0; --row)
-          score = c.select(c.lanesBelow(row + 1),
-                           c.loadBroadcast(c.atScaled(scores.base.plus(row * scores.rowBytes()), column, 4)), score);
-        ok = ok && pushColumn(op, top, 0, score, c.add(first, lane), symbols);
-      });
+    Value bits = mlir::arith::ExtUIOp::create(c.b, c.i64, mlir::LLVM::BitcastOp::create(c.b, c.i16, better));
+    // What stands past the last column is anything.
+    Value count = c.min(c.int64(kLanes), c.sub(c.int64(scores.cols), from));
+    auto next = [&](ValueRange now) { return std::pair(c.less(c.countTrailingZeros(now[0]), count), Values(now)); };
+    c.whileLoop({bits}, next, [&](ValueRange now) -> Values {
+      Value lane = c.countTrailingZeros(now[0]), score = c.minusInf(), column = c.add(from, lane);
+      for (int64_t row = scores.rows - 1; row >= 0; --row)
+        score = c.select(c.lanesBelow(row + 1),
+                         c.loadBroadcast(c.atScaled(scores.base.plus(row * scores.rowBytes()), column, 4)), score);
+      ok = ok && pushColumn(op, top, 0, score, c.add(first, lane), symbols);
+      return {c.andi(now[0], c.sub(now[0], c.int64(1)))};
     });
   });
   return ok;

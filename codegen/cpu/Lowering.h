@@ -262,8 +262,8 @@ private:
   LogicalResult lower(tile::TopPushOp op);
   LogicalResult lower(tile::TopMassOp op);
   LogicalResult lower(tile::TopListOp op);
-  void orderRanks(const TopState &top, Value panel, Value rank, int64_t apart);
-  void sortRanks(const TopState &top, Value panel);
+  void settleTop(const TopState &top, int64_t panel);
+  void finishTop(const TopState &top, int64_t panel);
   LogicalResult lower(tile::TopRowOp op);
   LogicalResult lower(tile::LengthOp op);
   LogicalResult lower(tile::MembersOp op);

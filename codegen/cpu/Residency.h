@@ -174,9 +174,15 @@ struct Visible {
   static constexpr int64_t kBoundBytes = 8, kWordBytes = 2, kWords = 2 * kBoundBytes;
 };
 
-/// Running top-k: the columns of both panels are the ranks, best first.
+/// Running top-k of rows that are lanes (Select.cpp): for each panel, one behind the other, entries of ranks, as many
+/// that wait for being merged with them, each row's score to beat, and an i64: how many entries there are. The first
+/// ones stand in no order until there are as many as ranks.
 struct TopState {
-  Panels scores, ids;
+  Panels panels;
+  int64_t ranks = 0, wanted = 0; ///< a power of two; how many of them the list has
+  Ptr entries(int64_t panel) const { return panels.at(panel); }
+  Ptr score(int64_t panel) const { return panels.at(panel, panels.cols - 2); }
+  Ptr count(int64_t panel) const { return panels.at(panel, panels.cols - 1); }
 };
 
 /// Index lists turned around (Inverse.cpp), in scratch memory: for each position its valid ids in ascending order with

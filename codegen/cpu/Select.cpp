@@ -1,17 +1,16 @@
-// Selections: overlap pooling and the running top-k. Rows are lanes, so sixteen lists are kept at once: column i of a
-// state is everybody's rank i, best first, and a candidate sinks through the ranks by comparisons and selects.
+// Selections: overlap pooling and the running top-k. Rows are lanes, so sixteen lists are kept at once (Ranks.h). The
+// first candidates are ranks as they come; later ones that beat somebody's last rank wait until they are as many as
+// ranks, and are merged with them.
 #include "codegen/cpu/Lowering.h"
+#include "codegen/cpu/Ranks.h"
 #include "mlir/IR/IntegerSet.h"
 
 using namespace sattn;
 using namespace sattn::cpu;
 using mlir::arith::CmpFPredicate;
-using mlir::arith::CmpIPredicate;
 
-// A push costs k steps for each candidate that somebody wants.
+// The ranks of sixteen rows and those that wait are to stay in the nearest cache.
 static constexpr int64_t kMostRanks = 128;
-// Forced ids carry this bit while they are in a state, so a class needs no array of its own.
-static constexpr int64_t kForced = int64_t(1) << 30;
 
 //===-- Pooling -----------------------------------------------------------------------------------------===//
 
@@ -62,12 +61,18 @@ LogicalResult Lowering::lower(tile::PoolOp op) {
 //===-- Top-k -------------------------------------------------------------------------------------------===//
 
 FailureOr<TopState> Lowering::newTop(Operation *op, tile::TopType type) {
-  if (type.getK() > kMostRanks)
+  int64_t wanted = type.getK(), ranks = static_cast<int64_t>(llvm::PowerOf2Ceil(wanted));
+  if (wanted > kMostRanks)
     return unsupported(op, "selections of more than " + Twine(kMostRanks) + " blocks",
                        "select fewer, or run the pattern with the reference (--oracle)");
-  TopState top{newPanels(type.getRows(), type.getK()), newPanels(type.getRows(), type.getK())};
-  fill(top.scores, c.minusInf());
-  fill(top.ids, c.asFloat(c.stripI(-1)));
+  constexpr int64_t each = Ranks::kColumnBytes / (kLanes * 4);
+  TopState top{newPanels(type.getRows(), 2 * ranks * each + 2), ranks, wanted};
+  for (int64_t panel = 0; panel < top.panels.count(); ++panel) {
+    Ranks entries(c, top.entries(panel), ranks);
+    c.loop(0, ranks, 1, [&](Value rank) { entries.store(noEntry(c), rank); });
+    c.storeStrip(c.minusInf(), top.score(panel));
+    c.store(c.int64(0), top.count(panel), 8);
+  }
   return top;
 }
 
@@ -78,56 +83,62 @@ FailureOr<TopState> Lowering::topOf(Operation *op, Value value) {
   return newTop(op, cast<tile::TopType>(value.getType()));
 }
 
+// Sorts a panel's entries where they are as many as ranks, merges them where they are twice as many.
+void Lowering::settleTop(const TopState &top, int64_t panel) {
+  int64_t ranks = top.ranks, wanted = top.wanted, scoreAt = top.score(panel).offset - top.entries(panel).offset,
+          countAt = top.count(panel).offset - top.entries(panel).offset;
+  std::string name = ("settle_" + Twine(wanted)).str();
+  c.call(name, {c.address(top.entries(panel))}, [&](Code &inner, ValueRange arguments) {
+    Ptr base{arguments[0]}, count = base.plus(countAt);
+    Ranks entries(inner, base, ranks), waiting(inner, base.plus(ranks * Ranks::kColumnBytes), ranks);
+    inner.when(
+        inner.equal(inner.load(inner.i64, count, 8), inner.int64(ranks)), [&] { entries.sort(); },
+        [&] {
+          waiting.sort();
+          entries.merge(waiting);
+          inner.store(inner.int64(ranks), count, 8);
+        });
+    inner.storeStrip(entryOf(inner, entries.load(inner.int64(wanted - 1))).score, base.plus(scoreAt));
+  });
+}
+
+// Leaves nothing waiting, and nothing in ranks beyond those that are wanted.
+void Lowering::finishTop(const TopState &top, int64_t panel) {
+  int64_t ranks = top.ranks, wanted = top.wanted;
+  Ranks entries(c, top.entries(panel), 2 * ranks);
+  Value count = c.load(c.i64, top.count(panel), 8), full = c.int64(2 * ranks);
+  auto fillUp = [&](Value to) {
+    c.loop(count, to, 1, [&](Value rank) { entries.store(noEntry(c), rank); });
+    c.store(to, top.count(panel), 8);
+    settleTop(top, panel);
+  };
+  c.when(
+      c.less(c.int64(ranks), count), [&] { fillUp(full); },
+      [&] { c.when(c.less(c.int64(wanted), count), [&] { fillUp(c.int64(ranks)); }); });
+  c.loop(wanted, ranks, 1, [&](Value rank) { entries.store(noEntry(c), rank); });
+}
+
 // Offers column `place`, whose scores of the panel's rows are `score`; false where its forced sets cannot be computed.
 bool Lowering::pushColumn(tile::TopPushOp op, const TopState &top, int64_t panel, Value score, Value place,
                           ArrayRef<Value> symbols) {
-  int64_t ranks = top.scores.cols;
-  bool hasForced = !op.getForced().empty();
-  // Where the classes differ the forced one is better, else the greater score; of equal scores the earlier id stays.
-  auto better = [&](Value score, Value id, Value rankScore, Value rankId) {
-    Value wins = c.compare(CmpFPredicate::OGT, score, rankScore);
-    if (!hasForced)
-      return wins;
-    Value candidate = c.compareI(CmpIPredicate::sge, id, c.stripI(kForced));
-    Value holder = c.compareI(CmpIPredicate::sge, rankId, c.stripI(kForced));
-    Value other = mlir::arith::XOrIOp::create(c.b, candidate, holder);
-    return c.select(other, candidate, wins);
-  };
-  Value id = c.broadcast(mlir::arith::TruncIOp::create(c.b, c.i32, place));
-  // -inf and NaN do not enter, except NaN by force: then it ranks as -inf.
-  Value offered = c.compare(CmpFPredicate::OGT, score, c.minusInf());
-  if (hasForced) {
+  // -inf and NaN do not enter, except NaN by force: then it ranks as -inf. Of equal scores the earlier id stays.
+  Value enters = c.compare(CmpFPredicate::OGT, score, c.loadStrip(top.score(panel))), isForced;
+  if (!op.getForced().empty()) {
     int64_t rows = op.getScores().getType().getRows();
     FailureOr<Value> forced = inSets(op.getForced(), op.getRowMap(), rows, panel, scalar(op.getRow()), place, symbols);
     if (failed(forced))
       return false;
-    id = c.select(*forced, c.ori(id, c.stripI(kForced)), id);
-    Value noNumber = c.andi(*forced, c.compare(CmpFPredicate::UNO, score, score));
-    offered = c.ori(offered, noNumber);
-    score = c.select(noNumber, c.minusInf(), score);
+    isForced = c.andi(*forced, c.compare(CmpFPredicate::UNE, score, c.minusInf()));
+    enters = c.ori(enters, isForced);
+    score = c.select(c.compare(CmpFPredicate::UNO, score, score), c.minusInf(), score);
   }
-  Ptr lastScore = top.scores.at(panel, ranks - 1), lastId = top.ids.at(panel, ranks - 1);
-  Value enters = c.andi(offered, better(score, id, c.loadStrip(lastScore), c.asInt(c.loadStrip(lastId))));
   c.when(c.anyLane(enters), [&] {
-    // The candidate takes the first rank that it beats; that rank and those behind it move down by one, up to the first
-    // empty one.
-    Value none = c.lanesBelow(0), candidate = c.select(enters, score, c.minusInf());
-    Value candidateId = c.select(enters, id, c.stripI(-1));
-    auto moves = [&](ValueRange now) {
-      Value someone = c.anyLane(c.compareI(CmpIPredicate::sge, now[2], c.stripI(int64_t(0))));
-      return std::pair(c.andi(c.less(now[0], c.int64(ranks)), someone), Values(now));
-    };
-    c.whileLoop({c.int64(0), candidate, candidateId, none}, moves, [&](ValueRange now) -> Values {
-      Value rank = now[0];
-      Ptr scoreAt = stripAt(top.scores, panel, rank, 0), idAt = stripAt(top.ids, panel, rank, 0);
-      Value rankScore = c.loadStrip(scoreAt), rankId = c.asInt(c.loadStrip(idAt));
-      Value beaten = better(candidate, candidateId, rankScore, rankId);
-      Value newScore = c.select(now[3], now[1], c.select(beaten, candidate, rankScore));
-      Value newId = c.select(now[3], now[2], c.select(beaten, candidateId, rankId));
-      c.storeStrip(newScore, scoreAt);
-      c.storeStrip(c.asFloat(newId), idAt);
-      return {c.add(rank, c.int64(1)), rankScore, rankId, beaten};
-    });
+    Ranks entries(c, top.entries(panel), 2 * top.ranks);
+    Value id = c.broadcast(mlir::arith::TruncIOp::create(c.b, c.i32, place));
+    Value count = c.load(c.i64, top.count(panel), 8), more = c.add(count, 1);
+    entries.store(c.select(enters, byScore(c, score, id, isForced), noEntry(c)), count);
+    c.store(more, top.count(panel), 8);
+    c.when(c.equal(c.andi(more, c.int64(top.ranks - 1)), c.int64(0)), [&] { settleTop(top, panel); });
   });
   return true;
 }
@@ -168,67 +179,43 @@ LogicalResult Lowering::lower(tile::TopMassOp op) {
   if (failed(top))
     return failure();
   Value mass = c.broadcast(scalar(op.getMass()));
-  for (int64_t panel = 0; panel < top->ids.count(); ++panel)
-    c.loop(0, top->ids.cols, 1, {c.zero()}, [&](Value rank, ValueRange sum) -> Values {
-      Ptr scoreAt = stripAt(top->scores, panel, rank, 0), idAt = stripAt(top->ids, panel, rank, 0);
-      Value score = c.loadStrip(scoreAt), id = c.asInt(c.loadStrip(idAt));
-      Value forced = c.compareI(CmpIPredicate::sge, id, c.stripI(kForced));
-      Value stays = c.ori(c.compare(CmpFPredicate::ULT, sum[0], mass), forced);
-      c.storeStrip(c.select(stays, score, c.minusInf()), scoreAt);
-      c.storeStrip(c.asFloat(c.select(stays, id, c.stripI(-1))), idAt);
-      Value share = c.select(c.compare(CmpFPredicate::OGT, score, c.zero()), score, c.zero());
+  for (int64_t panel = 0; panel < top->panels.count(); ++panel) {
+    finishTop(*top, panel);
+    Ranks entries(c, top->entries(panel), top->ranks);
+    entries.sort();
+    c.loop(0, top->wanted, 1, {c.zero()}, [&](Value rank, ValueRange sum) -> Values {
+      Value number = entries.load(rank);
+      Entry entry = entryOf(c, number);
+      Value stays = c.ori(c.compare(CmpFPredicate::ULT, sum[0], mass), entry.forced);
+      entries.store(c.select(stays, number, noEntry(c)), rank);
+      Value share = c.select(c.compare(CmpFPredicate::OGT, entry.score, c.zero()), entry.score, c.zero());
       return {c.addf(sum[0], share)};
     });
+  }
   tile(op.getResult()) = {};
   tile(op.getResult()).top = *top;
   return success();
-}
-
-// Ranks `rank` and `rank` + `apart` in the order of their ids, as unsigned numbers, so that -1 comes last.
-void Lowering::orderRanks(const TopState &top, Value panel, Value rank, int64_t apart) {
-  Ptr id0 = stripAt(top.ids, panel, 0, rank, 0), id1 = stripAt(top.ids, panel, 0, rank, apart);
-  Ptr score0 = stripAt(top.scores, panel, 0, rank, 0), score1 = stripAt(top.scores, panel, 0, rank, apart);
-  Value a = c.asInt(c.loadStrip(id0)), z = c.asInt(c.loadStrip(id1));
-  Value x = c.loadStrip(score0), y = c.loadStrip(score1);
-  Value swap = c.compareI(CmpIPredicate::ugt, a, z);
-  c.storeStrip(c.asFloat(c.select(swap, z, a)), id0);
-  c.storeStrip(c.asFloat(c.select(swap, a, z)), id1);
-  c.storeStrip(c.select(swap, y, x), score0);
-  c.storeStrip(c.select(swap, x, y), score1);
-}
-
-// Batcher's odd-even merge sort, whose comparisons do not depend on what they find: n (log n)^2 / 4 of them. Sorted
-// runs of `run` ranks become runs of twice as many.
-void Lowering::sortRanks(const TopState &top, Value panel) {
-  int64_t ranks = top.ids.cols;
-  for (int64_t run = 1; run < ranks; run *= 2)
-    for (int64_t apart = run; apart >= 1; apart /= 2)
-      c.loop(apart % run, ranks - apart, 2 * apart, [&](Value first) {
-        // Groups of `apart` comparisons; those that would reach into the next two runs are left out.
-        Value rest = c.andi(c.add(first, apart), c.int64(2 * run - 1));
-        c.when(c.less(c.int64(0), rest), [&] {
-          Value count = c.min(c.int64(apart), c.sub(c.int64(ranks - apart), first));
-          c.loop(c.int64(0), count, 1, [&](Value i) { orderRanks(top, panel, c.add(first, i), apart); });
-        });
-      });
 }
 
 LogicalResult Lowering::lower(tile::TopListOp op) {
   FailureOr<TopState> top = topOf(op, op.getTop());
   if (failed(top))
     return failure();
-  c.loop(0, top->ids.count(), 1, [&](Value panel) {
-    c.loop(0, top->ids.cols, 1, [&](Value rank) {
-      Ptr at = stripAt(top->ids, panel, 0, rank, 0);
-      Value id = c.asInt(c.loadStrip(at));
-      Value plain = c.andi(id, c.stripI(kForced - 1));
-      c.storeStrip(c.asFloat(c.select(c.compareI(CmpIPredicate::slt, id, c.stripI(int64_t(0))), id, plain)), at);
+  Panels ids = newPanels(op.getIds()), scores = newPanels(op.getScores());
+  for (int64_t panel = 0; panel < top->panels.count(); ++panel) {
+    finishTop(*top, panel);
+    Ranks entries(c, top->entries(panel), top->ranks);
+    c.loop(0, top->ranks, 1, [&](Value rank) { entries.store(byId(c, entryOf(c, entries.load(rank))), rank); });
+    entries.sort();
+    c.loop(0, top->wanted, 1, [&](Value rank) {
+      Entry entry = entryById(c, entries.load(rank));
+      c.storeStrip(c.asFloat(entry.id), stripAt(ids, panel, rank, 0));
+      c.storeStrip(entry.score, stripAt(scores, panel, rank, 0));
     });
-    sortRanks(*top, panel);
-  });
+  }
   tile(op.getIds()) = {};
-  tile(op.getIds()).panels = top->ids;
+  tile(op.getIds()).panels = ids;
   tile(op.getScores()) = {};
-  tile(op.getScores()).panels = top->scores;
+  tile(op.getScores()).panels = scores;
   return success();
 }

@@ -180,8 +180,7 @@ LogicalResult Lowering::finishCarry(Operation *yield, ArrayRef<Value> values, Ar
       FailureOr<TopState> top = topOf(yield, value);
       if (failed(top))
         return failure();
-      moves.push_back({top->scores, carried[i].top->scores});
-      moves.push_back({top->ids, carried[i].top->ids});
+      moves.push_back({top->panels, carried[i].top->panels});
       continue;
     }
     auto panels = panelsOf(value);

@@ -302,8 +302,14 @@ TEST_CASE("pooling carries its halo from tile to tile") {
 
 TEST_CASE("top-k is exact: forced first, then scores, then lower ids, up to a mass; ascending lists") {
   for (Isa isa : levels())
-    for (auto [rows, k, hasForced] :
-         {std::tuple<int64_t, int64_t, bool>{16, 4, false}, {20, 16, true}, {4, 3, true}, {16, 1, true}}) {
+    for (auto [rows, k, hasForced] : {std::tuple<int64_t, int64_t, bool>{16, 4, false},
+                                      {20, 16, true},
+                                      {4, 3, true},
+                                      {16, 1, true},
+                                      {16, 24, true},
+                                      {33, 48, false},
+                                      {20, 64, true},
+                                      {16, 128, false}}) {
       int64_t cols = 24, tiles = 3;
       Tensor x(Tensor::F32, tiles, rows, 1, cols), ids(Tensor::I32, 1, rows, 1, k), scores(Tensor::F32, 1, rows, 1, k);
       Names names = {{"R", n(rows)},
