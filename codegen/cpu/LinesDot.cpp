@@ -18,7 +18,7 @@ static constexpr int64_t kFewUses = 2;
 /// Keys that blocks of sums take turns over.
 static constexpr int64_t kKeysInTurn = 16;
 
-/// Bytes of gathered rows on their way to the nearest cache: what memory delivers while one group of rows is used up.
+/// Bytes of rows on their way to the nearest cache: what memory delivers while one group of rows is used up.
 static constexpr int64_t kBytesAhead = 8192;
 
 //===-- Rows of the right operand -----------------------------------------------------------------------===//
@@ -88,20 +88,19 @@ Value Lowering::stripOf(const RightRows &right, Ptr row, int64_t strip) {
 }
 
 // Asks for rows that are read later than `first`: what the processor itself looks ahead ends with each page and stands
-// still while it computes. Rows that are used once come a tile ahead to the second cache, as those of one head often
-// fall into few sets of the nearest; of those that are gathered, groups of 16 come some kilobytes ahead.
+// still while it computes. Rows that are used once come a tile ahead, others some kilobytes in groups of 16.
 void Lowering::prefetchNext(const RightRows &right, Value first, int64_t count, int64_t uses) {
   constexpr int64_t line = 64;
   if (!right.inStream || !right.allExist)
     return;
-  bool once = uses <= kFewUses;
   int64_t rowBytes = right.cols * right.bytes();
-  int64_t ahead = once ? right.rows : std::max<int64_t>(kLanes, llvm::alignDown(kBytesAhead / rowBytes, kLanes));
+  int64_t ahead =
+      uses <= kFewUses ? right.rows : std::max<int64_t>(kLanes, llvm::alignDown(kBytesAhead / rowBytes, kLanes));
   Value distance = right.paged ? Value() : c.mul(right.stride, ahead);
   for (Ptr row : right.paged ? pagedRowsAhead(right, first, count, ahead) : rowsOf(right, first, count)) {
     Ptr next = right.paged ? row : c.at(row, distance);
     for (int64_t byte = 0; byte < rowBytes; byte += line)
-      c.prefetch(next.plus(byte), once ? Code::Cache::Next : Code::Cache::Near);
+      c.prefetch(next.plus(byte));
   }
 }
 
