@@ -15,8 +15,9 @@ static int64_t mostSums(const Atom &atom) {
 /// Rows of the left operand that read a right one but once.
 static constexpr int64_t kFewUses = 2;
 
-/// Keys that blocks of sums take turns over.
-static constexpr int64_t kKeysInTurn = 16;
+/// Keys that blocks of sums take turns over, and heads of one block each: the sums of few are moved more often, but
+/// memory is read in its order.
+static constexpr int64_t kKeysInTurn = 16, kKeysOfHead = 4;
 
 /// Bytes of rows on their way to the nearest cache: what memory delivers while one group of rows is used up.
 static constexpr int64_t kBytesAhead = 8192;
@@ -258,8 +259,8 @@ void Lowering::weighLines(const Lines &p, const Lines &to, const RightRows &righ
                           bool skipZeros) {
   // A power of two, so that the keys at once divide 16.
   int64_t perChain = block.rows * block.strips;
-  auto chains =
-      static_cast<int64_t>(llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, mostSums(c.atom) / perChain))));
+  int64_t most = std::clamp<int64_t>(mostSums(c.atom) / perChain, 1, block.keys);
+  auto chains = static_cast<int64_t>(llvm::bit_floor(static_cast<uint64_t>(most)));
   int64_t keysAtOnce = std::max<int64_t>(4, chains);
   // Each turn asks for its share of the rows to come, so that memory never waits.
   int64_t each = llvm::divideCeil(keysAtOnce, block.turns), first = block.turn * (block.keys / keysAtOnce) * each;
@@ -325,7 +326,7 @@ void Lowering::sumLines(tile::DotOp op) {
       std::min({to.strips(), most / static_cast<int64_t>(llvm::bit_ceil(static_cast<uint64_t>(rows))), int64_t(8)});
   int64_t turns = llvm::divideCeil(allRows, rows) * llvm::divideCeil(to.strips(), strips);
   // Blocks of sums, and heads, take turns over few keys, whose values stay near.
-  int64_t keys = turns * right.heads == 1 ? allKeys : std::min(allKeys, kKeysInTurn);
+  int64_t keys = turns > 1 ? kKeysInTurn : right.heads > 1 ? kKeysOfHead : allKeys;
   auto add = [&](Value from, Value head) {
     auto prefetch = [&](Value row, int64_t count) {
       if (right.heads > 1)

@@ -11,7 +11,7 @@ WAYS = [["--shape", "B=2,T=333,Tq=1"], ["--shape", "T=1100,Tq=3"], ["--shape", "
 def words(heads, ways):
     for heads, way in itertools.product(heads, ways):
         q, kv = heads.split(":")
-        sizes = f"Hq={q},Hkv={kv},D=40"
+        sizes = f"Hq={q},Hkv={kv},D={16 if heads == '8:8' else 40}"
         way = [*way[:1], f"{way[1]},{sizes}", *way[2:]] if way[0] == "--shape" else [*way, "--shape", sizes]
         yield way
 
