@@ -36,9 +36,9 @@ TEST_CASE("dot of several heads") {
                      " %y = tile.dot nn %s, %bt {heads = 2 : i64} : $tile<2x2xf32>, $tile<4x2xf32> -> $tile<2x2xf32>\n"
                      " tile.store %s, %sv[%c0] : $tile<2x2xf32>, $view<f32, 2>\n"
                      " tile.store %y, %yv[%c0] : $tile<2x2xf32>, $view<f32, 2>\n";
-  Result r = runKernel({two({1, 2, 3, 4}), role("b", "s", 4, 2, {1, 0, 0, 1, 1, 1, 2, 5}), result("s", "t", 2),
-                        result("y", "t", 2)},
-                       body);
+  Result r = runKernel(
+      {two({1, 2, 3, 4}), role("b", "s", 4, 2, {1, 0, 0, 1, 1, 1, 2, 5}), result("s", "t", 2), result("y", "t", 2)},
+      body);
   REQUIRE(r.error == "");
   CHECK(r["s"].data == Data{1, 3, 4, 26});
   CHECK(r["y"].data == Data{1 + 3, 3, 2 * 26, 4 + 5 * 26});
