@@ -148,6 +148,11 @@ void Code::prefetch(Ptr pointer, Cache cache, Use use) {
   constexpr unsigned data = 1;
   LLVM::Prefetch::create(b, address(pointer), static_cast<unsigned>(use), static_cast<unsigned>(cache), data);
 }
+void Code::prefetchRow(Ptr row, int64_t bytes, Cache cache, Use use) {
+  constexpr int64_t line = 64;
+  for (int64_t byte = 0; byte < bytes; byte += line)
+    prefetch(row.plus(byte), cache, use);
+}
 Ptr Code::zeros(int64_t bytes) {
   auto module = function->getParentOfType<ModuleOp>();
   StringRef name = "zeros";

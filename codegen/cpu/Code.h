@@ -85,6 +85,8 @@ public:
   enum class Cache { Near = 3, Next = 2 };
   enum class Use { Read = 0, Write = 1 };
   void prefetch(Ptr pointer, Cache cache = Cache::Near, Use use = Use::Read);
+  /// The same of all lines of so many bytes.
+  void prefetchRow(Ptr row, int64_t bytes, Cache cache = Cache::Near, Use use = Use::Read);
   Value loadBroadcast(Ptr pointer) { return broadcast(load(f32, pointer, 4)); }
   /// Memory of the object that holds zeros.
   Ptr zeros(int64_t bytes);

@@ -223,12 +223,8 @@ LogicalResult Lowering::gatherLines(tile::GatherOp op) {
   RowSource source{views[op.getView()], scalar(op.getBase()), *ids, op.getTile().getType().getRows()};
   int64_t bytes = source.view.type.getInner() * source.view.elementBytes();
   Value zeros = c.address(c.zeros(bytes));
-  constexpr int64_t line = 64;
-  c.loop(0, source.rows, 1, [&](Value row) {
-    Ptr at{rowPointer(source, row, zeros)};
-    for (int64_t byte = 0; byte < bytes; byte += line)
-      c.prefetch(at.plus(byte), Code::Cache::Next);
-  });
+  c.loop(0, source.rows, 1,
+         [&](Value row) { c.prefetchRow(Ptr{rowPointer(source, row, zeros)}, bytes, Code::Cache::Next); });
   tile(op.getTile()) = {};
   tile(op.getTile()).rows = source;
   return success();

@@ -91,25 +91,20 @@ Value Lowering::stripOf(const RightRows &right, Ptr row, int64_t strip) {
 // Asks for rows that are read later than `first`: what the processor itself looks ahead ends with each page and stands
 // still while it computes. Rows that are used once come a tile ahead, others some kilobytes in groups of 16.
 void Lowering::prefetchNext(const RightRows &right, Value first, int64_t count, int64_t uses) {
-  constexpr int64_t line = 64;
   if (!right.inStream || !right.allExist)
     return;
   int64_t rowBytes = right.cols * right.bytes();
   int64_t ahead =
       uses <= kFewUses ? right.rows : std::max<int64_t>(kLanes, llvm::alignDown(kBytesAhead / rowBytes, kLanes));
   Value distance = right.paged ? Value() : c.mul(right.stride, ahead);
-  for (Ptr row : right.paged ? pagedRowsAhead(right, first, count, ahead) : rowsOf(right, first, count)) {
-    Ptr next = right.paged ? row : c.at(row, distance);
-    for (int64_t byte = 0; byte < rowBytes; byte += line)
-      c.prefetch(next.plus(byte));
-  }
+  for (Ptr row : right.paged ? pagedRowsAhead(right, first, count, ahead) : rowsOf(right, first, count))
+    c.prefetchRow(right.paged ? row : c.at(row, distance), rowBytes);
 }
 
 // The same of rows of several heads, which come in the order of memory where a position's heads lie side by side:
 // `count` rows from the one on that has number `row` among those of all heads from position `first` on. Heads take
 // turns over `inTurn` positions.
 void Lowering::prefetchTokens(const RightRows &right, Value first, Value row, int64_t count, int64_t inTurn) {
-  constexpr int64_t line = 64;
   if (!right.inStream || !right.allExist)
     return;
   int64_t rowBytes = right.cols * right.bytes(), positions = std::max<int64_t>(1, count / right.heads);
@@ -121,8 +116,7 @@ void Lowering::prefetchTokens(const RightRows &right, Value first, Value row, in
        right.paged ? pagedRowsAhead(right, position, positions, ahead) : rowsOf(right, position, positions)) {
     next = c.at(next, distance);
     for (int64_t head = 0; head < count / positions; ++head, next = c.at(next, right.headStride))
-      for (int64_t byte = 0; byte < rowBytes; byte += line)
-        c.prefetch(next.plus(byte));
+      c.prefetchRow(next, rowBytes);
   }
 }
 

@@ -362,15 +362,13 @@ LogicalResult Lowering::lower(tile::ScatterOp op) {
 }
 
 LogicalResult Lowering::lower(tile::PrefetchOp op) {
-  constexpr int64_t line = 64;
   const View &view = views[op.getView()];
   Value first = scalar(op.getPosition());
   c.loop(0, static_cast<int64_t>(op.getCount()), 1, [&](Value row) {
     Value position = c.add(first, row);
     Ptr at = view.pages ? Ptr{placeInPages(view, position, c.lessUnsigned(position, view.limit)).first}
                         : c.at(view.base, c.mul(position, view.positionBytes));
-    for (int64_t byte = 0; byte < view.type.getInner() * view.elementBytes(); byte += line)
-      c.prefetch(at.plus(byte));
+    c.prefetchRow(at, view.type.getInner() * view.elementBytes());
   });
   return success();
 }

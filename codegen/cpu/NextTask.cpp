@@ -19,7 +19,7 @@ static bool descends(tile::KernelOp kernel) {
 // Of a tile that each task moves once. A next tile that another thread takes, or that does not exist, costs the
 // prefetches alone. Several heads of a position lie side by side, and there the processor looks ahead itself.
 void Lowering::prefetchNextTask(Operation *op, const RowSource &source, Code::Use use) {
-  constexpr int64_t line = 64, fewestRows = 32;
+  constexpr int64_t fewestRows = 32;
   const View &view = source.view;
   if (op->getParentOp() != kernel || source.ids || view.pages || view.isPrivate || view.type.getGroup() != 1 ||
       source.rows < fewestRows || Code::known(source.position))
@@ -28,7 +28,6 @@ void Lowering::prefetchNextTask(Operation *op, const RowSource &source, Code::Us
   Ptr rows = c.at(view.base, c.mul(first, view.positionBytes));
   c.loop(0, source.rows, 1, [&](Value row) {
     Ptr from = c.at(rows, c.mul(row, view.positionBytes));
-    for (int64_t byte = 0; byte < view.type.getInner() * view.elementBytes(); byte += line)
-      c.prefetch(from.plus(byte), Code::Cache::Next, use);
+    c.prefetchRow(from, view.type.getInner() * view.elementBytes(), Code::Cache::Next, use);
   });
 }

@@ -131,15 +131,21 @@ private:
     return softmaxStep(k, visible, values, state);
   }
 
+  // The first key of the tile with this number of the list; tiles behind the list are those of its last block.
+  Value tileOf(Task &task, const SelectedBranch &branch, const Walk &walk, Value number, bool mayBeBehind) {
+    KernelBuilder &k = task.k;
+    Value slot = k.floorDiv(number, walk.tiles), part = k.sub(number, k.mul(slot, walk.tiles));
+    if (mayBeBehind)
+      slot = k.min(slot, k.constant(branch.lists.slots - 1));
+    return k.add(blockOf(task, branch, walk, slot), k.mul(part, branch.keys.tile));
+  }
+
   // Memory is asked for the tile with number `next` of the list while the one before is computed.
   void ask(Task &task, const SelectedBranch &branch, const Walk &walk, Value next) {
     KernelBuilder &k = task.k;
-    int64_t tile = branch.keys.tile;
-    Value slot = k.floorDiv(next, walk.tiles), part = k.sub(next, k.mul(slot, walk.tiles));
-    Value last = k.constant(branch.lists.slots - 1);
-    Value at = k.add(blockOf(task, branch, walk, k.min(slot, last)), k.mul(part, tile));
+    Value at = tileOf(task, branch, walk, next, /*mayBeBehind=*/true);
     for (Value view : {walk.keyView, walk.valueView})
-      tile::PrefetchOp::create(k.b, k.loc, view, at, static_cast<uint64_t>(tile));
+      tile::PrefetchOp::create(k.b, k.loc, view, at, static_cast<uint64_t>(branch.keys.tile));
   }
 
   // One softmax over all blocks of the list.
@@ -150,8 +156,7 @@ private:
     Value cover = coverOfCount(task, branch.lists.slots * walk.tiles);
     SmallVector<Value> made = stream(k, cover, {none.m, none.l, none.acc}, [&](Value j, ValueRange carried) {
       ask(task, branch, walk, k.add(j, 1));
-      Value slot = k.floorDiv(j, walk.tiles), part = k.sub(j, k.mul(slot, walk.tiles));
-      Value at = k.add(blockOf(task, branch, walk, slot), k.mul(part, branch.keys.tile));
+      Value at = tileOf(task, branch, walk, j, /*mayBeBehind=*/false);
       SoftmaxState next = step(task, rows, branch, walk, at, {carried[0], carried[1], carried[2]});
       return SmallVector<Value>{next.m, next.l, next.acc};
     });
