@@ -86,6 +86,16 @@ sattn_kernel *Engine::get(const std::string &text, const std::string &bind) {
   return kernel;
 }
 
+sattn_kernel *Engine::find(const std::string &text, const std::string &bind) {
+  try {
+    return get(text, bind);
+  } catch (const ToolError &error) {
+    if (std::string_view(error.what()).find("[SA0205]") == std::string_view::npos)
+      throw;
+    return nullptr;
+  }
+}
+
 sattn_stats_data Engine::stats() const {
   sattn_stats_data data{};
   data.struct_size = sizeof data;

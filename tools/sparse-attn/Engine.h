@@ -33,6 +33,8 @@ public:
   /// As the runtime names it.
   const std::string &target() const { return targetName; }
   sattn_kernel *get(const std::string &text, const std::string &bind);
+  /// Null where the compiler has no such kernel of the pattern, which it says by number (SA0205).
+  sattn_kernel *find(const std::string &text, const std::string &bind);
   /// Where operands and results stand: null for the host's memory. Opened when first asked for.
   CudaMemory *memory();
   /// Ordinal of the device of CUDA, -1 for other targets.

@@ -82,23 +82,12 @@ static std::string chosenWay(sattn_kernel *kernel, const BoundCall &bound) {
   return "range";
 }
 
-// Null where the compiler has no such kernel of the pattern, which it says by number.
-static sattn_kernel *kernelOf(Engine &engine, const Invocation &call) {
-  try {
-    return engine.get(call.file.text, call.bind());
-  } catch (const ToolError &error) {
-    if (std::string_view(error.what()).find("[SA0205]") == std::string_view::npos)
-      throw;
-    return nullptr;
-  }
-}
-
 // A kernel for every dataflow that the pattern has. Behind a cache summaries of keys are kept, as an engine does.
 static std::vector<Way> waysOf(Engine &engine, Subject &subject) {
   Invocation &call = subject.call;
   sattn_kernel *chosen = nullptr;
   call.keepSummaries = call.size("t") < call.size("s");
-  if (call.keepSummaries && !(chosen = kernelOf(engine, call)))
+  if (call.keepSummaries && !(chosen = engine.find(call.file.text, call.bind())))
     call.keepSummaries = false;
   if (!chosen)
     chosen = engine.get(call.file.text, call.bind());
@@ -106,7 +95,7 @@ static std::vector<Way> waysOf(Engine &engine, Subject &subject) {
   std::vector<Way> ways{{chosenWay(chosen, *subject.bound), chosen, subject.bound.get()}};
   for (const char *kind : dataflows) {
     call.dataflow = kind;
-    sattn_kernel *kernel = kind == ways.front().name ? nullptr : kernelOf(engine, call);
+    sattn_kernel *kernel = kind == ways.front().name ? nullptr : engine.find(call.file.text, call.bind());
     if (kernel)
       ways.push_back({kind, kernel, subject.bound.get()});
   }
