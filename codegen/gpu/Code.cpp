@@ -66,6 +66,7 @@ Value Code::pack(Value low, Value high, Type element) {
   return LLVM::BitcastOp::create(b, i32, rounded);
 }
 Value Code::widen(Value shortFloat) { return arith::ExtFOp::create(b, f32, shortFloat); }
+Value Code::anew(Value number) { return assembly("mov.b64 $0, $1;", "=l,l", {number}, {i64})[0]; }
 
 Value Code::callFunction(StringRef symbol, ValueRange arguments) {
   auto module = function->getParentOfType<ModuleOp>();

@@ -47,6 +47,9 @@ public:
   /// Two float32 rounded to nearest even as one i32, `low` in the low half.
   Value pack(Value low, Value high, Type element);
   Value widen(Value shortFloat); ///< f16 or bf16 to float32
+  /// `number` (i64), of which nobody knows that it is the same: what follows from it is computed again, where it would
+  /// take registers until then.
+  Value anew(Value number);
 
   /// The value of a function that the module does not define (f32 and i32 to f32); it depends on `arguments` alone.
   Value callFunction(StringRef symbol, ValueRange arguments);

@@ -136,7 +136,11 @@ LogicalResult Lowering::lower(tile::DotOp op) {
   else
     multiply(*a, b, op.getKind() == "nt", *form, sums);
   if (noNumbers)
-    c.when(noNumbers, [&] { copyNow(*tile(op.getB()).rightFrom, b); });
+    c.when(noNumbers, [&] {
+      RowSource from = *tile(op.getB()).rightFrom;
+      from.position = c.anew(from.position); // or the addresses of the first copy were alive until here
+      copyNow(from, b);
+    });
   releaseTile(b);
   tile(op.getResult()) = {};
   tile(op.getResult()).fragment = std::move(sums);
