@@ -42,37 +42,42 @@ void getRegister(Warp &warp, Row row, unsigned registerBytes, unsigned lane, std
   std::memcpy(bytes, &value, inst.bytes);
 }
 
-void countSharedBanks(Warp &warp, const Inst &inst, uint32_t lanes) {
-  if (inst.address[0].space != Space::Shared)
-    return;
-  uint64_t addresses[32] = {};
-  eachLane(lanes, [&](unsigned lane) { addresses[lane] = addressOf(warp, inst.address[0], lane); });
-  countBanks(warp, addresses, lanes, uint32_t(inst.bytes) * inst.count);
-}
+/// The addresses of the lanes.
+struct Addresses {
+  uint64_t of[32] = {};
+
+  Addresses(Warp &warp, const Inst &inst, uint32_t lanes) {
+    eachLane(lanes, [&](unsigned lane) { of[lane] = addressOf(warp, inst.address[0], lane); });
+    if (inst.address[0].space == Space::Shared)
+      countBanks(warp, of, lanes, uint32_t(inst.bytes) * inst.count);
+  }
+};
 
 void load(Warp &warp, const Inst &inst, uint32_t lanes) {
   std::span<const Row> rows = warp.program.list(inst.list[0]);
   uint32_t count = uint32_t(inst.bytes) * inst.count;
-  countSharedBanks(warp, inst, lanes);
+  bool words = inst.bytes == 4 && inst.registerBytes == 4;
+  Addresses addresses(warp, inst, lanes);
   eachLane(lanes, [&](unsigned lane) {
     std::byte bytes[32];
-    loadBytes(warp, lane, inst.address[0].space, addressOf(warp, inst.address[0], lane), count, count, bytes,
-              Access(inst.option));
+    loadBytes(warp, lane, inst.address[0].space, addresses.of[lane], count, count, bytes, Access(inst.option));
     for (size_t i = 0; i < rows.size(); ++i)
-      setRegister(warp, rows[i], inst.registerBytes, lane, bytes + i * inst.bytes, inst);
+      if (words)
+        std::memcpy(&warp.row(rows[i])[lane], bytes + 4 * i, 4);
+      else
+        setRegister(warp, rows[i], inst.registerBytes, lane, bytes + i * inst.bytes, inst);
   });
 }
 
 void store(Warp &warp, const Inst &inst, uint32_t lanes) {
   std::span<const Row> rows = warp.program.list(inst.list[0]);
   uint32_t count = uint32_t(inst.bytes) * inst.count;
-  countSharedBanks(warp, inst, lanes);
+  Addresses addresses(warp, inst, lanes);
   eachLane(lanes, [&](unsigned lane) {
     std::byte bytes[32];
     for (size_t i = 0; i < rows.size(); ++i)
       getRegister(warp, rows[i], inst.registerBytes, lane, bytes + i * inst.bytes, inst);
-    storeBytes(warp, lane, inst.address[0].space, addressOf(warp, inst.address[0], lane), count, count, bytes,
-               Access(inst.option));
+    storeBytes(warp, lane, inst.address[0].space, addresses.of[lane], count, count, bytes, Access(inst.option));
   });
 }
 

@@ -155,17 +155,19 @@ uint64_t addressOf(Warp &warp, const AddressForm &form, unsigned lane) {
 
 bool loadBytes(Warp &warp, unsigned lane, Space space, uint64_t address, uint32_t count, uint32_t align, std::byte *out,
                Access access) {
-  std::fill_n(out, count, std::byte(0));
   Place place = resolve(space, address);
-  switch (place.space) {
-  case Space::Shared: {
+  if (place.space == Space::Shared) {
     Accessor by = warp.accessor(lane);
     by.strong = access == Access::Strong;
-    if (!warp.cta.shared().accessible(by, place.address, count, align))
-      return false;
-    warp.cta.shared().read(by, uint32_t(place.address), count, out);
-    return true;
+    if (warp.cta.shared().accessible(by, place.address, count, align)) {
+      warp.cta.shared().read(by, uint32_t(place.address), count, out);
+      return true;
+    }
   }
+  std::fill_n(out, count, std::byte(0));
+  switch (place.space) {
+  case Space::Shared:
+    return false;
   case Space::Local:
     return loadLocal(warp, lane, place, count, align, out);
   case Space::Param: {

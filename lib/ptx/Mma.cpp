@@ -87,22 +87,54 @@ void gatherB(Warp &warp, Range registers, Scalar type, double (*b)[Columns]) {
   }
 }
 
+/// What TF32 numbers in registers are; bits that the type ignores count as well.
+struct Kinds {
+  bool zeros, finite;
+};
+
+Kinds kindsOf(Warp &warp, Range registers) {
+  uint32_t any = 0, carries = 0;
+  for (Row row : warp.program.list(registers)) {
+    const uint32_t *words = warp.row(row);
+    for (unsigned lane = 0; lane < 32; ++lane) {
+      any |= words[lane] << 1;                            // all but the sign
+      carries |= (words[lane] & 0x7f800000) + (1u << 23); // reaches the sign from exponents of infinities and NaN
+    }
+  }
+  return {any == 0, carries >> 31 == 0};
+}
+
+/// Whether every product of TF32 numbers is 0, and so are their sums: float32 that is cut in parts leaves many zeros,
+/// and so do tiles of few rows.
+bool productsVanish(Warp &warp, const Inst &inst) {
+  Kinds a = kindsOf(warp, inst.list[1]), b = kindsOf(warp, inst.list[2]);
+  return (a.zeros && b.finite) || (b.zeros && a.finite);
+}
+
 /// `option`: accumulator type; `immediate`: element type; `count`: depth.
 void multiply(Warp &warp, const Inst &inst, uint32_t) {
   auto type = Scalar(inst.immediate), accumulator = Scalar(inst.option);
   float a[Rows][MaxDepth];
   double b[MaxDepth][Columns];
-  gatherA(warp, inst.list[1], type, &a[0][0], MaxDepth);
-  gatherB(warp, inst.list[2], type, b);
   double sum[Rows][Columns] = {};
-  for (unsigned row = 0; row < Rows; ++row)
-    for (unsigned k = 0; k < inst.count; ++k)
-      for (unsigned column = 0; column < Columns; ++column)
-        sum[row][column] += double(a[row][k]) * b[k][column];
+  if (type != Scalar::TF32 || !productsVanish(warp, inst)) {
+    gatherA(warp, inst.list[1], type, &a[0][0], MaxDepth);
+    gatherB(warp, inst.list[2], type, b);
+    for (unsigned row = 0; row < Rows; ++row)
+      for (unsigned k = 0; k < inst.count; ++k)
+        for (unsigned column = 0; column < Columns; ++column)
+          sum[row][column] += double(a[row][k]) * b[k][column];
+  }
   std::span<const Row> d = warp.program.list(inst.list[0]), c = warp.program.list(inst.list[3]);
   for (unsigned r = 0; r < d.size(); ++r) {
     const uint32_t *old = warp.row(c[r]);
     uint32_t *result = warp.row(d[r]);
+    if (accumulator == Scalar::F32) {
+      const double *own = &sum[8 * (r / 2)][r % 2]; // of lane 0; the next lane's come two columns later
+      for (unsigned lane = 0; lane < 32; ++lane)
+        result[lane] = std::bit_cast<uint32_t>(float(own[2 * lane] + std::bit_cast<float>(old[lane])));
+      continue;
+    }
     for (unsigned lane = 0; lane < 32; ++lane) {
       unsigned g = lane / 4, t = lane % 4;
       if (accumulator == Scalar::F16) {
@@ -112,10 +144,7 @@ void multiply(Warp &warp, const Inst &inst, uint32_t) {
         continue;
       }
       double value = sum[g + 8 * (r / 2)][2 * t + r % 2];
-      if (accumulator == Scalar::F32)
-        result[lane] = std::bit_cast<uint32_t>(float(value + std::bit_cast<float>(old[lane])));
-      else
-        result[lane] = uint32_t(int32_t(value)) + old[lane];
+      result[lane] = uint32_t(int32_t(value)) + old[lane];
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
 
 using namespace sattn::ptx;
@@ -130,6 +131,33 @@ TEST_CASE("mma.sync: fragments and products of every type") {
   checkProduct("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32", Signed8, 32, true, false);
   checkProduct("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32", Signed8, 16, true, false);
   checkProduct("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32", Float8, 32, false, false);
+}
+
+TEST_CASE("mma.sync: zeros on one side give the sum, unless the other side holds infinities or NaN") {
+  auto product = [](float a, float b, float c) {
+    std::string_view body = "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%d, %r0, %r1, %r2}, {%a, %a, %a, %a}, "
+                            "{%b, %b}, {%c, %c, %c, %c};";
+    return std::bit_cast<float>(
+        word(body, std::bit_cast<uint32_t>(a), std::bit_cast<uint32_t>(b), std::bit_cast<uint32_t>(c)));
+  };
+  float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  CHECK(product(2, 3, 1) == 49);
+  CHECK(product(0, 3, 1) == 1);
+  CHECK(product(-3, -0.0f, 1) == 1);
+  CHECK(product(0, 0, nan) != product(0, 0, nan));
+  for (float zero : {0.0f, -0.0f}) {
+    CHECK(std::bit_cast<uint32_t>(product(zero, 3, -0.0f)) == 0);
+    for (float other : {infinity, -infinity, nan, -nan}) {
+      CHECK(std::isnan(product(zero, other, 1)));
+      CHECK(std::isnan(product(other, zero, 1)));
+    }
+  }
+  // Bits that TF32 lacks count neither as a number nor as a NaN.
+  float small = std::bit_cast<float>(0x00001fffu), almost = std::bit_cast<float>(0x7f801fffu);
+  CHECK(product(small, 3, 1) == 1);
+  CHECK(product(almost, 1, 1) == infinity);
+  CHECK(std::isnan(product(almost, 0, 1)));
+  CHECK(std::isnan(product(small, infinity, 1)));
 }
 
 TEST_CASE("mma.sync: what is refused") {
