@@ -36,11 +36,6 @@ std::string readBytes(const std::string &path) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-DLDataType typeOf(Dtype dtype) {
-  constexpr uint8_t codes[] = {kDLFloat, kDLFloat, kDLBfloat, kDLInt, kDLInt, kDLInt, kDLUInt};
-  return {codes[static_cast<int>(dtype)], static_cast<uint8_t>(8 * dtypeBytes(dtype)), 1};
-}
-
 Dtype dtypeOf(const json &entry) {
   Dtype dtype = Dtype::F32;
   parseDtype(entry.at("dtype"), dtype);
@@ -73,12 +68,12 @@ public:
     if (auto pages = facts.find("pages"); pages != facts.end()) {
       Tensor table = readNpy(options.folder + "/" + pages->at("file").get<std::string>(), "the page table");
       void *place = memory.upload(table.data.get(), table.bytes());
-      call.pages({place, typeOf(table.dtype), table.shape}, pages->at("size"));
+      call.pages({place, dlTypeOf(table.dtype), table.shape}, pages->at("size"));
     }
     for (const json &output : facts.at("outputs")) {
       Tensor host = Tensor::allocate(dtypeOf(output), output.at("shape"), "a result");
       results.push_back({output.at("name"), host, memory.allocate(host.bytes()), &output});
-      call.output(results.back().name, {results.back().memory, typeOf(host.dtype), host.shape});
+      call.output(results.back().name, {results.back().memory, dlTypeOf(host.dtype), host.shape});
     }
     for (const json &param : facts.at("params"))
       if (param.at("float"))
@@ -141,7 +136,7 @@ private:
                       ? readNpy(options.folder + "/" + input.at("file").get<std::string>(), "an operand", isBf16)
                       : fill(Tensor::allocate(dtypeOf(input), input.at("shape"), "an operand"));
     void *place = memory.upload(host.data.get(), host.bytes());
-    call.input(input.at("name"), {place, typeOf(host.dtype), host.shape});
+    call.input(input.at("name"), {place, dlTypeOf(host.dtype), host.shape});
   }
 
   CudaMemory memory;

@@ -109,14 +109,13 @@ const Tensor &Results::of(const std::string &name) const {
 }
 
 DLTensor &BoundCall::view(const Tensor &tensor, bool upload) {
-  static const uint8_t codes[] = {kDLFloat, kDLFloat, kDLBfloat, kDLInt, kDLInt, kDLInt, kDLUInt};
   DLTensor &raw = *views.emplace_back(std::make_unique<DLTensor>());
   raw.data = tensor.data.get();
   raw.device = {device < 0 ? kDLCPU : kDLCUDA, std::max(device, 0)};
   if (memory)
     raw.data = upload ? memory->upload(tensor.data.get(), tensor.bytes()) : memory->allocate(tensor.bytes());
   raw.ndim = static_cast<int32_t>(tensor.shape.size());
-  raw.dtype = {codes[static_cast<int>(tensor.dtype)], static_cast<uint8_t>(8 * dtypeBytes(tensor.dtype)), 1};
+  raw.dtype = dlTypeOf(tensor.dtype);
   raw.shape = const_cast<int64_t *>(tensor.shape.data()); // only read
   raw.strides = nullptr;
   raw.byte_offset = 0;

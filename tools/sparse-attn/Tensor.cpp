@@ -19,6 +19,11 @@ int dtypeBytes(Dtype dtype) {
   return bytes[static_cast<int>(dtype)];
 }
 
+DLDataType dlTypeOf(Dtype dtype) {
+  static constexpr uint8_t codes[] = {kDLFloat, kDLFloat, kDLBfloat, kDLInt, kDLInt, kDLInt, kDLUInt};
+  return {codes[static_cast<int>(dtype)], static_cast<uint8_t>(8 * dtypeBytes(dtype)), 1};
+}
+
 bool parseDtype(const std::string &name, Dtype &dtype) {
   for (Dtype candidate : {Dtype::F32, Dtype::F16, Dtype::BF16, Dtype::I32, Dtype::I64, Dtype::I8, Dtype::U8})
     if (name == dtypeName(candidate)) {

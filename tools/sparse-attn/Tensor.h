@@ -1,6 +1,8 @@
 // Arrays in host memory: dense, row-major, of the element types that kernels take. Conversions between float32 and the
 // 16-bit types round to nearest even, as the kernels do.
 #pragma once
+#include <dlpack/dlpack.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,6 +14,7 @@ enum class Dtype { F32, F16, BF16, I32, I64, I8, U8 };
 
 const char *dtypeName(Dtype dtype); ///< "f32", "f16", "bf16", "i32", "i64", "i8", "u8"
 int dtypeBytes(Dtype dtype);
+DLDataType dlTypeOf(Dtype dtype);
 /// By the names above; false for others.
 bool parseDtype(const std::string &name, Dtype &dtype);
 
