@@ -39,8 +39,8 @@ Isa isaOf(const CpuFeatures &f) {
   // F 16, DQ 17, CD 28, BW 30, VL 31.
   if (!has(f.leaf7Ebx, bit(16) | bit(17) | bit(28) | bit(30) | bit(31)) || !has(f.xcr0, saveAvx512))
     return Isa::Avx2;
-  // VNNI: ECX 11; AVX512_BF16: leaf 7.1 EAX 5.
-  if (!has(f.leaf7Ecx, bit(11)) || !has(f.leaf71Eax, bit(5)))
+  // VNNI: ECX 11; VPOPCNTDQ: ECX 14; AVX512_BF16: leaf 7.1 EAX 5.
+  if (!has(f.leaf7Ecx, bit(11) | bit(14)) || !has(f.leaf71Eax, bit(5)))
     return Isa::Avx512;
   // AMX-BF16 22, AMX-TILE 24, AMX-INT8 25.
   if (!has(f.leaf7Edx, bit(22) | bit(24) | bit(25)) || !has(f.xcr0, saveAmx))

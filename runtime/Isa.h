@@ -14,7 +14,7 @@ enum class Isa : uint8_t {
   Baseline,   ///< x86-64: SSE2
   Avx2,       ///< x86-64-v3: AVX, AVX2, FMA, F16C, BMI1, BMI2, LZCNT, MOVBE
   Avx512,     ///< x86-64-v4: AVX-512 F, BW, CD, DQ, VL
-  Avx512Bf16, ///< + VNNI, AVX512_BF16
+  Avx512Bf16, ///< + VNNI, VPOPCNTDQ, AVX512_BF16
   Amx,        ///< + AMX-TILE, AMX-INT8, AMX-BF16
 };
 inline constexpr int isaCount = 5;

@@ -51,7 +51,12 @@ if shutil.which("pkg-config", path=config.environment["PATH"]):
     config.available_features.add("pkg-config")
 # `// REQUIRES: avx512` and the like: what this processor has.
 with open("/proc/cpuinfo") as info:
-    flags = next((line for line in info if line.startswith("flags")), "").split()
-for feature, flag in {"avx2": "avx2", "avx512": "avx512dq", "avx512-bf16": "avx512_bf16", "amx": "amx_tile"}.items():
-    if flag in flags:
+    flags = set(next((line for line in info if line.startswith("flags")), "").split())
+for feature, needs in {
+    "avx2": {"avx2"},
+    "avx512": {"avx512dq"},
+    "avx512-bf16": {"avx512_bf16", "avx512_vpopcntdq"},
+    "amx": {"amx_tile"},
+}.items():
+    if needs <= flags:
         config.available_features.add(feature)

@@ -1,15 +1,13 @@
-// Scores of rows of byte integers, for tiles of few rows (Lines.cpp): distances of unsigned ones, products of signed
-// ones. Whole vectors of a key's bytes are met by one instruction that sums neighbours, psadbw or pmaddwd, and the sums
-// of 16 keys become one strip. All sums are of integers below 2^31, exact in any order.
-#include "codegen/cpu/Lowering.h"
+// Scores of rows of byte integers, for tiles of few rows (Lines.cpp): distances of unsigned ones (of those of two bits
+// see LinesBits.cpp), products of signed ones. Whole vectors of a key's bytes are met by one instruction that sums
+// neighbours, psadbw or pmaddwd, and the sums of 16 keys become one strip. All sums are of integers below 2^31, exact
+// in any order.
+#include "codegen/cpu/ByteParts.h"
 #include <numeric>
 
 using namespace sattn;
 using namespace sattn::cpu;
 using namespace mlir;
-
-/// Rows of the left operand for which keys are read where they lie.
-static constexpr int64_t kFewUses = 2;
 
 // A dot of `load` that bytes alone enter.
 static bool meetsBytes(OpOperand &use, Type element) {
@@ -27,41 +25,9 @@ bool Lowering::staysBytes(tile::LoadOp op) {
 }
 
 namespace {
-/// Bytes of rows vector by vector.
-struct ByteParts {
-  Code &c;
-  bool areDistances;
-  int64_t cols, width; ///< bytes of a row, and that one instruction takes
-
-  ByteParts(Code &c, Type element, int64_t cols) : c(c), areDistances(element.isUnsignedInteger()), cols(cols) {
-    // Products are of 16-bit numbers.
-    int64_t most = areDistances ? c.atom.vectorBytes : c.atom.vectorBytes / 2;
-    width = std::min<int64_t>(most, llvm::bit_ceil(static_cast<uint64_t>(std::max(cols, kLanes))));
-  }
-  int64_t count() const { return llvm::divideCeil(cols, width); }
-  int64_t rowBytes() const { return count() * width; }
-  int64_t leftBytes() const { return areDistances ? 1 : 2; } ///< of a number of the left operand
-  VectorType vectorOf(int64_t bits) const { return VectorType::get({width}, c.b.getIntegerType(bits)); }
-
-  // Part `part` of a row, with zeros behind its end.
-  Value load(Ptr row, int64_t part) const {
-    Ptr at = row.plus(part * width);
-    int64_t left = std::min(width, cols - part * width);
-    VectorType type = vectorOf(8);
-    if (left == width)
-      return c.load(type, at, 1);
-    Value all = arith::ConstantOp::create(c.b, type, c.b.getZeroAttr(type));
-    if (c.atom.maskedMemory) {
-      SmallVector<bool> live(width);
-      for (int64_t i = 0; i < left; ++i)
-        live[i] = true;
-      Value mask = c.constant(DenseElementsAttr::get(VectorType::get({width}, c.i1), live));
-      return LLVM::MaskedLoadOp::create(c.b, type, c.address(at), mask, all, 1u);
-    }
-    for (int64_t i = 0; i < left; ++i)
-      all = LLVM::InsertElementOp::create(c.b, all, c.load(c.b.getI8Type(), at.plus(i), 1), c.int64(i));
-    return all;
-  }
+/// Sums of distances or of products, one instruction for each vector.
+struct ByteSums : ByteParts {
+  using ByteParts::ByteParts;
 
   Value widened(Value bytes) const { return arith::ExtSIOp::create(c.b, vectorOf(16), bytes); }
 
@@ -107,7 +73,7 @@ static LaneSums joined(Code &c, const LaneSums &x, const LaneSums &y, ArrayRef<i
 }
 
 // The sums of two keys in neighbouring lanes.
-static LaneSums pairOf(const ByteParts &parts, Value x, Value y, int32_t key, int32_t other) {
+static LaneSums pairOf(const ByteSums &parts, Value x, Value y, int32_t key, int32_t other) {
   Code &c = parts.c;
   auto lanes = static_cast<int32_t>(parts.lanes());
   if (!parts.areDistances) {
@@ -151,7 +117,7 @@ static LaneSums halved(Code &c, const LaneSums &x, const LaneSums &y, bool inChu
 }
 
 // A strip of the sums of 16 keys, key i in lane i.
-static Value stripOfSums(const ByteParts &parts, llvm::function_ref<Value(int64_t)> sumOfKey) {
+static Value stripOfSums(const ByteSums &parts, llvm::function_ref<Value(int64_t)> sumOfKey) {
   Code &c = parts.c;
   constexpr int32_t pairs = kLanes / 2;
   auto atOnce = static_cast<int32_t>(parts.lanes() / 2);
@@ -182,7 +148,7 @@ static Value stripOfSums(const ByteParts &parts, llvm::function_ref<Value(int64_
 //===-- Ops ---------------------------------------------------------------------------------------------===//
 
 void Lowering::loadBytes(tile::LoadOp op, const RowSource &source) {
-  ByteParts parts(c, source.view.type.getElementType(), source.view.type.getInner());
+  ByteSums parts(c, source.view.type.getElementType(), source.view.type.getInner());
   ByteRows rows;
   rows.rows = source.rows;
   rows.rowBytes = parts.rowBytes() * parts.leftBytes();
@@ -203,11 +169,14 @@ void Lowering::loadBytes(tile::LoadOp op, const RowSource &source) {
 
 void Lowering::scoreBytes(tile::DotOp op) {
   ByteRows a = *tile(op.getA()).bytes;
+  if (countsBits(op, a))
+    return scoreBits(op, a);
   Lines to = newLines(op.getResult().getType());
   RightRows from = rightOf(op);
-  ByteParts parts(c, from.element, from.cols);
+  ByteSums parts(c, from.element, from.cols);
   // Keys that many rows meet are copied to rows of whole vectors, unless they lie so already.
-  bool isShared = a.rows > kFewUses, canLieSo = from.allExist && !from.paged && parts.rowBytes() == from.cols;
+  bool isShared = a.rows > ByteParts::kFewUses,
+       canLieSo = from.allExist && !from.paged && parts.rowBytes() == from.cols;
   Owner copies = isShared ? scratch.take(kLanes * parts.rowBytes()) : Owner();
   Value liesSo = canLieSo ? c.equal(from.stride, c.int64(parts.rowBytes())) : c.boolean(false);
   int64_t ahead = llvm::divideCeil(kLanes, a.rows);

@@ -228,10 +228,12 @@ private:
   void weighLines(const Lines &p, const Lines &to, const RightRows &right, const WeighBlock &block, bool skipZeros);
   void sumLines(tile::DotOp op);
 
-  //===-- Bytes of few rows (LinesBytes.cpp) ------------------------------------------------------------===//
+  //===-- Bytes of few rows (LinesBytes.cpp, LinesBits.cpp) ---------------------------------------------===//
   bool staysBytes(tile::LoadOp op);
   void loadBytes(tile::LoadOp op, const RowSource &source);
   void scoreBytes(tile::DotOp op);
+  bool countsBits(tile::DotOp op, const ByteRows &a) const;
+  void scoreBits(tile::DotOp op, const ByteRows &a);
 
   //===-- The next task (NextTask.cpp) ------------------------------------------------------------------===//
   void prefetchNextTask(Operation *op, const RowSource &source, Code::Use use);

@@ -10,13 +10,17 @@ static constexpr StringRef kAvx2 = "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+
 static constexpr StringRef kAvx512 =
     "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+movbe,+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl";
 
-// The last two levels run the AVX-512 kernels: their units for bfloat16 products would round the operands.
+static constexpr StringRef kCountsBits = "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+movbe,+avx512f,+avx512bw,"
+                                         "+avx512cd,+avx512dq,+avx512vl,+avx512vpopcntdq";
+
+// The last two levels run the AVX-512 kernels, but count bits: their units for bfloat16 products would round the
+// operands.
 static const Atom kAtoms[] = {
-    {Isa::Baseline, "cpu-baseline", "", false, false, false, false, 16, false, {2, 0, 0, 0}, 2},
-    {Isa::Avx2, "cpu-avx2", kAvx2, true, false, true, true, 32, false, {6, 0, 0, 0}, 2},
-    {Isa::Avx512, "cpu-avx512", kAvx512, true, true, true, true, 64, true, {16, 8, 8, 4}, 4},
-    {Isa::Avx512Bf16, "cpu-avx512-bf16", kAvx512, true, true, true, true, 64, true, {16, 8, 8, 4}, 4},
-    {Isa::Amx, "cpu-amx", kAvx512, true, true, true, true, 64, true, {16, 8, 8, 4}, 4},
+    {Isa::Baseline, "cpu-baseline", "", false, false, false, false, 16, false, false, {2, 0, 0, 0}, 2},
+    {Isa::Avx2, "cpu-avx2", kAvx2, true, false, true, true, 32, false, false, {6, 0, 0, 0}, 2},
+    {Isa::Avx512, "cpu-avx512", kAvx512, true, true, true, true, 64, true, false, {16, 8, 8, 4}, 4},
+    {Isa::Avx512Bf16, "cpu-avx512-bf16", kCountsBits, true, true, true, true, 64, true, true, {16, 8, 8, 4}, 4},
+    {Isa::Amx, "cpu-amx", kCountsBits, true, true, true, true, 64, true, true, {16, 8, 8, 4}, 4},
 };
 
 const Atom &sattn::cpu::atomFor(Isa isa) {

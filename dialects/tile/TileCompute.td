@@ -34,14 +34,16 @@ def DotOp : Tile_Op<"dot", [Pure, AttrSizedOperandSegments]> {
 
     With `heads = H` it is H products side by side, one for each head of keys: head h has rows h*R/H .. (h+1)*R/H - 1 of
     the R rows of a, and every H-th row of b, h, H + h and so on, as a view of `group = H` lists the heads of a position.
+
+    With `below = N` the elements of a and b of an `l1` are integers from 0 to N - 1: a code generator may compare their bits.
   }];
   let arguments = (ins StrAttr:$kind, AnyTile:$a, AnyTile:$b, Optional<AnyTile>:$acc, Optional<AnyTile>:$scale,
-                       OptionalAttr<I64Attr>:$heads);
+                       OptionalAttr<I64Attr>:$heads, OptionalAttr<I64Attr>:$below);
   let results = (outs AnyTile:$result);
   let builders = [OpBuilder<(ins "mlir::Type":$result, "llvm::StringRef":$kind, "mlir::Value":$a, "mlir::Value":$b, "mlir::Value":$acc,
                                  "mlir::Value":$scale, CArg<"int64_t", "1">:$heads), [{
     build($_builder, $_state, result, kind, a, b, acc, scale,
-          heads == 1 ? mlir::IntegerAttr() : $_builder.getI64IntegerAttr(heads));
+          heads == 1 ? mlir::IntegerAttr() : $_builder.getI64IntegerAttr(heads), /*below=*/mlir::IntegerAttr());
   }]>];
   let assemblyFormat = [{ custom<Keyword>($kind) $a `,` $b (`add` $acc^)? (`scaled` $scale^)? attr-dict `:` type($a) `,` type($b) (`,` type($acc)^)? (`,` type($scale)^)? `->` type($result) }];
   let hasVerifier = 1;

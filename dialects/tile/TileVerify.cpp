@@ -293,6 +293,8 @@ LogicalResult DotOp::verify() {
            << a << " and " << b << " to " << result;
   if (getAcc() && getKind() == "l1")
     return emitOpError("expected no accumulator: distances are not added to anything");
+  if (getBelow() && (getKind() != "l1" || static_cast<int64_t>(*getBelow()) < 1))
+    return emitOpError("expected 'below' of at least 1 and for 'l1' alone");
   if (getAcc() && getAcc().getType() != result)
     return emitOpError("expected an accumulator of the result's type");
   if (getScale() && (!getAcc() || !isVectorOf(getScale().getType(), a.getRows(), result.getElementType())))

@@ -13,7 +13,7 @@ CpuFeatures amxMachine() {
   CpuFeatures f;
   f.leaf1Ecx = 1u << 12 | 1u << 22 | 1u << 27 | 1u << 28 | 1u << 29;
   f.leaf7Ebx = 1u << 3 | 1u << 5 | 1u << 8 | 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31;
-  f.leaf7Ecx = 1u << 11;
+  f.leaf7Ecx = 1u << 11 | 1u << 14;
   f.leaf7Edx = 1u << 22 | 1u << 24 | 1u << 25;
   f.leaf71Eax = 1u << 5;
   f.extEcx = 1u << 5;
@@ -34,7 +34,8 @@ TEST_CASE("each level needs its features and the operating system") {
     CHECK(without([&](CpuFeatures &f) { f.leaf7Edx &= ~(1u << bit); }) == Isa::Avx512Bf16);
   CHECK(without([](CpuFeatures &f) { f.xcr0 &= ~0x40000ull; }) == Isa::Avx512Bf16);
   CHECK(without([](CpuFeatures &f) { f.leaf71Eax = 0; }) == Isa::Avx512);
-  CHECK(without([](CpuFeatures &f) { f.leaf7Ecx = 0; }) == Isa::Avx512);
+  for (int bit : {11, 14})
+    CHECK(without([&](CpuFeatures &f) { f.leaf7Ecx &= ~(1u << bit); }) == Isa::Avx512);
   for (int bit : {16, 17, 28, 30})
     CHECK(without([&](CpuFeatures &f) { f.leaf7Ebx &= ~(1u << bit); }) == Isa::Avx2);
   CHECK(without([](CpuFeatures &f) { f.leaf7Ebx &= ~(1u << 31); }) == Isa::Avx2);
@@ -57,7 +58,7 @@ TEST_CASE("this machine agrees with /proc/cpuinfo") {
   auto has = [&](const char *flag) { return flags.find(std::string(" ") + flag + " ") != std::string::npos; };
   CHECK((detectIsa() >= Isa::Avx2) == (has("avx2") && has("fma") && has("bmi2") && has("f16c") && has("abm")));
   CHECK((detectIsa() >= Isa::Avx512) == (has("avx512f") && has("avx512bw") && has("avx512vl") && has("avx512dq")));
-  CHECK((detectIsa() >= Isa::Avx512Bf16) == (has("avx512_bf16") && has("avx512_vnni")));
+  CHECK((detectIsa() >= Isa::Avx512Bf16) == (has("avx512_bf16") && has("avx512_vnni") && has("avx512_vpopcntdq")));
 }
 
 TEST_CASE("names") {

@@ -521,7 +521,13 @@ private:
   Value distances(Task &task, const Rows &rows, const QueryTile &queries, Value keys, Value firstKey) {
     KernelBuilder &k = task.k;
     auto type = k.tile(rows.count(), of.keys.tile);
-    Value z = tile::DotOp::create(k.b, k.loc, type, "l1", queries.tile, keys, Value(), Value());
+    auto distance = tile::DotOp::create(k.b, k.loc, type, "l1", queries.tile, keys, Value(), Value());
+    // A code counts the levels below an element.
+    size_t levels = 0;
+    for (Value code : {of.chain.score.getQ(), of.chain.score.getK()})
+      levels = std::max(levels, code.getDefiningOp<EncodeOp>().getLevelsAttr().size());
+    distance.setBelow(levels + 1);
+    Value z = distance;
     ExprAttr scale = of.chain.score.getScaleAttr();
     z = k.map({z, scale ? emitNumber(task, scale) : k.float32(1.0)}, type,
               [&](OpBuilder &b, Block::BlockArgListType args) -> Value {

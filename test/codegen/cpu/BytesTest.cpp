@@ -12,17 +12,17 @@ using namespace sattn::cpu::test;
 namespace {
 constexpr int64_t kTile = 64, kKeys = 250, kHeads = 2;
 
-void fillBytes(Tensor &tensor, unsigned seed) {
+void fillBytes(Tensor &tensor, unsigned seed, unsigned count = 256) {
   std::mt19937 random(seed);
   int least = tensor.type == Tensor::I8 ? -128 : 0;
-  tensor.fill([&] { return static_cast<double>(static_cast<int>(random() % 256) + least); });
+  tensor.fill([&] { return static_cast<double>(static_cast<int>(random() % count) + least); });
 }
 
 /// How the keys of a dot come: read in a stream, or computed.
 enum class Keys { Read, Computed };
 
 /// Scores of `rows` rows and the first n keys of a head, tile by tile; -inf behind them.
-std::string scoresOf(const Tensor &a, int64_t rows, const std::string &kind, Keys keys) {
+std::string scoresOf(const Tensor &a, int64_t rows, const std::string &kind, Keys keys, int64_t below) {
   return oneKernel("%a: A<$E$, $D$>, %b: A<$E$, $D$>, %y: A<f32, 64>, %n: index, %full: index", R"(
     %c0 = arith.constant 0 : index
     %c64 = arith.constant 64 : index
@@ -37,7 +37,7 @@ std::string scoresOf(const Tensor &a, int64_t rows, const std::string &kind, Key
       %p = arith.muli %j, %c64 : index
       %first = arith.muli %j, %rows : index
       %bt = @load %bv[%p] : V<$E$, $D$> -> T<64x$D$xf32>$MAP$
-      %z = @dot $K$ %at, $S$ : T<$R$x$D$xf32>, T<64x$D$xf32> -> T<$R$x64xf32>
+      %z = @dot $K$ %at, $S$ $BELOW$: T<$R$x$D$xf32>, T<64x$D$xf32> -> T<$R$x64xf32>
       %m = @mask %z rows(%c0) cols(%p) symbols(%n) {row_map = affine_map<(r) -> (r)>, sets = [affine_set<(t, s)[n] : (n - s - 1 >= 0)>]} : T<$R$x64xf32>
       @store %m, %yv[%first] : T<$R$x64xf32>, V<f32, 64>
     })",
@@ -49,16 +49,18 @@ std::string scoresOf(const Tensor &a, int64_t rows, const std::string &kind, Key
                     {"E", a.typeName()},
                     {"D", n(a.inner)},
                     {"R", n(rows)},
+                    {"BELOW", below == 0 ? "" : "{below = " + n(below) + " : i64} "},
                     {"K", kind}});
 }
 
 void agree(Isa isa, Tensor::Type type, const std::string &kind, int64_t rows, int64_t features, int64_t heads,
-           Keys keys) {
+           Keys keys, int64_t below = 0) {
   Tensor a(type, 1, rows, heads, features), b(type, 1, kKeys, heads, features);
   Tensor y(Tensor::F32, 1, (kKeys / kTile + 1) * rows, heads, kTile);
-  fillBytes(a, 1);
-  fillBytes(b, 2);
-  auto program = compiled(scoresOf(a, rows, kind, keys), isa);
+  unsigned count = below == 0 ? 256 : static_cast<unsigned>(below);
+  fillBytes(a, 1, count);
+  fillBytes(b, 2, count);
+  auto program = compiled(scoresOf(a, rows, kind, keys, below), isa);
   for (int64_t live : {kKeys, kKeys / 2, kTile, int64_t(3)}) {
     y.fill([] { return NAN; });
     Frame frame;
@@ -99,6 +101,19 @@ TEST_CASE("distances and products of bytes are exact") {
       agree(isa, type, kind, 8, 64, kHeads, Keys::Read);
       agree(isa, type, kind, 3, 40, 1, Keys::Computed);
     }
+}
+
+TEST_CASE("distances of codes of two bits, or of more, are exact where bits are counted") {
+  if (!runs(Isa::Avx512Bf16))
+    return;
+  for (int64_t rows : {1, 3, 8, 16})
+    for (int64_t features : {1, 40, 64, 128, 200})
+      agree(Isa::Avx512Bf16, Tensor::U8, "l1", rows, features, 1, Keys::Read, 4);
+  for (int64_t below : {1, 2, 3, 5})
+    agree(Isa::Avx512Bf16, Tensor::U8, "l1", 8, 16, 1, Keys::Read, below);
+  agree(Isa::Avx512Bf16, Tensor::U8, "l1", 8, 128, kHeads, Keys::Read, 4);
+  agree(Isa::Avx512Bf16, Tensor::U8, "l1", 8, 128, 1, Keys::Computed, 4);
+  agree(Isa::Avx512, Tensor::U8, "l1", 8, 128, 1, Keys::Read, 4);
 }
 
 TEST_CASE("bytes are loaded as they are, and stored as the nearest there is") {

@@ -123,9 +123,11 @@ bool sattn::cpu::test::runs(Isa isa) {
     return true;
   case Isa::Avx2:
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  default:
+  case Isa::Avx512:
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  default:
+    return runs(Isa::Avx512) && __builtin_cpu_supports("avx512vpopcntdq");
   }
 }
 

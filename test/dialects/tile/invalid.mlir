@@ -580,6 +580,19 @@ sattn_tile.program @p {
   sattn_tile.kernel @k() grid(%x, %y, %z) {
     %a = sattn_tile.splat 0.0 : !sattn_tile.tile<4x8xf32>
     %b = sattn_tile.splat 0.0 : !sattn_tile.tile<16x8xf32>
+    // expected-error@+1 {{expected 'below' of at least 1 and for 'l1' alone}}
+    %d = sattn_tile.dot nt %a, %b {below = 4 : i64} : !sattn_tile.tile<4x8xf32>, !sattn_tile.tile<16x8xf32> -> !sattn_tile.tile<4x16xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k() grid(%x, %y, %z) {
+    %a = sattn_tile.splat 0.0 : !sattn_tile.tile<4x8xf32>
+    %b = sattn_tile.splat 0.0 : !sattn_tile.tile<16x8xf32>
     // expected-error@+1 {{extents do not fit: '!sattn_tile.tile<4x8xf32>' l1 '!sattn_tile.tile<16x8xf32>' gives 4x16, not '!sattn_tile.tile<4x8xf32>'}}
     %d = sattn_tile.dot l1 %a, %b : !sattn_tile.tile<4x8xf32>, !sattn_tile.tile<16x8xf32> -> !sattn_tile.tile<4x8xf32>
     sattn_tile.return

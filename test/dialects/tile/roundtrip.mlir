@@ -39,6 +39,8 @@ sattn_tile.program @ops {
     %ks = sattn_tile.load_blocks sum %kv[%c0] blocks (64, 64) : !sattn_tile.view<bf16, 64> -> !sattn_tile.tile<64x64xf32>
     %q = sattn_tile.load %qv[%x] : !sattn_tile.view<bf16, 64, group = 4, outer> -> !sattn_tile.tile<16x64xf32>
     %e = sattn_tile.dot nt %q, %km : !sattn_tile.tile<16x64xf32>, !sattn_tile.tile<64x64xf32> -> !sattn_tile.tile<16x64xf32>
+    // CHECK: sattn_tile.dot l1 %{{.*}}, %{{.*}} {below = 4 : i64} : <16x64xf32>, <64x64xf32> -> <16x64xf32>
+    %far = sattn_tile.dot l1 %q, %km {below = 4 : i64} : !sattn_tile.tile<16x64xf32>, !sattn_tile.tile<64x64xf32> -> !sattn_tile.tile<16x64xf32>
     // CHECK: sattn_tile.reduce sum %{{.*}} over heads(4) outer : <16x64xf32> -> <4x64xf32>
     %g = sattn_tile.reduce sum %e over heads(4) outer : !sattn_tile.tile<16x64xf32> -> !sattn_tile.tile<4x64xf32>
     // CHECK: sattn_tile.reduce max %{{.*}} over cols : <16x64xf32> -> <16xf32>
