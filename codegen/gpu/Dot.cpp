@@ -138,7 +138,8 @@ LogicalResult Lowering::lower(tile::DotOp op) {
   if (noNumbers)
     c.when(noNumbers, [&] {
       RowSource from = *tile(op.getB()).rightFrom;
-      from.position = c.anew(from.position); // or the addresses of the first copy were alive until here
+      if (form->tf32()) // these products take all registers, and the addresses of the first copy were alive until here
+        from.position = c.anew(from.position);
       copyNow(from, b);
     });
   releaseTile(b);

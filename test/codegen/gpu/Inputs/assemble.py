@@ -22,7 +22,7 @@ PATTERNS += ["prefix_lm", "bucketed", "top_p"]
 FULL = [(pattern, dtype, size) for pattern in PATTERNS for dtype in ("bf16", "f16", "f32") for size in (64, 128)]
 CASES = [("causal", "f16", 128), ("nsa", "bf16", 128), ("moba", "f32", 128), ("hsa", "bf16", 64), ("window_sinks", "bf16", 128), ("forgetting", "bf16", 128)]
 CASES += [("hybrid_far_pages", "f32", 128), ("seer", "f32", 128), ("bigbird", "bf16", 128), ("differential", "bf16", 128), ("mla", "bf16", 64), ("block_sparse", "bf16", 128)]
-CASES += [("quest", "f32", 128)]
+CASES += [("quest", "f32", 128), ("hybrid_far_pages", "bf16", 128)]
 
 
 def bind_of(pattern, dtype, size):
