@@ -49,8 +49,6 @@ TargetInfo sattn::cpu::targetInfo(Isa isa) {
   info.decodeRows = 8;
   info.decodeShare = 8;
   info.tokenRows = 16;
-  info.fastBytes = 32 << 10;
-  info.largeBytes = 1 << 20;
   info.flopsPerCycle = atom.scale ? 64 : atom.fma ? 32 : 8;
   info.exp2PerCycle = atom.scale ? 4 : atom.fma ? 1.6 : 0.5;
   info.bytesPerCycle = 4;

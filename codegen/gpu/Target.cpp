@@ -44,8 +44,6 @@ TargetInfo sattn::gpu::targetInfo(const Arch &arch) {
   // Rounded to 16 bits, scaled queries would not be the ones that were given.
   info.foldScale = false;
   info.callsFunctions = true;
-  info.fastBytes = arch.sharedBytes;
-  info.largeBytes = arch.sharedBytes;
   // Beside the state of a task's rows, keys and values of a block stand in shared memory.
   constexpr int64_t tiles = 40 << 10, enough = 64 << 10;
   int64_t half = arch.sharedBytes / 2;

@@ -27,8 +27,6 @@ struct TargetInfo {
   PanelLayout valueLayout;        ///< prepared layout of the right operand of `dot nn`
   bool callsFunctions = false;    ///< functions in CUDA C++ are called; otherwise their formulas are computed
   bool foldScale = true;          ///< keep queries scaled and widened; otherwise they are used as they are stored
-  int64_t fastBytes = 32768;      ///< per-worker memory that feeds a dot at full speed (L1, shared memory)
-  int64_t largeBytes = 1 << 20;   ///< per-worker memory behind it (L2)
   int64_t decodeRows = 0;         ///< calls of at most so many query rows get a form that splits the keys; 0: none do
   int64_t decodeShare = 0;   ///< what its heads share of reading a key, in heads' own work: their tiles may be more
   int64_t decodeTile = 1;    ///< rows that its tiles have at least
@@ -38,7 +36,7 @@ struct TargetInfo {
   double flopsPerCycle = 64; ///< float32 multiply-adds count as two, one worker
   double exp2PerCycle = 2;   ///< softmax exponentials, one worker
   double bytesPerCycle = 4;  ///< from main memory, one worker
-  double largeBytesPerCycle = 32; ///< from largeBytes, one worker
+  double largeBytesPerCycle = 32; ///< from the memory behind the nearest (L2), one worker
   double positionCycles = 1;      ///< to bring the softmax state of one position into a tile and back, beside its bytes
   double packReuse = 2;         ///< packing a key costs as much as so many rows of many heads reading it where it lies
   int64_t taskBytes = 8 << 20;  ///< private memory of a task at most

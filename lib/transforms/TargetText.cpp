@@ -30,8 +30,6 @@ const Field kFields[] = {
     {"splitTiles", &TargetInfo::splitTiles},
     {"keyLayout", nullptr, nullptr, &TargetInfo::keyLayout},
     {"valueLayout", nullptr, nullptr, &TargetInfo::valueLayout},
-    {"fastBytes", &TargetInfo::fastBytes},
-    {"largeBytes", &TargetInfo::largeBytes},
     {"flopsPerCycle", nullptr, &TargetInfo::flopsPerCycle},
     {"exp2PerCycle", nullptr, &TargetInfo::exp2PerCycle},
     {"bytesPerCycle", nullptr, &TargetInfo::bytesPerCycle},

@@ -14,7 +14,6 @@ static TargetInfo plainTarget() {
   target.exp2PerCycle = 4;
   target.bytesPerCycle = 4;
   target.largeBytesPerCycle = 32;
-  target.largeBytes = 1 << 20;
   return target;
 }
 
