@@ -230,9 +230,11 @@ void SharedMemory::coarsen(uint32_t address, uint32_t count) {
 
 void SharedMemory::read(const Accessor &by, uint32_t address, uint32_t count, std::byte *out) {
   eachCell(address, count, [&](Cell &cell, uint32_t at, uint32_t) { checkRead(by, cell, at); });
-  // Most are words, for which a call would take longer than the copy.
   const std::byte *from = bytes.data() + address;
-  count == WordBytes ? void(std::memcpy(out, from, WordBytes)) : void(std::copy_n(from, count, out));
+  if (count == WordBytes) // most are words, for which a call would take longer than the copy
+    std::memcpy(out, from, WordBytes);
+  else
+    std::copy_n(from, count, out);
 }
 
 void SharedMemory::write(const Accessor &by, uint32_t address, uint32_t count, const std::byte *in) {
