@@ -161,6 +161,8 @@ bool Lowering::maskedOperand(Value value) {
   Operation *op = value.getDefiningOp();
   if (auto mask = dyn_cast_or_null<tile::MaskOp>(op))
     return acts(mask) != false || maskedOperand(mask.getTile());
+  if (isa_and_nonnull<tile::ChooseOp>(op))
+    return true;
   if (auto step = dyn_cast_or_null<tile::SoftmaxStepOp>(op))
     return maskedOperand(step.getS());
   if (auto map = dyn_cast_or_null<tile::MapOp>(op))
@@ -201,7 +203,7 @@ LogicalResult Lowering::lower(tile::DotOp op) {
     return success();
   }
 
-  // In place on the accumulator, part by part of the inner extent.
+  // In place on the accumulator.
   bool started = static_cast<bool>(op.getAcc());
   Panels to = started ? takeOrNew(op.getAcc(), op->getOpResult(0)) : newPanels(op.getResult());
   if (started) {
@@ -210,9 +212,38 @@ LogicalResult Lowering::lower(tile::DotOp op) {
       return failure();
     if (acc->base.offset != to.base.offset)
       copy(*acc, to);
-    if (op.getScale() && failed(scaleRows(to, op.getScale())))
-      return failure();
   }
+  LogicalResult status = success();
+  auto add = [&] {
+    if (started && op.getScale() && failed(scaleRows(to, op.getScale())))
+      status = failure();
+    Term term = termOf(op);
+    if (Value finite = term == Term::UnlessZero && onlyChosen(op.getA()) ? allFinite(*b, depth, to.cols) : Value())
+      c.when(finite, [&] { addProduct(op, *a, *b, to, Term::Product); }, [&] { addProduct(op, *a, *b, to, term); });
+    else
+      addProduct(op, *a, *b, to, term);
+  };
+  if (Value some = tile(op.getA()).some; some && started) {
+    Places before = now();
+    c.when(some, add);
+    goBack(std::move(before));
+  } else {
+    add();
+  }
+  if (failed(status))
+    return failure();
+  TileValue value;
+  value.panels = to;
+  tile(op.getResult()) = value;
+  return success();
+}
+
+// Part by part of the inner extent.
+void Lowering::addProduct(tile::DotOp op, const Panels &a, const RightOperand &b, const Panels &to, Term term) {
+  bool nt = op.getKind() != "nn", started = static_cast<bool>(op.getAcc());
+  const Axis inner = nt ? b.col : b.row, column = nt ? b.row : b.col;
+  tile::TileType rightType = op.getB().getType();
+  int64_t depth = nt ? rightType.getCols() : rightType.getRows();
   std::shared_ptr<const Visible> visible = tile(op.getA()).visible;
   for (int64_t from = 0; from < depth; from += nt ? kInnerPart : depth) {
     int64_t end = nt ? std::min(depth, from + kInnerPart) : depth;
@@ -228,7 +259,7 @@ LogicalResult Lowering::lower(tile::DotOp op) {
         for (int64_t i = 0; i < columns; ++i)
           for (int64_t p = 0; p < panels; ++p)
             sums[i].push_back(load ? c.loadStrip(stripAt(to, panel, p, first, i)) : c.zero());
-        sums = multiply(*a, panel, panels, *b, inner, column, first, columns, steps, sums, termOf(op));
+        sums = multiply(a, panel, panels, b, inner, column, first, columns, steps, sums, term);
         for (int64_t i = 0; i < columns; ++i)
           for (int64_t p = 0; p < panels; ++p)
             c.storeStrip(sums[i][p], stripAt(to, panel, p, first, i));
@@ -236,10 +267,36 @@ LogicalResult Lowering::lower(tile::DotOp op) {
       return success();
     });
   }
-  TileValue value;
-  value.panels = to;
-  tile(op.getResult()) = value;
-  return success();
+}
+
+// Whether weights are 0 because their blocks were not chosen, and for no other reason: then most of a tile counts, and
+// asking each weight costs more than asking each value once.
+bool Lowering::onlyChosen(Value weights) {
+  auto step = weights.getDefiningOp<tile::SoftmaxStepOp>();
+  Value scores = step ? step.getS() : Value();
+  if (auto mask = scores ? scores.getDefiningOp<tile::MaskOp>() : tile::MaskOp(); mask && acts(mask) == false)
+    scores = mask.getTile();
+  return scores && scores.getDefiningOp<tile::ChooseOp>();
+}
+
+// i1: no element of so many rows and columns is infinite or NaN; null where they do not lie side by side.
+Value Lowering::allFinite(const RightOperand &operand, int64_t rows, int64_t cols) {
+  constexpr int64_t atOnce = 4;
+  const Axis &row = operand.row, &col = operand.col;
+  bool together = row.blockBytes == row.block * cols * 4 && rows % row.block == 0 && cols % col.block == 0;
+  if (!together || rows * cols % (atOnce * kLanes) != 0)
+    return {};
+  // x - x is 0 or NaN.
+  Values sums = c.loop(0, rows * cols / kLanes, atOnce, Values(atOnce, c.zero()), [&](Value at, ValueRange carried) {
+    Values next;
+    for (int64_t i = 0; i < atOnce; ++i) {
+      Value x = c.load(c.vf, c.atScaled(operand.base, at, kLanes * 4).plus(i * kLanes * 4), 4);
+      next.push_back(c.addf(carried[i], c.subf(x, x)));
+    }
+    return next;
+  });
+  Value sum = c.addf(c.addf(sums[0], sums[1]), c.addf(sums[2], sums[3]));
+  return c.equal(c.anyLane(c.compare(CmpFPredicate::UNE, sum, c.zero())), c.boolean(false));
 }
 
 // panels(r, .) *= scale(r); nothing to do where no row's scale changed from 1.

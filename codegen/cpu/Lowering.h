@@ -145,7 +145,15 @@ private:
   LogicalResult lower(tile::DotOp op);
   LogicalResult lower(tile::MapOp op);
   LogicalResult lower(tile::MaskOp op);
+  LogicalResult lower(tile::ChooseOp op);
   LogicalResult lower(tile::SoftmaxStepOp op);
+  /// Where a step of the softmax reads and writes.
+  struct SoftmaxMemory {
+    Panels oldM, oldL, m = {}, l = {}, alpha = {}, p = {};
+    bool onlyScales = false; ///< alpha is read by products alone, and only where it changed
+  };
+  /// Returns whether some row's alpha is not 1; finds what of the scores is visible.
+  FailureOr<Value> stepSoftmax(tile::SoftmaxStepOp op, TileValue &scores, const SoftmaxMemory &at);
   LogicalResult lower(tile::SoftmaxFinishOp op);
   LogicalResult lower(tile::MergeOp op);
   LogicalResult lower(tile::ReduceOp op);
@@ -176,10 +184,16 @@ private:
   int64_t stripColumns(const TileValue &value, int64_t cols, int64_t panels) const;
   void forColumns(int64_t cols, int64_t step, llvm::function_ref<void(Value, int64_t)> body);
   bool maskedOperand(Value value);
+  void addProduct(tile::DotOp op, const Panels &a, const RightOperand &b, const Panels &to, Term term);
+  bool onlyChosen(Value weights);
+  Value allFinite(const RightOperand &operand, int64_t rows, int64_t cols);
   LogicalResult scaleRows(const Panels &panels, Value scale);
   LogicalResult applySteps(const TileValue &value, Strips &strips);
   LogicalResult applyMap(tile::MapOp op, Value input, Strips &strips);
   LogicalResult applyMask(tile::MaskOp op, Strips &strips, const Visible *visible);
+  void applyChoice(tile::ChooseOp op, Strips &strips);
+  /// i1: some row chose something of the tile that these scores are of; null where nothing chooses.
+  Value anyChosen(Value scores);
   Unsupported unsupportedMask(tile::MaskOp op);
   /// The numbers of its tables: of rows as panels, of columns side by side.
   SmallVector<Panels> tablesOf(tile::MaskOp op);

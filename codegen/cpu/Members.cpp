@@ -1,4 +1,4 @@
-// Lists of ids as bits, which masks of tiles test.
+// Lists of ids as bits, and scores that they leave: those of the blocks that a row chose, or of the others.
 #include "codegen/cpu/Lowering.h"
 
 using namespace sattn;
@@ -25,4 +25,44 @@ LogicalResult Lowering::lower(tile::MembersOp op) {
     });
   });
   return success();
+}
+
+LogicalResult Lowering::lower(tile::ChooseOp op) {
+  auto words = panelsOf(op.getWords());
+  if (failed(words))
+    return failure();
+  tile(op.getWords()).panels = *words;
+  return deferOrCompute(op, op.getTile());
+}
+
+void Lowering::applyChoice(tile::ChooseOp op, Strips &strips) {
+  const Panels &words = *tile(op.getWords()).panels;
+  auto test = op.getOthers() ? arith::CmpIPredicate::eq : arith::CmpIPredicate::ne;
+  Value none = c.stripI(int64_t(0));
+  for (auto [i, column] : llvm::enumerate(strips.at)) {
+    Value block = c.floorDiv(c.add(strips.column, static_cast<int64_t>(i)), static_cast<int64_t>(op.getBlock()));
+    Value bit = c.broadcast(arith::ShLIOp::create(c.b, c.int32(1), arith::TruncIOp::create(c.b, c.i32, block)));
+    for (auto [p, strip] : llvm::enumerate(column)) {
+      Value word = c.asInt(c.loadStrip(stripAt(words, strips.panel, static_cast<int64_t>(p), c.int64(0), 0)));
+      Value left = arith::CmpIOp::create(c.b, test, arith::AndIOp::create(c.b, word, bit), none);
+      strip = c.select(left, strip, c.minusInf());
+    }
+  }
+}
+
+Value Lowering::anyChosen(Value scores) {
+  if (auto mask = scores.getDefiningOp<tile::MaskOp>())
+    scores = mask.getTile();
+  auto choose = scores.getDefiningOp<tile::ChooseOp>();
+  if (!choose)
+    return {};
+  int64_t blocks = llvm::divideCeil(choose.getTile().getType().getCols(), choose.getBlock());
+  Value bits = c.stripI(static_cast<int32_t>(llvm::maskTrailingOnes<uint32_t>(static_cast<unsigned>(blocks)))), any;
+  const Panels &words = *tile(choose.getWords()).panels;
+  for (int64_t panel = 0; panel < words.count(); ++panel) {
+    Value word = c.asInt(c.loadStrip(words.at(panel)));
+    Value left = arith::AndIOp::create(c.b, choose.getOthers() ? arith::XOrIOp::create(c.b, word, bits) : word, bits);
+    any = any ? arith::OrIOp::create(c.b, any, left) : left;
+  }
+  return c.anyLane(arith::CmpIOp::create(c.b, arith::CmpIPredicate::ne, any, c.stripI(int64_t(0))));
 }

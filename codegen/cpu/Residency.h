@@ -151,7 +151,7 @@ struct Pending {
   tile::DotOp dot; ///< of kind nt; null: `source` holds the first operand
   Panels a, source;
   RightOperand b;
-  /// A map or mask op and its operand that the value so far stands for: in full tiles masks are left out, so that is
+  /// A map, mask or choice and its operand that the value so far stands for: in full tiles masks are left out, so that is
   /// not always the result of the step before. Null for a map of row vectors and scalars alone.
   struct Step {
     Operation *op;
@@ -211,6 +211,7 @@ struct TileValue {
   /// Of scores: what is visible. Of weights: memory holds these columns alone, the others are 0.
   std::shared_ptr<const Visible> visible;
   Value changed; ///< i1; where it does not hold, all elements are 1 and memory need not say so
+  Value some;    ///< i1 or null; where it does not hold, all elements are 0 and memory need not say so
 };
 
 } // namespace sattn::cpu

@@ -18,16 +18,56 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
   auto oldM = panelsOf(op.getM()), oldL = panelsOf(op.getL());
   if (failed(oldM) || failed(oldL))
     return failure();
-  Panels m = takeOrNew(op.getM(), op->getOpResult(0)), l = takeOrNew(op.getL(), op->getOpResult(1));
+  SoftmaxMemory at{*oldM, *oldL};
+  at.m = takeOrNew(op.getM(), op->getOpResult(0));
+  at.l = takeOrNew(op.getL(), op->getOpResult(1));
   // The pending score tile is read here for the last time; p is written over a tile in memory if it may be.
   TileValue scores = tile(op.getS());
-  Panels p = mayTake(op.getS(), op) ? *scores.panels : newPanels(op.getP());
-  Panels alpha = newPanels(op.getAlpha());
-  bool onlyScales = llvm::all_of(op.getAlpha().getUses(), [](mlir::OpOperand &use) {
+  at.p = mayTake(op.getS(), op) ? *scores.panels : newPanels(op.getP());
+  at.alpha = newPanels(op.getAlpha());
+  at.onlyScales = llvm::all_of(op.getAlpha().getUses(), [](mlir::OpOperand &use) {
     auto dot = dyn_cast<tile::DotOp>(use.getOwner());
     return dot && dot.getScale() == use.get();
   });
 
+  // Where every score is hidden nothing changes, neither here nor in the product that p is for.
+  bool inPlace = at.m.base.offset == oldM->base.offset && at.l.base.offset == oldL->base.offset;
+  auto product = op.getP().hasOneUse() ? dyn_cast<tile::DotOp>(*op.getP().user_begin()) : tile::DotOp();
+  Value some = inPlace && at.onlyScales && product && product.getAcc() ? anyChosen(op.getS()) : Value();
+  FailureOr<Value> changed = failure();
+  if (some) {
+    Places before = now();
+    Value grew = c.when(
+        some, {c.b.getI1Type()},
+        [&] {
+          changed = stepSoftmax(op, scores, at);
+          return Values{succeeded(changed) ? *changed : c.boolean(false)};
+        },
+        [&] { return Values{c.boolean(false)}; })[0];
+    goBack(std::move(before));
+    if (succeeded(changed))
+      changed = grew;
+  } else {
+    changed = stepSoftmax(op, scores, at);
+  }
+  if (failed(changed))
+    return failure();
+  for (auto [result, panels] : {std::pair<Value, Panels>{op.getNewM(), at.m},
+                                {op.getNewL(), at.l},
+                                {op.getAlpha(), at.alpha},
+                                {op.getP(), at.p}}) {
+    tile(result) = {};
+    tile(result).panels = panels;
+  }
+  tile(op.getP()).visible = scores.visible;
+  tile(op.getP()).some = some;
+  if (at.onlyScales)
+    tile(op.getAlpha()).changed = *changed;
+  return success();
+}
+
+FailureOr<Value> Lowering::stepSoftmax(tile::SoftmaxStepOp op, TileValue &scores, const SoftmaxMemory &at) {
+  const Panels &p = at.p;
   if (skipsHidden(op)) {
     auto visible = visibleScores(op, p.count());
     if (failed(visible))
@@ -62,10 +102,10 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
   Values grew, newM, factors;
   Value anyGrew;
   for (int64_t panel = 0; panel < p.count(); ++panel) {
-    Value old = c.loadStrip(oldM->at(panel)), best = c.loadStrip(maxima.at(panel));
+    Value old = c.loadStrip(at.oldM.at(panel)), best = c.loadStrip(maxima.at(panel));
     grew.push_back(c.compare(CmpFPredicate::OGT, best, c.addf(old, c.strip(kSlack))));
     newM.push_back(c.select(grew.back(), best, old));
-    c.storeStrip(newM.back(), m.at(panel));
+    c.storeStrip(newM.back(), at.m.at(panel));
     factors.push_back(old);
     newM.back() = finiteOrZero(c, newM.back());
     anyGrew = anyGrew ? c.ori(anyGrew, grew.back()) : grew.back();
@@ -74,16 +114,16 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
   auto rescale = [&] {
     for (int64_t panel = 0; panel < p.count(); ++panel) {
       Value factor = c.select(grew[panel], c.exp2(c.subf(factors[panel], newM[panel])), c.strip(1.0f));
-      c.storeStrip(factor, alpha.at(panel));
-      c.storeStrip(c.mulf(c.loadStrip(oldL->at(panel)), factor), l.at(panel));
+      c.storeStrip(factor, at.alpha.at(panel));
+      c.storeStrip(c.mulf(c.loadStrip(at.oldL.at(panel)), factor), at.l.at(panel));
     }
   };
   auto keep = [&] {
     for (int64_t panel = 0; panel < p.count(); ++panel) {
-      if (!onlyScales)
-        c.storeStrip(c.strip(1.0f), alpha.at(panel));
-      if (l.base.offset != oldL->base.offset)
-        c.storeStrip(c.loadStrip(oldL->at(panel)), l.at(panel));
+      if (!at.onlyScales)
+        c.storeStrip(c.strip(1.0f), at.alpha.at(panel));
+      if (at.l.base.offset != at.oldL.base.offset)
+        c.storeStrip(c.loadStrip(at.oldL.at(panel)), at.l.at(panel));
     }
   };
   c.when(changed, rescale, keep);
@@ -92,8 +132,8 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
   status = forPanelGroups(p.count(), scores.visible.get(), [&](Value panel, int64_t panels) -> LogicalResult {
     Values sums, bases;
     for (int64_t q = 0; q < panels; ++q) {
-      sums.push_back(c.loadStrip(stripAt(l, panel, q, c.int64(0), 0)));
-      bases.push_back(finiteOrZero(c, c.loadStrip(stripAt(m, panel, q, c.int64(0), 0))));
+      sums.push_back(c.loadStrip(stripAt(at.l, panel, q, c.int64(0), 0)));
+      bases.push_back(finiteOrZero(c, c.loadStrip(stripAt(at.m, panel, q, c.int64(0), 0))));
     }
     Value from = c.int64(0), to = c.int64(p.cols);
     if (scores.visible)
@@ -109,19 +149,12 @@ LogicalResult Lowering::lower(tile::SoftmaxStepOp op) {
       return next;
     });
     for (int64_t q = 0; q < panels; ++q)
-      c.storeStrip(sums[q], stripAt(l, panel, q, c.int64(0), 0));
+      c.storeStrip(sums[q], stripAt(at.l, panel, q, c.int64(0), 0));
     return success();
   });
-
-  for (auto [result, panels] :
-       {std::pair<Value, Panels>{op.getNewM(), m}, {op.getNewL(), l}, {op.getAlpha(), alpha}, {op.getP(), p}}) {
-    tile(result) = {};
-    tile(result).panels = panels;
-  }
-  tile(op.getP()).visible = scores.visible;
-  if (onlyScales)
-    tile(op.getAlpha()).changed = changed;
-  return status;
+  if (failed(status))
+    return failure();
+  return changed;
 }
 
 // lse = (m + log2 l) ln 2; where l = 0 it is -inf and o = 0.

@@ -102,6 +102,8 @@ LogicalResult Lowering::applySteps(const TileValue &value, Strips &strips) {
     if (auto map = dyn_cast<tile::MapOp>(op)) {
       if (failed(applyMap(map, operand, strips)))
         return failure();
+    } else if (auto choose = dyn_cast<tile::ChooseOp>(op)) {
+      applyChoice(choose, strips);
     } else if (failed(applyMask(cast<tile::MaskOp>(op), strips, value.visible.get()))) {
       return failure();
     }
@@ -115,12 +117,12 @@ Operation *Lowering::consumerOf(Operation *op) {
   auto waits = [](Operation *op) {
     auto dot = dyn_cast<tile::DotOp>(op);
     return dot ? !dot.getAcc() && dot.getKind() != "nn" && dot.getA().getType().getCols() <= kInnerPart
-               : isa<tile::MapOp, tile::MaskOp>(op);
+               : isa<tile::MapOp, tile::MaskOp, tile::ChooseOp>(op);
   };
   while (waits(op) && op->getResult(0).hasOneUse()) {
     Operation *user = *op->getResult(0).user_begin();
     if (user->getBlock() != op->getBlock() ||
-        !isa<tile::MapOp, tile::MaskOp, tile::SoftmaxStepOp, tile::ReduceOp>(user))
+        !isa<tile::MapOp, tile::MaskOp, tile::ChooseOp, tile::SoftmaxStepOp, tile::ReduceOp>(user))
       break;
     op = user;
   }

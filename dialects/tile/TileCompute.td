@@ -29,8 +29,8 @@ def DotOp : Tile_Op<"dot", [Pure, AttrSizedOperandSegments]> {
   let description = [{
     `nt`: s[r,c] = sum_d a[r,d] b[c,d].  `nn`: y[r,d] = sum_c a[r,c] b[c,d].  `l1`: s[r,c] = sum_d |a[r,d] - b[c,d]|,
     without an accumulator.  With `add %acc scaled %v`: y[r,d] = v[r]*acc[r,d] + ...; the accumulator is updated in place. An `nn` result may have fewer columns than b: those
-    of the first features, so that keys whose prefix the values are need not be loaded twice. A term whose a is exactly 0 because `mask` removed
-    it contributes nothing, even if b is NaN or infinite. The summation order is free, but fixed for an artefact.
+    of the first features, so that keys whose prefix the values are need not be loaded twice. A term whose a is exactly 0 because `mask` or
+    `choose` removed it contributes nothing, even if b is NaN or infinite. The summation order is free, but fixed for an artefact.
 
     With `heads = H` it is H products side by side, one for each head of keys: head h has rows h*R/H .. (h+1)*R/H - 1 of
     the R rows of a, and every H-th row of b, h, H + h and so on, as a view of `group = H` lists the heads of a position.
@@ -105,6 +105,19 @@ def MaskOp : Tile_Op<"mask", [Pure, AttrSizedOperandSegments]> {
                        Optional<AnyTile>:$ids, Variadic<AnyTile>:$tables, ArrayAttr:$sets, AffineMapAttr:$row_map);
   let results = (outs AnyTile:$result);
   let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+def ChooseOp : Tile_Op<"choose", [Pure, AllTypesMatch<["tile", "result"]>]> {
+  let summary = "s where the bit of the column's block is set in the word of the row, or with `others` is not, else -inf";
+  let description = [{
+    Column c lies in block c floordiv `block`, and bit i of `words`(r) is that of block i: what `members` writes. It acts
+    in full tiles of a stream, too, and removes terms as `mask` does.
+
+    Example: `%y = sattn_tile.choose %s by %words block 16 : !sattn_tile.tile<64x64xf32>, !sattn_tile.tile<64xi32>`
+  }];
+  let arguments = (ins AnyTile:$tile, AnyTile:$words, I64Attr:$block, UnitAttr:$others);
+  let results = (outs AnyTile:$result);
+  let assemblyFormat = "$tile `by` $words `block` $block (`others` $others^)? attr-dict `:` type($tile) `,` type($words)";
   let hasVerifier = 1;
 }
 def ReduceOp : Tile_Op<"reduce", [Pure]> {

@@ -377,6 +377,17 @@ LogicalResult MaskOp::verify() {
   return verifySets(*this, getSets(), getSymbols().size(), getTables().size());
 }
 
+LogicalResult ChooseOp::verify() {
+  constexpr int64_t wordBits = 32;
+  TileType tile = getTile().getType(), words = getWords().getType();
+  if (!isF32Matrix(tile) || !words.isVector() || words.getRows() != tile.getRows() ||
+      !words.getElementType().isInteger(wordBits))
+    return emitOpError("expected scores of two extents in f32 and one word of i32 for each row");
+  if (int64_t block = static_cast<int64_t>(getBlock()); block <= 0 || tile.getCols() > wordBits * block)
+    return emitOpError("expected at most 32 blocks in ") << tile.getCols() << " columns, but 'block' is " << block;
+  return success();
+}
+
 LogicalResult ReduceOp::verify() {
   TileType from = getTile().getType(), to = getResult().getType();
   if (getKind() != "max" && getKind() != "sum")

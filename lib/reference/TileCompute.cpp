@@ -131,6 +131,20 @@ void TileTask::run(MaskOp op) {
   values.set(op.getResult(), std::move(tile));
 }
 
+void TileTask::run(ChooseOp op) {
+  Tile tile = values.get<Tile>(op.getTile());
+  const Tile &words = values.get<Tile>(op.getWords());
+  for (int64_t r = 0; r < tile.rows; ++r)
+    for (int64_t c = 0; c < tile.cols; ++c) {
+      // Of rows that do not exist there is no word.
+      auto word = std::isnan(words.at(r)) ? 0 : static_cast<int64_t>(words.at(r));
+      bool isSet = (word >> (c / static_cast<int64_t>(op.getBlock())) & 1) != 0;
+      if (isSet == op.getOthers())
+        tile.at(r, c) = negativeInfinity;
+    }
+  values.set(op.getResult(), std::move(tile));
+}
+
 void TileTask::run(tile::ReduceOp op) {
   const Tile &x = values.get<Tile>(op.getTile());
   bool largest = op.getKind() == "max";

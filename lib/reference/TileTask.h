@@ -48,6 +48,7 @@ private:
   void run(tile::DotOp op);
   void run(tile::MapOp op);
   void run(tile::MaskOp op);
+  void run(tile::ChooseOp op);
   void run(tile::ReduceOp op);
   void run(tile::RowScanOp op);
   void run(tile::SoftmaxStepOp op);

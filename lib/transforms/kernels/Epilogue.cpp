@@ -80,13 +80,7 @@ FailureOr<SoftmaxState> Epilogue::partial(Operation *user, Value value) {
       auto next = partial(merge, part);
       if (failed(next))
         return failure();
-      if (failed(state)) {
-        state = next;
-        continue;
-      }
-      auto both = tile::MergeOp::create(k.b, k.loc, state->m.getType(), state->l.getType(), state->acc.getType(),
-                                        state->m, state->l, state->acc, next->m, next->l, next->acc);
-      state = SoftmaxState{both.getM(), both.getL(), both.getAcc()};
+      state = failed(state) ? *next : mergeStates(k, *state, *next);
     }
   } else {
     state = reopen(value.getDefiningOp<ReopenOp>());

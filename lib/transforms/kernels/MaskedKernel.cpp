@@ -3,6 +3,9 @@
 //
 //   members   for each row: its list as one word for each key tile
 //   attend    for each tile of rows: the online softmax over all key tiles, -inf where the row's bit is 0
+//
+// A second softmax of the same scores over a formula, a window beside the selection, shares what both see: keys in both
+// sets, those of the selection alone and those of the formula alone are three partial results, merged to two.
 #include "lib/transforms/kernels/Plan.h"
 #include "lib/transforms/kernels/SelectedBranches.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -26,6 +29,8 @@ public:
       assert(!selected.weights && !selected.joined && "nor have those that weigh blocks");
       RangeBranch branch{selected.chain, selected.keys, selected.values, false, *selected.residual, {}, {}, {}};
       branch.chosen = spread(selected);
+      if (failed(share(selected.op, branch)))
+        return failure();
       branches.insert({selected.op, {branch, selected.queries}});
     }
     context.dataflow = {"masked", context.calls.text() + ": tiles of " + std::to_string(rowTile) +
@@ -75,6 +80,49 @@ private:
     return chosen;
   }
 
+  // Finds a softmax over a formula that lies within the keys which `selected` chooses among, and cuts both.
+  LogicalResult share(AccumulateOp selected, const RangeBranch &branch) {
+    SetOp among = partsOf(context, selected, selected.getSet())->formula;
+    for (AccumulateOp other : accumulationsOf(context, selections)) {
+      auto found = branches.find(other);
+      auto within = other.getSet().getDefiningOp<SetOp>();
+      if (found == branches.end() || found->second.branch.chosen || !among || !within ||
+          other.getZ() != selected.getZ() || other.getV() != selected.getV() || !isOfTokens(among) ||
+          !isOfTokens(within) || shared.contains(other))
+        continue;
+      ExprAttr outer = among.getFormula().getCondition(), inner = within.getFormula().getCondition();
+      auto outside = difference(inner, outer), rest = difference(outer, inner);
+      if (failed(outside) || !isEmpty(*outside) || failed(rest))
+        continue;
+      auto alone = LocalSet::make(selected, *rest, {}, {});
+      if (failed(alone))
+        return failure();
+      SharedKeys keys{selected, branch, branch, found->second.branch};
+      keys.both.set = keys.other.set; // the formula implies what stands beside the selection
+      keys.selected.set = *alone;
+      keys.other.chosen = branch.chosen;
+      keys.other.chosen->others = true;
+      shared.insert({other, keys});
+      shared.insert({selected, keys});
+      return success();
+    }
+    return success();
+  }
+
+  // Over single rows and keys, without tables.
+  static bool isOfTokens(SetOp set) {
+    KeySetAttr formula = set.getFormula();
+    return set.getTables().empty() && !formula.getRow().isBlocks() && !formula.getKey().isBlocks();
+  }
+
+  // What lies in `a` and not in `b`.
+  static FailureOr<KeySetAttr> difference(ExprAttr a, ExprAttr b) {
+    MLIRContext *mlir = a.getContext();
+    std::string error;
+    return canonicalKeySet(mlir, AxisAttr::named(mlir, "t"), AxisAttr::named(mlir, "s"),
+                           nodeExpr(ExprKind::And, {a, nodeExpr(ExprKind::Not, {b})}), error);
+  }
+
   LogicalResult attend() {
     auto kernel = context.program.kernel("attend");
     KernelBuilder &k = *kernel;
@@ -82,12 +130,23 @@ private:
     Value local = k.mul(k.gridX(), rowTile);
     Rows rows{rowTile, 1, false, k.add(k.size("first_row"), local), {}};
     llvm::DenseMap<Value, QueryTile> loaded;
+    llvm::DenseMap<Operation *, SoftmaxState> common; // of keys that two branches see, by the one that selects
     auto partial = [&](AccumulateOp op) -> FailureOr<SoftmaxState> {
       const PreparedBranch &p = branches.at(op);
       QueryTile &queries = loaded[op.getZ()];
       if (!queries.tile)
         queries = loadQueries(task, rows, p.queries, p.branch.chain, ScoreUnit::Base2);
-      return streamRange(task, rows, rangeOf(task, rows, p.branch.set.row), queries, p.branch);
+      auto streamed = [&](const RangeBranch &branch) {
+        return streamRange(task, rows, rangeOf(task, rows, branch.set.row), queries, branch);
+      };
+      auto keys = shared.find(op);
+      if (keys == shared.end())
+        return streamed(p.branch);
+      const SharedKeys &of = keys->second;
+      auto [both, isNew] = common.try_emplace(of.selection);
+      if (isNew)
+        both->second = streamed(of.both);
+      return mergeStates(k, both->second, streamed(op == of.selection ? of.selected : of.other));
     };
     Epilogue epilogue(task, rows, partial,
                       [&](Value value) { return attendedTile(task, rows, local, selections, value); });
@@ -102,6 +161,12 @@ private:
     return success();
   }
 
+  /// Keys of two branches: those of both, of the selection alone, and of the other one alone.
+  struct SharedKeys {
+    AccumulateOp selection;
+    RangeBranch both, selected, other;
+  };
+
   static constexpr int64_t kWordStrip = 16;   ///< sattn_tile.members writes so many words at once
   static constexpr int64_t kRowsPerTask = 64; ///< lists that a task turns into words
 
@@ -110,6 +175,7 @@ private:
   const Selections &selections;
   int64_t rowTile;
   std::map<Operation *, PreparedBranch> branches;
+  std::map<Operation *, SharedKeys> shared;
 };
 } // namespace
 

@@ -152,6 +152,12 @@ SoftmaxState softmaxStep(KernelBuilder &k, Value scores, Value values, const Sof
   return {step.getNewM(), step.getNewL(), acc};
 }
 
+SoftmaxState mergeStates(KernelBuilder &k, const SoftmaxState &a, const SoftmaxState &b) {
+  auto both = tile::MergeOp::create(k.b, k.loc, a.m.getType(), a.l.getType(), a.acc.getType(), a.m, a.l, a.acc, b.m,
+                                    b.l, b.acc);
+  return {both.getM(), both.getL(), both.getAcc()};
+}
+
 Value addWeighted(KernelBuilder &k, Value sum, const SoftmaxState &state, Value weight) {
   Value factor = k.map({weight, state.l}, cast<tile::TileType>(state.l.getType()),
                        [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
@@ -189,7 +195,7 @@ static SmallVector<RunValues> partOf(KernelBuilder &k, ArrayRef<RunValues> runs,
   return parts;
 }
 
-// -inf for blocks that the row did not choose.
+// -inf for blocks that the row did not choose, or for those that it did.
 static Value chosenScores(Task &task, const Rows &rows, const RangeBranch &branch, Value scores, Value tileNumber) {
   KernelBuilder &k = task.k;
   const ChosenBlocks &chosen = *branch.chosen;
@@ -198,20 +204,8 @@ static Value chosenScores(Task &task, const Rows &rows, const RangeBranch &branc
   Value word = chosen.perWord > 1 ? tileNumber : k.floorDiv(tileNumber, chosen.block / branch.keys.tile);
   Value words = tile::LoadOp::create(k.b, k.loc, k.rowVector(type.getRows(), k.b.getI32Type()),
                                      task.sliceAcross(chosen.words, task.pair, word), row);
-  SmallVector<Value> inputs{scores, words};
-  if (chosen.perWord > 1) {
-    auto blockOf = AffineMap::get(1, 0, getAffineDimExpr(0, k.b.getContext()).floorDiv(chosen.block));
-    inputs.push_back(tile::IotaOp::create(k.b, k.loc, k.tile(1, type.getCols()), blockOf));
-  }
-  return k.map(inputs, type, [&](OpBuilder &b, Block::BlockArgListType args) -> Value {
-    Value bits = args[1], one = arith::ConstantOp::create(b, k.loc, b.getI32IntegerAttr(1));
-    if (args.size() == 3)
-      bits = arith::ShRUIOp::create(b, k.loc, bits, arith::FPToSIOp::create(b, k.loc, b.getI32Type(), args[2]));
-    Value bit = arith::AndIOp::create(b, k.loc, bits, one);
-    Value isChosen = arith::CmpIOp::create(b, k.loc, arith::CmpIPredicate::eq, bit, one);
-    Value hidden = arith::ConstantOp::create(b, k.loc, b.getF32FloatAttr(-std::numeric_limits<float>::infinity()));
-    return arith::SelectOp::create(b, k.loc, isChosen, args[0], hidden);
-  });
+  int64_t block = chosen.perWord > 1 ? chosen.block : type.getCols();
+  return tile::ChooseOp::create(k.b, k.loc, type, scores, words, static_cast<uint64_t>(block), chosen.others);
 }
 
 SoftmaxState streamRange(Task &task, const Rows &rows, RowRange range, const QueryTile &queries,

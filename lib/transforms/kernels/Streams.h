@@ -45,6 +45,8 @@ struct SoftmaxState {
 SoftmaxState emptyState(Task &task, int64_t rows, int64_t features);
 /// One step of the online softmax: `scores` in base 2, -inf where they are hidden, and the values of their keys.
 SoftmaxState softmaxStep(KernelBuilder &k, Value scores, Value values, const SoftmaxState &state, int64_t keyHeads = 1);
+/// That of the keys of both, which must not share any.
+SoftmaxState mergeStates(KernelBuilder &k, const SoftmaxState &a, const SoftmaxState &b);
 /// sum + weight * acc / l; rows that saw no key add nothing. The weight is one for each row, or a scalar.
 Value addWeighted(KernelBuilder &k, Value sum, const SoftmaxState &state, Value weight);
 
@@ -55,9 +57,10 @@ struct ChosenBlocks {
   AxisAttr head;
   int64_t block = 0, perWord = 1; ///< keys of a block, blocks of a word
   int64_t rowTile = 0;            ///< rows of a chunk are padded to a multiple of it
+  bool others = false;            ///< those that they did not choose are meant
 };
 
-/// One branch of attention over a formula, or over the blocks among its keys that rows chose.
+/// One branch of attention over a formula, or over the blocks among its keys that rows chose, or did not choose.
 struct RangeBranch {
   ScoreChain chain;
   KeyOperand keys, values;

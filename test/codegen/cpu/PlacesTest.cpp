@@ -1,5 +1,5 @@
 // What stands for the places of rows and columns, at every level this machine runs: numbers that count, numbers for
-// each key in one row, one number a head.
+// each key in one row, one number a head, bits for the blocks that a row chose.
 #include "test/codegen/cpu/OpHelpers.h"
 #include <doctest/doctest.h>
 #include <cmath>
@@ -206,5 +206,118 @@ TEST_CASE("masks read a number for each row and each column, of any size") {
         CHECK(wrong == 0);
         if (whole)
           CHECK(seen > 0);
+      }
+}
+
+// Rows of 64 over 4 tiles of 64 keys, of which 230 exist; `words` has one number for each tile and row.
+static const char *const kChosen = R"(
+    %c0 = arith.constant 0 : index
+    %c3 = arith.constant 3 : index
+    %c4 = arith.constant 4 : index
+    %c64 = arith.constant 64 : index
+    %n = arith.constant 230 : index
+    %qv = @slice %q[%c0, %c0] : A<f32, 64> -> V<f32, 64>
+    %kv = @slice %k[%c0, %c0] limit %n : A<f32, 64> -> V<f32, 64>
+    %vv = @slice %v[%c0, %c0] limit %n : A<f32, 64> -> V<f32, 64>
+    %ov = @slice %o[%c0, %c0] : A<f32, 64> -> V<f32, 64>
+    %lv = @slice %lse[%c0, %c0] : A<f32, 1> -> V<f32, 1>
+    %qt = @load %qv[%c0] : V<f32, 64> -> T<64x64xf32>
+    %cover = @cover hull(%c0 to %c4) full(%c0 to %c3)
+    %m0 = @splat 0xFF800000 : T<64xf32>
+    %l0 = @splat 0.0 : T<64xf32>
+    %a0 = @splat 0.0 : T<64x64xf32>
+    %r:3 = @stream %j in %cover carry(%m = %m0, %l = %l0, %a = %a0) : T<64xf32>, T<64xf32>, T<64x64xf32> {
+      %s0 = arith.muli %j, %c64 : index
+      %kt = @load %kv[%s0] : V<f32, 64> -> T<64x64xf32>
+      %vt = @load %vv[%s0] : V<f32, 64> -> T<64x64xf32>
+      %wv = @slice %words[%c0, %j] across : A<i32, 1> -> V<i32, 1>
+      %w = @load %wv[%c0] : V<i32, 1> -> T<64xi32>
+      %s = @dot nt %qt, %kt : T<64x64xf32>, T<64x64xf32> -> T<64x64xf32>
+      %s1 = @choose %s by %w block $BLOCK$ : T<64x64xf32>, T<64xi32>
+      %s2 = @mask %s1 rows(%c0) cols(%s0) symbols(%n) {row_map = affine_map<(r) -> (r)>, sets = [affine_set<(t, s)[n] : (n - 1 - s >= 0)>]} : T<64x64xf32>
+      %m1, %l1, %al, %p = @softmax_step %s2, %m, %l : T<64x64xf32>, T<64xf32>
+      %a1 = @dot nn %p, %vt add %a scaled %al : T<64x64xf32>, T<64x64xf32>, T<64x64xf32>, T<64xf32> -> T<64x64xf32>
+      @yield %m1, %l1, %a1 : T<64xf32>, T<64xf32>, T<64x64xf32>
+    }
+    %ot, %lt = @softmax_finish %r#0, %r#1, %r#2 : T<64xf32>, T<64x64xf32>
+    @store %ot, %ov[%c0] : T<64x64xf32>, V<f32, 64>
+    @store %lt, %lv[%c0] : T<64xf32>, V<f32, 1>)";
+
+TEST_CASE("keys of blocks that a row did not choose are neither scored nor read, whatever they hold") {
+  constexpr int64_t rows = 64, keys = 230, tiles = 4, d = 64;
+  for (Isa isa : levels())
+    for (int64_t block : {16, 64})
+      for (bool others : {false, true}) {
+        Tensor q(Tensor::F32, 1, rows, 1, d), k(Tensor::F32, 1, keys, 1, d), v(Tensor::F32, 1, keys, 1, d);
+        Tensor o(Tensor::F32, 1, rows, 1, d), lse(Tensor::F32, 1, rows, 1, 1), words(Tensor::I32, 1, tiles, rows, 1);
+        fillNormal(q, 1);
+        fillNormal(k, 2);
+        fillNormal(v, 3);
+        std::mt19937 random(4);
+        auto sees = [&](int64_t row, int64_t key) {
+          auto word = static_cast<int64_t>(words.get(0, key / 64, row, 0));
+          return ((word >> (key % 64 / block) & 1) != 0) != others;
+        };
+        // Tile 0 is chosen by all, tile 1 by none, the others by some rows; row 5 chooses nothing.
+        for (int64_t tile = 0; tile < tiles; ++tile)
+          for (int64_t row = 0; row < rows; ++row) {
+            int64_t all = (int64_t(1) << (64 / block)) - 1, word = static_cast<int64_t>(random()) & all;
+            word = tile == 0 ? all : tile == 1 ? 0 : row < 48 ? word : 0;
+            word = row == 5 ? 0 : word;
+            words.set(0, tile, row, 0, static_cast<double>(others ? all & ~word : word));
+          }
+        for (int64_t i = 0; i < d; ++i) {
+          for (int64_t key = 64; key < 128; ++key) { // of tile 1
+            k.set(0, key, 0, i, NAN);
+            v.set(0, key, 0, i, i % 2 ? NAN : INFINITY);
+          }
+          for (int64_t key : {130, 229}) { // of tiles that some rows chose, full and partial
+            k.set(0, key, 0, i, INFINITY);
+            v.set(0, key, 0, i, i % 2 ? NAN : -INFINITY);
+          }
+        }
+        auto program = compiled(oneKernel("%q: A<f32, 64>, %k: A<f32, 64>, %v: A<f32, 64>, %words: A<i32, 1>, %o: "
+                                          "A<f32, 64>, %lse: A<f32, 1>",
+                                          kChosen, {{"BLOCK", n(block) + (others ? " others" : "")}}),
+                                isa);
+        Frame frame;
+        for (Tensor *operand : {&q, &k, &v, &words, &o, &lse})
+          operand->in(frame);
+        program->run("k", frame, 1, 1, 1);
+        INFO(targetName(isa).str(), " block ", block, " others ", others);
+        double worst = 0;
+        int64_t poisoned = 0;
+        for (int64_t r = 0; r < rows; ++r) {
+          if (sees(r, 130) || sees(r, 229)) {
+            ++poisoned;
+            CHECK(!std::isfinite(o.get(0, r, 0, 0)));
+            continue;
+          }
+          std::vector<double> weights(keys, 0.0);
+          double best = -INFINITY, sum = 0;
+          for (int64_t key = 0; key < keys; ++key)
+            if (sees(r, key)) {
+              double score = 0;
+              for (int64_t i = 0; i < d; ++i)
+                score += q.get(0, r, 0, i) * k.get(0, key, 0, i);
+              weights[static_cast<size_t>(key)] = score;
+              best = std::max(best, score);
+            }
+          for (int64_t key = 0; key < keys; ++key)
+            if (sees(r, key))
+              sum += weights[static_cast<size_t>(key)] = std::exp2(weights[static_cast<size_t>(key)] - best);
+          for (int64_t i = 0; i < d; ++i) {
+            double want = 0;
+            for (int64_t key = 0; key < keys; ++key)
+              if (sees(r, key))
+                want += weights[static_cast<size_t>(key)] * v.get(0, key, 0, i) / sum;
+            double got = o.get(0, r, 0, i);
+            worst = std::max(worst, std::isfinite(got) ? std::fabs(got - want) : INFINITY);
+          }
+          CHECK((lse.get(0, r, 0, 0) == -INFINITY) == (sum == 0));
+        }
+        CHECK(worst < 1e-4);
+        CHECK(poisoned > 4);
+        CHECK(poisoned < 60);
       }
 }

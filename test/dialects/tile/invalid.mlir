@@ -1110,6 +1110,33 @@ sattn_tile.program @p {
 
 sattn_tile.program @p {
   sattn_tile.kernel @k() grid(%x, %y, %z) {
+    %a = sattn_tile.splat 1.0 : !sattn_tile.tile<16x8xf32>
+    %w = sattn_tile.splat 1.0 : !sattn_tile.tile<16xf32>
+    // expected-error@+1 {{expected scores of two extents in f32 and one word of i32 for each row}}
+    %b = sattn_tile.choose %a by %w block 8 : !sattn_tile.tile<16x8xf32>, !sattn_tile.tile<16xf32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k(%m: !sattn_tile.arg<i32, 1>) grid(%x, %y, %z) {
+    %a = sattn_tile.splat 1.0 : !sattn_tile.tile<16x66xf32>
+    %v = sattn_tile.slice %m[%z, %x] : !sattn_tile.arg<i32, 1> -> !sattn_tile.view<i32, 1>
+    %w = sattn_tile.load %v[%x] : !sattn_tile.view<i32, 1> -> !sattn_tile.tile<16xi32>
+    // expected-error@+1 {{expected at most 32 blocks in 66 columns, but 'block' is 2}}
+    %b = sattn_tile.choose %a by %w block 2 : !sattn_tile.tile<16x66xf32>, !sattn_tile.tile<16xi32>
+    sattn_tile.return
+  }
+  sattn_tile.plan { }
+}
+
+// -----
+
+sattn_tile.program @p {
+  sattn_tile.kernel @k() grid(%x, %y, %z) {
     %a = sattn_tile.splat 1.0 : !sattn_tile.tile<16xf32>
     // expected-error@+1 {{expected a row vector and a tile of one row of its numbers, but got}}
     %b = sattn_tile.columns %a : !sattn_tile.tile<16xf32> -> !sattn_tile.tile<1x8xf32>

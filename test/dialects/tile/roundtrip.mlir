@@ -86,6 +86,10 @@ sattn_tile.program @ops {
     %ofheads = sattn_tile.load %heads[%x] turned : !sattn_tile.view<f32, 1, group = 4, outer> -> !sattn_tile.tile<16x8xf32>
     // CHECK: sattn_tile.columns %{{.*}} : <16xi32> -> <1x16xi32>
     %cols = sattn_tile.columns %row : !sattn_tile.tile<16xi32> -> !sattn_tile.tile<1x16xi32>
+    // CHECK: sattn_tile.choose %{{.*}} by %{{.*}} block 16 : <16x64xf32>, <16xi32>
+    %chosen = sattn_tile.choose %rows by %row block 16 : !sattn_tile.tile<16x64xf32>, !sattn_tile.tile<16xi32>
+    // CHECK: sattn_tile.choose %{{.*}} by %{{.*}} block 64 others : <16x64xf32>, <16xi32>
+    %others = sattn_tile.choose %rows by %row block 64 others : !sattn_tile.tile<16x64xf32>, !sattn_tile.tile<16xi32>
     sattn_tile.return
   }
   // CHECK: sattn_tile.kernel @blocks

@@ -116,6 +116,25 @@ TEST_CASE("mask: -inf outside the sets, by positions or listed positions") {
   CHECK(masked(" %y = tile.mask %at rows(%c1 + %ids : $tile<2xi32>) cols(%c0) " + set) == Data{1, 2, 3, -infinite});
 }
 
+TEST_CASE("choose: -inf where the bit of the column's block is not set, or is") {
+  auto chosen = [](const std::string &how) {
+    Result r = runKernel({two({1, 2, 3, 4}), role("i", "t", 2, 1, {2, -1}, "i32"), result("y", "t", 2)},
+                         " %at = tile.load %av[%c0] : $view<f32, 2> -> $tile<2x2xf32>\n"
+                         " %w = tile.load %iv[%c0] : $view<i32, 1> -> $tile<2xi32>\n"
+                         " %y = tile.choose %at by %w block " +
+                             how +
+                             " : $tile<2x2xf32>, $tile<2xi32>\n"
+                             " tile.store %y, %yv[%c0] : $tile<2x2xf32>, $view<f32, 2>\n");
+    CHECK(r.error == "");
+    return r["y"].data;
+  };
+  // words 2 and -1: the second block of row 0, every block of row 1
+  CHECK(chosen("1") == Data{-infinite, 2, 3, 4});
+  CHECK(chosen("1 others") == Data{1, -infinite, -infinite, -infinite});
+  CHECK(chosen("2") == Data{-infinite, -infinite, 3, 4});
+  CHECK(chosen("2 others") == Data{1, 2, -infinite, -infinite});
+}
+
 TEST_CASE("reduce over columns and over the heads of a position") {
   auto reduced = [](const std::string &op, const std::string &shape, int64_t inner) {
     Result r = runKernel({role("a", "t", 4, 2, {1, 2, 3, 4, 5, 6, 7, -8}), result("y", "t", inner)},

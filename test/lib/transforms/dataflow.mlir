@@ -25,6 +25,26 @@
 // MASKED-NOT: sattn_tile.invert
 // MASKED: sattn_tile.stream
 // MASKED: sattn_tile.slice %{{.*}} across
+// MASKED: sattn_tile.choose %{{.*}} by %{{.*}} block 16 :
+// MASKED-NOT: sattn_tile.merge
+
+// A window of the same scores and values shares what the selection sees, too: keys of both, of one, of the other.
+// RUN: sparse-attn-opt %patterns/nsa.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4,dataflow=masked --target=cpu-avx512 | FileCheck %s --check-prefix=PARTS
+// PARTS-DAG: [[WINDOW:#set[0-9]*]] = affine_set<(d0, d1)[s0, s1] : (-d0 + d1 + s0 - 1 >= 0, d0 - d1 >= 0, -d1 + s1 - 1 >= 0)>
+// PARTS-DAG: [[REST:#set[0-9]*]] = affine_set<(d0, d1)[s0, s1] : (d0 - d1 >= 0, d0 - d1 - s0 >= 0, -d1 + s1 - 1 >= 0)>
+// PARTS: sattn_tile.kernel @attend(
+// PARTS: [[BOTH:%.*]]:3 = sattn_tile.stream
+// PARTS: sattn_tile.choose %{{.*}} block 64 :
+// PARTS: sets = {{\[}}[[WINDOW]]]
+// PARTS: [[SELECTED:%.*]]:3 = sattn_tile.stream
+// PARTS: sattn_tile.choose %{{.*}} block 64 :
+// PARTS: sets = {{\[}}[[REST]]]
+// PARTS: sattn_tile.merge([[BOTH]]#0, [[BOTH]]#1, [[BOTH]]#2), ([[SELECTED]]#0,
+// PARTS: [[OTHER:%.*]]:3 = sattn_tile.stream
+// PARTS: sattn_tile.choose %{{.*}} block 64 others :
+// PARTS: sets = {{\[}}[[WINDOW]]]
+// PARTS: sattn_tile.merge([[BOTH]]#0, [[BOTH]]#1, [[BOTH]]#2), ([[OTHER]]#0,
+// PARTS-NOT: sattn_tile.stream
 
 // Where blocks are so small that all keys cost less up to a length worth a form, calls of few keys take that form.
 // RUN: sparse-attn-opt %patterns/quest.mlir --emit=tile --bind dtype=f32,D=64,Dv=64,group=4 --target=cpu-avx512 | FileCheck %s --check-prefix=THREE
