@@ -130,9 +130,10 @@ LogicalResult Lowering::lower(Operation *op) {
       .Case<tile::SliceOp, tile::PrivateOp, tile::LoadOp, tile::GatherOp, tile::StoreOp, tile::ScatterOp,
             tile::PrefetchOp, tile::FillOp, tile::IotaOp, tile::ColumnsOp, tile::HadamardOp, tile::DotOp, tile::MapOp,
             tile::MaskOp, tile::ChooseOp, tile::SoftmaxStepOp, tile::SoftmaxFinishOp, tile::MergeOp, tile::ReduceOp,
-            tile::RowScanOp, tile::GatherAtOp, tile::EntryOp, tile::LoadBlocksOp, tile::PoolOp, tile::TopPushOp, tile::TopMassOp,
-            tile::TopListOp, tile::TopRowOp, tile::LengthOp, tile::MembersOp, tile::StreamOp, tile::InvertOp,
-            tile::StreamInverseOp, mlir::scf::ForOp, mlir::scf::IfOp>([&](auto specific) { return lower(specific); })
+            tile::RowScanOp, tile::GatherAtOp, tile::EntryOp, tile::LoadBlocksOp, tile::PoolOp, tile::TopPushOp,
+            tile::TopMassOp, tile::TopListOp, tile::TopRowOp, tile::LengthOp, tile::MembersOp, tile::StreamOp,
+            tile::InvertOp, tile::StreamInverseOp, mlir::scf::ForOp, mlir::scf::IfOp>(
+          [&](auto specific) { return lower(specific); })
       .Case<tile::SplatOp>([&](tile::SplatOp splat) {
         tile(splat.getTile()).splat = splat.getValue().convertToFloat();
         return success();

@@ -151,8 +151,8 @@ struct Pending {
   tile::DotOp dot; ///< of kind nt; null: `source` holds the first operand
   Panels a, source;
   RightOperand b;
-  /// A map, mask or choice and its operand that the value so far stands for: in full tiles masks are left out, so that is
-  /// not always the result of the step before. Null for a map of row vectors and scalars alone.
+  /// A map, mask or choice and its operand that the value so far stands for: in full tiles masks are left out, so that
+  /// is not always the result of the step before. Null for a map of row vectors and scalars alone.
   struct Step {
     Operation *op;
     Value operand;

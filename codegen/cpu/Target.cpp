@@ -51,9 +51,9 @@ TargetInfo sattn::cpu::targetInfo(Isa isa) {
   info.tokenRows = 16;
   info.flopsPerCycle = atom.scale ? 64 : atom.fma ? 32 : 8;
   info.exp2PerCycle = atom.scale ? 4 : atom.fma ? 1.6 : 0.5;
-  info.bytesPerCycle = 4;
+  info.bytesPerCycle = 8; // of blocks that a task visits, measured: most lie in a cache
   info.largeBytesPerCycle = 64;
-  info.positionCycles = 130; // measured; a position of one head is a column of a strip, moved element by element
+  info.rowCycles = 44; // measured
   info.packReuse = 2;
   info.waveBytes = 64 << 20;
   return info;

@@ -66,13 +66,19 @@ double invertedCycles(const TargetInfo &target, const SelectedShape &shape, int6
   // Queries, statistics and accumulator in, statistics and accumulator out. Positions are visited in ascending order,
   // so that caches fetch them ahead wherever they lie.
   double state = 4.0 * static_cast<double>(shape.features + 2 * shape.valueFeatures + 4);
-  double memory = state / target.largeBytesPerCycle + target.positionCycles / heads +
+  double memory = state / target.largeBytesPerCycle + target.rowCycles +
                   blockBytes(shape) / (sharing * heads) / target.bytesPerCycle;
   return meanChosen(slots, blocks) * (compute + memory);
 }
 
 double maskedCycles(const TargetInfo &target, const SelectedShape &shape) {
   return cyclesPerKey(target, shape.features, shape.valueFeatures) * static_cast<double>(shape.keys) / 2.0;
+}
+
+// Rows that choose all blocks share whole tiles; of those that do not, neighbours rarely agree on one.
+double sharedCycles(const TargetInfo &target, const SelectedShape &shape) {
+  double all = static_cast<double>(std::min(shape.slots * shape.block, shape.keys)) / static_cast<double>(shape.keys);
+  return cyclesPerKey(target, shape.features, shape.valueFeatures) * shape.shared * all;
 }
 
 int64_t mostRows(const TargetInfo &target, const SelectedShape &shape) {
@@ -104,7 +110,8 @@ int64_t walkedKeysPerRow(const TargetInfo &target, int64_t listed, int64_t heads
 int64_t breakEvenKeys(const TargetInfo &target, SelectedShape shape, int64_t chunk) {
   auto pays = [&](int64_t blocks) {
     shape.keys = blocks * shape.block;
-    return invertedCycles(target, shape, chunk) < maskedCycles(target, shape);
+    int64_t positions = chunk != 0 ? chunk : taskRows(target, shape);
+    return invertedCycles(target, shape, positions) + sharedCycles(target, shape) < maskedCycles(target, shape);
   };
   int64_t low = 0, high = shape.slots; // among `high` blocks lists cost less than masking, among `low` not
   for (; !pays(high); high *= 2) {

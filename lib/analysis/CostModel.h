@@ -20,6 +20,8 @@ struct SelectedShape {
   int64_t heads = 1;  ///< query heads that share a list and its keys
   int64_t features = 64, valueFeatures = 64;
   int64_t keys = 16384; ///< length at which the estimate is made
+  /// Keys of a row that another branch sees and masked tiles compute for both, as long as rows choose all blocks.
+  double shared = 0;
 };
 
 /// A row against one key: products, exponential.
@@ -35,6 +37,8 @@ double gatheredCycles(const TargetInfo &target, const SelectedShape &shape);
 double invertedCycles(const TargetInfo &target, const SelectedShape &shape, int64_t chunk);
 /// Causal attention over all keys of the shape.
 double maskedCycles(const TargetInfo &target, const SelectedShape &shape);
+/// What masked tiles save in another branch.
+double sharedCycles(const TargetInfo &target, const SelectedShape &shape);
 
 /// Keys of the call for each row of an inverted task: then each block is chosen, were lists independent, by two groups
 /// of members, whatever the length.
@@ -49,7 +53,8 @@ int64_t splitRows(const TargetInfo &target, int64_t heads);
 /// Keys of the call for each row from which walking lists of so many keys, which so many heads share, costs less than
 /// inverting them, for which all keys are packed first.
 int64_t walkedKeysPerRow(const TargetInfo &target, int64_t listed, int64_t heads);
-/// Least number of keys from which inverted lists cost less than masking all keys.
-int64_t breakEvenKeys(const TargetInfo &target, SelectedShape shape, int64_t chunk);
+/// Least number of keys from which inverted lists cost less than masking all keys. Tasks are of `chunk` positions, or
+/// of as many as a length gives them where that is 0.
+int64_t breakEvenKeys(const TargetInfo &target, SelectedShape shape, int64_t chunk = 0);
 
 } // namespace sattn::cost

@@ -32,8 +32,8 @@ void TileTask::run(Operation *op) {
       .Case<SliceOp, PrivateOp, LoadOp, StoreOp, tile::GatherOp, tile::ScatterOp, GatherAtOp, EntryOp, FillOp,
             LoadBlocksOp>([&](auto op) { run(op); })
       .Case([](PrefetchOp) {})
-      .Case<SplatOp, IotaOp, ColumnsOp, HadamardOp, DotOp, tile::MapOp, MaskOp, ChooseOp, tile::ReduceOp,
-            RowScanOp, SoftmaxStepOp, SoftmaxFinishOp, tile::MergeOp>([&](auto op) { run(op); })
+      .Case<SplatOp, IotaOp, ColumnsOp, HadamardOp, DotOp, tile::MapOp, MaskOp, ChooseOp, tile::ReduceOp, RowScanOp,
+            SoftmaxStepOp, SoftmaxFinishOp, tile::MergeOp>([&](auto op) { run(op); })
       .Case<PoolOp, TopInitOp, TopPushOp, TopMassOp, TopListOp, TopRowOp, LengthOp, MembersOp, InvertOp>(
           [&](auto op) { run(op); })
       .Case<mlir::scf::ForOp>([&](auto) { runLoop(op); })

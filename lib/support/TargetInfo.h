@@ -37,7 +37,7 @@ struct TargetInfo {
   double exp2PerCycle = 2;   ///< softmax exponentials, one worker
   double bytesPerCycle = 4;  ///< from main memory, one worker
   double largeBytesPerCycle = 32; ///< from the memory behind the nearest (L2), one worker
-  double positionCycles = 1;      ///< to bring the softmax state of one position into a tile and back, beside its bytes
+  double rowCycles = 1;           ///< to bring the softmax state of one row into a tile and back, beside its bytes
   double packReuse = 2;         ///< packing a key costs as much as so many rows of many heads reading it where it lies
   int64_t taskBytes = 8 << 20;  ///< private memory of a task at most
   int64_t taskLists = 1 << 20;  ///< lists of a task at most

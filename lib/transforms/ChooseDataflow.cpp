@@ -5,6 +5,7 @@
 #include "lib/analysis/SpecialiseSet.h"
 #include "lib/transforms/Heads.h"
 #include "lib/transforms/Passes.h"
+#include "lib/transforms/SharedKeys.h"
 #include "lib/transforms/TargetText.h"
 #include "mlir/IR/Remarks.h"
 #include <cmath>
@@ -20,7 +21,7 @@ constexpr int64_t kMostClasses = 1024;
 
 // A form for calls of few keys makes a program larger and its compilation longer: it must be worth it.
 constexpr int64_t kFewestMaskedKeys = 2048; ///< break-even length from which there is one
-constexpr double kMaskedGain = 1.75;        ///< gain where every block is chosen
+constexpr double kMaskedGain = 1.6;         ///< gain where every block is chosen
 
 // Cycles of one query row and head, as they are written.
 double rounded(double cycles) { return std::floor(cycles + 0.5); }
@@ -188,9 +189,10 @@ private:
     shape.slots = slotsOf(select);
     shape.heads = heads.shared({selected.head, facts.of(score.getK()).headAxis(), facts.of(op.getV()).headAxis()});
     if (selected.row.isBlocks())
-      chooseListed(op, select, shape);
-    else
-      chooseInverted(op, shape);
+      return chooseListed(op, select, shape);
+    if (std::optional<SharedKeys> beside = sharedKeys(op))
+      shape.shared = meanKeys(beside->other, shape.slots * shape.block);
+    chooseInverted(op, shape);
   }
 
   static RandomOp randomOf(Value set) {
@@ -249,7 +251,7 @@ private:
     annotate(op, choice);
   }
 
-  void addAlternatives(Choice &choice, const cost::SelectedShape &shape, int64_t chunk) {
+  void addAlternatives(Choice &choice, const cost::SelectedShape &shape, int64_t chunk = 0) {
     choice.refused.push_back({"gathered", cost::gatheredCycles(target, shape),
                               "each row would load the blocks of its own list, used by " + std::to_string(shape.heads) +
                                   (shape.heads == 1 ? " head" : " heads") + " only"});
@@ -261,8 +263,8 @@ private:
   // Keys of a call up to which a form of its own masks what rows do not choose; 0: there is none.
   int64_t maskedKeys(cost::SelectedShape shape, int64_t breakEven) const {
     shape.keys = shape.slots * shape.block;
-    double gain =
-        cost::invertedCycles(target, shape, cost::taskRows(target, shape)) / cost::maskedCycles(target, shape);
+    double inverted = cost::invertedCycles(target, shape, cost::taskRows(target, shape));
+    double gain = (inverted + cost::sharedCycles(target, shape)) / cost::maskedCycles(target, shape);
     bool masks = target.keyLayout.width != 0; // as Forms.cpp asks: where keys are packed, bits are tested
     return masks && breakEven >= kFewestMaskedKeys && gain >= kMaskedGain ? breakEven : 0;
   }
@@ -283,7 +285,7 @@ private:
                       std::to_string(cost::mostRows(target, shape)) + " rows",
                   cost::invertedCycles(target, shape, chunk)};
     choice.numbers = {{"keys_per_row", cost::keysPerRow(target, shape)}};
-    addAlternatives(choice, shape, chunk);
+    addAlternatives(choice, shape);
     if (int64_t keys = maskedKeys(shape, choice.breakEven))
       choice.numbers.push_back({"masked_keys", keys});
     // A pass over all keys, one block after the other, leaves a partial result for each row and chosen block.

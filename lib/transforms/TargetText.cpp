@@ -34,7 +34,7 @@ const Field kFields[] = {
     {"exp2PerCycle", nullptr, &TargetInfo::exp2PerCycle},
     {"bytesPerCycle", nullptr, &TargetInfo::bytesPerCycle},
     {"largeBytesPerCycle", nullptr, &TargetInfo::largeBytesPerCycle},
-    {"positionCycles", nullptr, &TargetInfo::positionCycles},
+    {"rowCycles", nullptr, &TargetInfo::rowCycles},
     {"packReuse", nullptr, &TargetInfo::packReuse},
     {"taskBytes", &TargetInfo::taskBytes},
     {"taskLists", &TargetInfo::taskLists},

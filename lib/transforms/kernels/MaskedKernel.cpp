@@ -6,6 +6,7 @@
 //
 // A second softmax of the same scores over a formula, a window beside the selection, shares what both see: keys in both
 // sets, those of the selection alone and those of the formula alone are three partial results, merged to two.
+#include "lib/transforms/SharedKeys.h"
 #include "lib/transforms/kernels/Plan.h"
 #include "lib/transforms/kernels/SelectedBranches.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -74,53 +75,28 @@ private:
     launch.y = context.tasksInUnit(branch.lists.head);
     launch.perChunk = true;
     AccumulateOp op = branch.op;
-    SetParts parts = *partsOf(context, op, op.getSet());
-    launch.makes = {parts.select.getResult()};
+    launch.makes = {partsOf(context, op, op.getSet())->select.getResult()};
     context.finish(std::move(kernel), std::move(launch));
     return chosen;
   }
 
-  // Finds a softmax over a formula that lies within the keys which `selected` chooses among, and cuts both.
+  // Cuts the keys of `selected` and of a softmax that shares some of them.
   LogicalResult share(AccumulateOp selected, const RangeBranch &branch) {
-    SetOp among = partsOf(context, selected, selected.getSet())->formula;
-    for (AccumulateOp other : accumulationsOf(context, selections)) {
-      auto found = branches.find(other);
-      auto within = other.getSet().getDefiningOp<SetOp>();
-      if (found == branches.end() || found->second.branch.chosen || !among || !within ||
-          other.getZ() != selected.getZ() || other.getV() != selected.getV() || !isOfTokens(among) ||
-          !isOfTokens(within) || shared.contains(other))
-        continue;
-      ExprAttr outer = among.getFormula().getCondition(), inner = within.getFormula().getCondition();
-      auto outside = difference(inner, outer), rest = difference(outer, inner);
-      if (failed(outside) || !isEmpty(*outside) || failed(rest))
-        continue;
-      auto alone = LocalSet::make(selected, *rest, {}, {});
-      if (failed(alone))
-        return failure();
-      SharedKeys keys{selected, branch, branch, found->second.branch};
-      keys.both.set = keys.other.set; // the formula implies what stands beside the selection
-      keys.selected.set = *alone;
-      keys.other.chosen = branch.chosen;
-      keys.other.chosen->others = true;
-      shared.insert({other, keys});
-      shared.insert({selected, keys});
+    std::optional<SharedKeys> found = sharedKeys(selected);
+    auto other = found ? branches.find(found->other) : branches.end();
+    if (other == branches.end() || parts.contains(found->other))
       return success();
-    }
+    auto beyond = LocalSet::make(selected, found->beyond);
+    if (failed(beyond))
+      return failure();
+    KeyParts keys{selected, branch, branch, other->second.branch};
+    keys.both.set = keys.other.set; // which implies the formula beside the selection
+    keys.selected.set = *beyond;
+    keys.other.chosen = branch.chosen;
+    keys.other.chosen->others = true;
+    parts.insert({found->other, keys});
+    parts.insert({selected, keys});
     return success();
-  }
-
-  // Over single rows and keys, without tables.
-  static bool isOfTokens(SetOp set) {
-    KeySetAttr formula = set.getFormula();
-    return set.getTables().empty() && !formula.getRow().isBlocks() && !formula.getKey().isBlocks();
-  }
-
-  // What lies in `a` and not in `b`.
-  static FailureOr<KeySetAttr> difference(ExprAttr a, ExprAttr b) {
-    MLIRContext *mlir = a.getContext();
-    std::string error;
-    return canonicalKeySet(mlir, AxisAttr::named(mlir, "t"), AxisAttr::named(mlir, "s"),
-                           nodeExpr(ExprKind::And, {a, nodeExpr(ExprKind::Not, {b})}), error);
   }
 
   LogicalResult attend() {
@@ -139,10 +115,10 @@ private:
       auto streamed = [&](const RangeBranch &branch) {
         return streamRange(task, rows, rangeOf(task, rows, branch.set.row), queries, branch);
       };
-      auto keys = shared.find(op);
-      if (keys == shared.end())
+      auto keys = parts.find(op);
+      if (keys == parts.end())
         return streamed(p.branch);
-      const SharedKeys &of = keys->second;
+      const KeyParts &of = keys->second;
       auto [both, isNew] = common.try_emplace(of.selection);
       if (isNew)
         both->second = streamed(of.both);
@@ -162,7 +138,7 @@ private:
   }
 
   /// Keys of two branches: those of both, of the selection alone, and of the other one alone.
-  struct SharedKeys {
+  struct KeyParts {
     AccumulateOp selection;
     RangeBranch both, selected, other;
   };
@@ -175,7 +151,7 @@ private:
   const Selections &selections;
   int64_t rowTile;
   std::map<Operation *, PreparedBranch> branches;
-  std::map<Operation *, SharedKeys> shared;
+  std::map<Operation *, KeyParts> parts;
 };
 } // namespace
 

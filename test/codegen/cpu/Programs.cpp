@@ -28,9 +28,9 @@ std::string sattn::cpu::test::oneKernel(const std::string &args, const std::stri
                                  {" @load", " sattn_tile.load"}})
     replaceAll(text, from, to);
   for (const char *op :
-       {"columns",      "hadamard",       "length", "members", "slice",   "store", "gather", "entry",
-        "scatter",      "private",        "fill",   "dot",     "map",     "mask",  "reduce", "row_scan",
-        "softmax_step", "softmax_finish", "merge",  "splat",   "iota",    "cover", "stream", "yield",
+       {"columns",      "hadamard",       "length", "members", "slice",    "store", "gather", "entry",
+        "scatter",      "private",        "fill",   "dot",     "map",      "mask",  "reduce", "row_scan",
+        "softmax_step", "softmax_finish", "merge",  "splat",   "iota",     "cover", "stream", "yield",
         "pool",         "top_",           "invert", "count",   "of_batch", "choose"})
     replaceAll(text, std::string(" @") + op, std::string(" sattn_tile.") + op);
   return text;

@@ -43,7 +43,7 @@ TEST_CASE("gathering wastes the rows that a quantum lacks") {
 TEST_CASE("inverted lists approach the useful work as positions share blocks") {
   TargetInfo target = plainTarget();
   target.largeBytesPerCycle = target.bytesPerCycle = 1e9; // compute only
-  target.positionCycles = 1e-9;
+  target.rowCycles = 1e-9;
   SelectedShape shape{64, 64, 4, 64, 64, 4096}; // every block is chosen: sharing is the chunk
   double useful = 4096 / 2 * cyclesPerKey(target, 64, 64);
   // 256 rows share each block, and a quarter of a group of 16 is wasted.
@@ -53,13 +53,13 @@ TEST_CASE("inverted lists approach the useful work as positions share blocks") {
   CHECK(invertedCycles(target, shape, 16) > 4 * useful / 64);
 }
 
-TEST_CASE("heads that share a list share what it costs to fetch a position") {
+TEST_CASE("the state of a row is brought to each block that it chose") {
   TargetInfo target = plainTarget();
   SelectedShape shape{64, 64, 4, 64, 64, 4096};
   double free = invertedCycles(target, shape, 256);
-  target.positionCycles += 400;
+  target.rowCycles += 400;
   // 64 of 64 blocks, half of them before a row on average.
-  CHECK(invertedCycles(target, shape, 256) == doctest::Approx(free + 32 * 400 / 4));
+  CHECK(invertedCycles(target, shape, 256) == doctest::Approx(free + 32 * 400));
 }
 
 TEST_CASE("tasks are whole groups, grow with the length and end at a bound of memory") {
@@ -95,10 +95,21 @@ TEST_CASE("selecting pays from a length that grows with what is selected") {
   CHECK(invertedCycles(target, at, 256) < maskedCycles(target, at));
   at.keys -= at.block;
   CHECK(invertedCycles(target, at, 256) >= maskedCycles(target, at));
-  // What a position costs beside its keys matters most where blocks are small.
-  target.positionCycles = 130;
+  // What a row costs beside its keys matters most where blocks are small.
+  target.rowCycles = 130;
   CHECK(breakEvenKeys(target, {16, 64, 1, 128, 128, 0}, 256) >
         2 * breakEvenKeys(target, {64, 16, 8, 128, 128, 0}, 256));
+}
+
+TEST_CASE("masking pays for longer where it saves another branch what both see") {
+  TargetInfo target = plainTarget();
+  SelectedShape shape{64, 16, 4, 64, 64, 4096};
+  CHECK(sharedCycles(target, shape) == 0);
+  int64_t alone = breakEvenKeys(target, shape);
+  shape.shared = 384;
+  // Of 4096 rows the first 1024 choose every block.
+  CHECK(sharedCycles(target, shape) == doctest::Approx(cyclesPerKey(target, 64, 64) * 384 / 4));
+  CHECK(breakEvenKeys(target, shape) > alone);
 }
 
 TEST_CASE("tiles of a row serve more rows the more heads share their keys") {

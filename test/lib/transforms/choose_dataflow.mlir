@@ -17,7 +17,7 @@
 // what was compared.
 // CHECK-LABEL: sattn.pattern @selected
 // CHECK: sattn.select {{.*}} {dataflow = {kind = "scored", refused = [{kind = "stored", why = "{{[^"]+}}"}], rows = 64 : i64, why = "one pass over the scores, which are never stored"}}
-// CHECK: sattn.accumulate {{.*}} {dataflow = {break_even = 768 : i64, cycles = [[INVERTED:[0-9.e+]+]] : f64, keys = 16384 : i64, keys_per_row = 16 : i64, kind = "inverted",
+// CHECK: sattn.accumulate {{.*}} {dataflow = {break_even = 1280 : i64, cycles = [[INVERTED:[0-9.e+]+]] : f64, keys = 16384 : i64, keys_per_row = 16 : i64, kind = "inverted",
 // CHECK-SAME: refused = [{cycles = [[GATHERED:[0-9.e+]+]] : f64, kind = "gathered", why = "each row would load the blocks of its own list, used by 4 heads only"},
 // CHECK-SAME: {cycles = 3.481600e+04 : f64, kind = "masked", why = "every key up to the row would be computed, unselected ones masked"},
 // CHECK-SAME: {kind = "key_stationary", why = "a row's 8 partial results would be written, read and merged: 4224 bytes for a row"}],

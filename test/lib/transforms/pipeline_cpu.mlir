@@ -72,7 +72,7 @@
 // WINDOW5: "steps":{{.*}}"kernel":"pack_k_keys"{{.*}}"kernel":"pack_v_values"{{.*}}"kernel":"attend"{{.*}}"kernels":{"
 
 // Summaries, selection and three branches: four kernels prepare, one selects, one attends to blocks and window and mixes.
-// Calls of few rows pack nothing and walk the lists.
+// Calls of few rows pack nothing and walk the lists, calls of few keys hide what rows did not choose.
 // RUN: rm -rf %t.nsa && mkdir %t.nsa
 // RUN: sparse-attn-opt %patterns/nsa.mlir --emit=manifest --bind dtype=f32,D=64,Dv=64,group=4 --target=cpu-avx2 --dump-dir %t.nsa -o %t.nsa/manifest
 // RUN: FileCheck %s --check-prefix=NSA1 < %t.nsa/1-fused.mlir
@@ -110,6 +110,13 @@
 // NSA2: sattn_tile.kernel @summarize_summary_values_1(
 // NSA2: sattn_tile.kernel @select_1(
 // NSA2: sattn_tile.kernel @attend_1(
+// NSA2: sattn_tile.kernel @summarize_summary_keys_2(
+// NSA2: sattn_tile.kernel @summarize_summary_values_2(
+// NSA2: sattn_tile.kernel @select_2(
+// NSA2: sattn_tile.kernel @pack_k_keys_1(
+// NSA2: sattn_tile.kernel @pack_v_values_1(
+// NSA2: sattn_tile.kernel @members(
+// NSA2: sattn_tile.kernel @attend_2(
 // NSA2-NOT: sattn_tile.kernel
 // NSA2: sattn_tile.plan
 // NSA2: sattn_tile.launch @summarize_summary_keys
@@ -122,7 +129,14 @@
 // NSA2: sattn_tile.launch @summarize_summary_values_1
 // NSA2: sattn_tile.launch @select_1
 // NSA2: sattn_tile.launch @attend_1
+// NSA2: sattn_tile.launch @summarize_summary_keys_2
+// NSA2: sattn_tile.launch @summarize_summary_values_2
+// NSA2: sattn_tile.launch @pack_k_keys_1
+// NSA2: sattn_tile.launch @pack_v_values_1
+// NSA2: sattn_tile.launch @select_2
+// NSA2: sattn_tile.launch @members
+// NSA2: sattn_tile.launch @attend_2
 // NSA2-NOT: sattn_tile.launch
-// NSA3-COUNT-10: {{^}}; kernel @
+// NSA3-COUNT-17: {{^}}; kernel @
 // NSA3-NOT: {{^}}; kernel @
 // NSA5: "kernel":"select"{{.*}}"kernel":"attend"
