@@ -76,6 +76,10 @@ static std::string chosenWay(sattn_kernel *kernel, const BoundCall &bound) {
   for (const Json &choice : facts["choices"])
     if (launched.count(choice["kernel"]))
       kinds.insert(choice["kind"]);
+  // Copies for tasks of fewer rows, split_8 and split_4, stand for the kernel that the choice names.
+  for (const std::string &kernel : launched)
+    if (kernel.rfind("split", 0) == 0)
+      kinds.insert("split");
   for (const char *kind : dataflows)
     if (kinds.count(kind))
       return kind;
