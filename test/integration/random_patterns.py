@@ -85,7 +85,8 @@ class Text:
         return parts[0] if len(parts) == 1 else self.line(f"{node[0]} {', '.join(parts)}", "keys")
 
     def select(self, part):
-        row, q = ("t", "%q") if not part["row_blocks"] else ("u(qb)", self.line("summarize mean %q blocks(qb)", "mq"))
+        # Sums of rows are exact, and so are ties; the mean of three rows is no float32 number, and rounding would choose.
+        row, q = ("t", "%q") if not part["row_blocks"] else ("u(qb)", self.line("summarize sum %q blocks(qb)", "mq"))
         ragged = " ragged" if part["where"] == OPEN[0] else ""
         summary = self.line(f"summarize {part['by']} %k blocks(b){ragged}", "mk")
         score = self.line(f"score {'bound' if part['by'] == 'minmax' else 'dot'} {q}, {summary}", "a")
