@@ -50,7 +50,7 @@ struct Contender {
   Invocation call;
   UsefulWork work;
   Engine engine; ///< without a disk cache, so that the kernel is compiled here and now
-  sattn_kernel *kernel = nullptr;
+  sattn_kernel *kernel;
   double compileSeconds;
   std::unique_ptr<BoundCall> bound;
   std::vector<double> seconds;
@@ -81,10 +81,7 @@ Contender::Contender(const CompareOptions &options, int threads, bool isRival)
     : call(prepare(options)), work(usefulWork(call)),
       engine({threads, /*memoryOnly=*/true, options.target}, call.file.path) {
   Clock::time_point start = Clock::now();
-  if (isRival && call.keepSummaries)
-    call.keepSummaries = (kernel = engine.find(call.file.text, call.bind())) != nullptr;
-  if (!kernel)
-    kernel = engine.get(call.file.text, call.bind());
+  kernel = isRival ? engine.getKeeping(call) : engine.get(call.file.text, call.bind());
   compileSeconds = secondsSince(start);
   bound = std::make_unique<BoundCall>(engine, call, std::vector<std::string>{}, threads);
   bound->keep(kernel, call);

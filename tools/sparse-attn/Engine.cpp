@@ -96,6 +96,14 @@ sattn_kernel *Engine::find(const std::string &text, const std::string &bind) {
   }
 }
 
+sattn_kernel *Engine::getKeeping(Invocation &call) {
+  if (call.keepSummaries)
+    if (sattn_kernel *kernel = find(call.file.text, call.bind()))
+      return kernel;
+  call.keepSummaries = false;
+  return get(call.file.text, call.bind());
+}
+
 sattn_stats_data Engine::stats() const {
   sattn_stats_data data{};
   data.struct_size = sizeof data;

@@ -35,6 +35,8 @@ public:
   sattn_kernel *get(const std::string &text, const std::string &bind);
   /// Null where the compiler has no such kernel of the pattern, which it says by number (SA0205).
   sattn_kernel *find(const std::string &text, const std::string &bind);
+  /// The kernel of a call, which no longer keeps summaries where the pattern makes none.
+  sattn_kernel *getKeeping(Invocation &call);
   /// Where operands and results stand: null for the host's memory. Opened when first asked for.
   CudaMemory *memory();
   /// Ordinal of the device of CUDA, -1 for other targets.

@@ -89,12 +89,8 @@ static std::string chosenWay(sattn_kernel *kernel, const BoundCall &bound) {
 // A kernel for every dataflow that the pattern has. Behind a cache summaries of keys are kept, as an engine does.
 static std::vector<Way> waysOf(Engine &engine, Subject &subject) {
   Invocation &call = subject.call;
-  sattn_kernel *chosen = nullptr;
   call.keepSummaries = call.size("t") < call.size("s");
-  if (call.keepSummaries && !(chosen = engine.find(call.file.text, call.bind())))
-    call.keepSummaries = false;
-  if (!chosen)
-    chosen = engine.get(call.file.text, call.bind());
+  sattn_kernel *chosen = engine.getKeeping(call);
   subject.bound->keep(chosen, call);
   std::vector<Way> ways{{chosenWay(chosen, *subject.bound), chosen, subject.bound.get()}};
   for (const char *kind : dataflows) {
