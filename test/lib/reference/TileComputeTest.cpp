@@ -87,16 +87,19 @@ TEST_CASE("iota, and a tile of one row that stands for every row") {
   CHECK(r["y"].data == Data{0, 0, 1, 10, 10, 11});
 }
 
+// The scores 1 to 4 after `op`, which makes %y of %at and the numbers %ids of the rows.
+static Data scoresAfter(Data ids, const std::string &op) {
+  Result r = runKernel({two({1, 2, 3, 4}), role("i", "t", 2, 1, std::move(ids), "i32"), result("y", "t", 2)},
+                       " %at = tile.load %av[%c0] : $view<f32, 2> -> $tile<2x2xf32>\n"
+                       " %ids = tile.load %iv[%c0] : $view<i32, 1> -> $tile<2xi32>\n"
+                       " %true = arith.constant true\n %false = arith.constant false\n" +
+                           op + " tile.store %y, %yv[%c0] : $tile<2x2xf32>, $view<f32, 2>\n");
+  CHECK(r.error == "");
+  return r["y"].data;
+}
+
 TEST_CASE("mask: -inf outside the sets, by positions or listed positions") {
-  auto masked = [](const std::string &op) {
-    Result r = runKernel({two({1, 2, 3, 4}), role("i", "t", 2, 1, {5, -1}, "i32"), result("y", "t", 2)},
-                         " %at = tile.load %av[%c0] : $view<f32, 2> -> $tile<2x2xf32>\n"
-                         " %ids = tile.load %iv[%c0] : $view<i32, 1> -> $tile<2xi32>\n"
-                         " %true = arith.constant true\n %false = arith.constant false\n" +
-                             op + " tile.store %y, %yv[%c0] : $tile<2x2xf32>, $view<f32, 2>\n");
-    CHECK(r.error == "");
-    return r["y"].data;
-  };
+  auto masked = [](const std::string &op) { return scoresAfter({5, -1}, op); };
   std::string set = "{row_map = affine_map<(r) -> (r)>, sets = [affine_set<(t, s) : (t - s >= 0)>]} : $tile<2x2xf32>\n";
   CHECK(masked(" %y = tile.mask %at rows(%c3) cols(%c3) " + set) == Data{1, -infinite, 3, 4});
   CHECK(masked(" %y = tile.mask %at rows(%c3) cols(%c4) " + set) == Data{-infinite, -infinite, 3, -infinite});
@@ -118,15 +121,7 @@ TEST_CASE("mask: -inf outside the sets, by positions or listed positions") {
 
 TEST_CASE("choose: -inf where the bit of the column's block is not set, or is") {
   auto chosen = [](const std::string &how) {
-    Result r = runKernel({two({1, 2, 3, 4}), role("i", "t", 2, 1, {2, -1}, "i32"), result("y", "t", 2)},
-                         " %at = tile.load %av[%c0] : $view<f32, 2> -> $tile<2x2xf32>\n"
-                         " %w = tile.load %iv[%c0] : $view<i32, 1> -> $tile<2xi32>\n"
-                         " %y = tile.choose %at by %w block " +
-                             how +
-                             " : $tile<2x2xf32>, $tile<2xi32>\n"
-                             " tile.store %y, %yv[%c0] : $tile<2x2xf32>, $view<f32, 2>\n");
-    CHECK(r.error == "");
-    return r["y"].data;
+    return scoresAfter({2, -1}, " %y = tile.choose %at by %ids block " + how + " : $tile<2x2xf32>, $tile<2xi32>\n");
   };
   // words 2 and -1: the second block of row 0, every block of row 1
   CHECK(chosen("1") == Data{-infinite, 2, 3, 4});
