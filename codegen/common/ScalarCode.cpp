@@ -83,7 +83,7 @@ Value ScalarCode::floorDiv(Value a, Value c) {
   Value quotient = arith::DivSIOp::create(b, a, c);
   Value rest = sub(a, mul(quotient, c));
   Value inexact = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, rest, int64(0));
-  Value signs = arith::XOrIOp::create(b, rest, c);
+  Value signs = xori(rest, c);
   Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, signs, int64(0));
   return add(quotient, arith::ExtSIOp::create(b, i64, andi(inexact, negative)));
 }
@@ -143,6 +143,7 @@ Value ScalarCode::mulf(Value a, Value c) { return arith::MulFOp::create(b, a, c)
 Value ScalarCode::divf(Value a, Value c) { return arith::DivFOp::create(b, a, c); }
 Value ScalarCode::andi(Value a, Value c) { return arith::AndIOp::create(b, a, c); }
 Value ScalarCode::ori(Value a, Value c) { return arith::OrIOp::create(b, a, c); }
+Value ScalarCode::xori(Value a, Value c) { return arith::XOrIOp::create(b, a, c); }
 Value ScalarCode::addi(Value a, Value c) { return arith::AddIOp::create(b, a, c); }
 Value ScalarCode::subi(Value a, Value c) { return arith::SubIOp::create(b, a, c); }
 Value ScalarCode::muli(Value a, Value c) { return arith::MulIOp::create(b, a, c); }

@@ -63,6 +63,7 @@ public:
   Value divf(Value a, Value c);
   Value andi(Value a, Value c);
   Value ori(Value a, Value c);
+  Value xori(Value a, Value c);
   Value addi(Value a, Value c);
   Value subi(Value a, Value c);
   Value muli(Value a, Value c);

@@ -27,11 +27,11 @@ Value Code::minusInf() { return strip(-std::numeric_limits<float>::infinity()); 
 
 //===-- Strips ------------------------------------------------------------------------------------------===//
 
-Value Code::broadcast(Value scalar) {
-  auto type = VectorType::get({kLanes}, scalar.getType());
+Value Code::broadcast(Value scalar, int64_t lanes) {
+  auto type = VectorType::get({lanes}, scalar.getType());
   Value poison = LLVM::PoisonOp::create(b, type);
   Value first = LLVM::InsertElementOp::create(b, poison, scalar, int64(0));
-  return shuffle(first, poison, SmallVector<int32_t>(kLanes, 0));
+  return shuffle(first, poison, SmallVector<int32_t>(lanes, 0));
 }
 Value Code::fma(Value a, Value c, Value addend) {
   if (atom.fma)

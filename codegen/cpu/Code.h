@@ -34,7 +34,7 @@ public:
   Value minusInf();
 
   //===-- Strips ----------------------------------------------------------------------------------------===//
-  Value broadcast(Value scalar);
+  Value broadcast(Value scalar, int64_t lanes = kLanes);
   Value fma(Value a, Value c, Value addend); ///< a*c + addend, fused where the atom fuses
   Value shl(Value a, int64_t bits);
   Value shrLogical(Value a, int64_t bits);

@@ -193,7 +193,6 @@ LogicalResult Lowering::lower(tile::DotOp op) {
       return failure();
     b = RightOperand::of(*panels);
   }
-  const Axis inner = nt ? b->col : b->row, column = nt ? b->row : b->col;
   int64_t depth = nt ? rightType.getCols() : rightType.getRows();
 
   if (consumerOf(op) != op) {

@@ -1,6 +1,6 @@
 // Distances of codes of two bits, for tiles of few rows, where bits are counted in one instruction. The bits of a key
-// are taken apart once for all rows: bit i of a word belongs to feature i, and the words of 8 keys are a vector. Of a =
-// 2 a1 + a0 and b = 2 b1 + b0
+// are taken apart once for all rows: bit i of a word belongs to feature i, and the words of 8 keys are a vector. With
+// the numbers a = 2 a1 + a0 and b = 2 b1 + b0
 //   |a - b| = 2 h + l,  l = a0 ^ b0,  h = (a1 ^ b1) & ~(l & (a0 ^ a1)),
 // so the distance of 64 features is two counts, and no sum over lanes is left to do.
 #include "codegen/cpu/ByteParts.h"
@@ -33,16 +33,9 @@ static Value bitsOf(Code &c, Value bytes, int64_t bit) {
   return word.getType() == c.i64 ? word : arith::ExtUIOp::create(c.b, c.i64, word);
 }
 
-static Value broadcastWord(Code &c, VectorType type, Ptr place) {
-  Value poison = LLVM::PoisonOp::create(c.b, type);
-  Value first = LLVM::InsertElementOp::create(c.b, poison, c.load(c.i64, place, kWordBytes), c.int64(0));
-  return c.shuffle(first, poison, SmallVector<int32_t>(kWordsAtOnce, 0));
-}
-
 // Distances of a row, whose words lie from `row` on, and 8 keys, whose words are two for each part.
 static Value distancesOf(Code &c, Ptr row, ArrayRef<Value> keys) {
   auto type = cast<VectorType>(keys[0].getType());
-  auto flipped = [&](Value x, Value y) -> Value { return arith::XOrIOp::create(c.b, x, y); };
   auto plus = [&](Value sum, Value bits) {
     Value count = LLVM::CtPopOp::create(c.b, bits);
     return sum ? c.addi(sum, count) : count;
@@ -50,10 +43,13 @@ static Value distancesOf(Code &c, Ptr row, ArrayRef<Value> keys) {
   Value all = c.constant(DenseElementsAttr::get(type, c.b.getI64IntegerAttr(-1).getValue()));
   Value lows, highs;
   for (size_t part = 0; part < keys.size() / kKeyWords; ++part) {
-    auto word = [&](size_t i) { return broadcastWord(c, type, row.plus((part * kRowWords + i) * kWordBytes)); };
-    Value low = flipped(keys[part * kKeyWords], word(0)), high = flipped(keys[part * kKeyWords + 1], word(1));
+    auto word = [&](size_t i) {
+      Ptr place = row.plus((part * kRowWords + i) * kWordBytes);
+      return c.broadcast(c.load(c.i64, place, kWordBytes), kWordsAtOnce);
+    };
+    Value low = c.xori(keys[part * kKeyWords], word(0)), high = c.xori(keys[part * kKeyWords + 1], word(1));
     lows = plus(lows, low);
-    highs = plus(highs, c.andi(high, flipped(c.andi(low, word(2)), all)));
+    highs = plus(highs, c.andi(high, c.xori(c.andi(low, word(2)), all)));
   }
   return c.addi(lows, c.addi(highs, highs));
 }
@@ -71,7 +67,7 @@ void Lowering::scoreBits(tile::DotOp op, const ByteRows &a) {
       Value bytes = c.load(parts.vectorOf(8), c.atScaled(a.base, row, a.rowBytes).plus(part * parts.width), 1);
       Value low = bitsOf(c, bytes, 0), high = bitsOf(c, bytes, 1);
       Ptr place = c.atScaled(ofRows, row, rowBytes).plus(part * kRowWords * kWordBytes);
-      for (auto [i, word] : llvm::enumerate(Values{low, high, arith::XOrIOp::create(c.b, low, high)}))
+      for (auto [i, word] : llvm::enumerate(Values{low, high, c.xori(low, high)}))
         c.store(word, place.plus(static_cast<int64_t>(i) * kWordBytes), kWordBytes);
     }
   });

@@ -44,7 +44,7 @@ void Lowering::applyChoice(tile::ChooseOp op, Strips &strips) {
     Value bit = c.broadcast(arith::ShLIOp::create(c.b, c.int32(1), arith::TruncIOp::create(c.b, c.i32, block)));
     for (auto [p, strip] : llvm::enumerate(column)) {
       Value word = c.asInt(c.loadStrip(stripAt(words, strips.panel, static_cast<int64_t>(p), c.int64(0), 0)));
-      Value left = arith::CmpIOp::create(c.b, test, arith::AndIOp::create(c.b, word, bit), none);
+      Value left = c.compareI(test, c.andi(word, bit), none);
       strip = c.select(left, strip, c.minusInf());
     }
   }
@@ -61,8 +61,8 @@ Value Lowering::anyChosen(Value scores) {
   const Panels &words = *tile(choose.getWords()).panels;
   for (int64_t panel = 0; panel < words.count(); ++panel) {
     Value word = c.asInt(c.loadStrip(words.at(panel)));
-    Value left = arith::AndIOp::create(c.b, choose.getOthers() ? arith::XOrIOp::create(c.b, word, bits) : word, bits);
-    any = any ? arith::OrIOp::create(c.b, any, left) : left;
+    Value left = c.andi(choose.getOthers() ? c.xori(word, bits) : word, bits);
+    any = any ? c.ori(any, left) : left;
   }
-  return c.anyLane(arith::CmpIOp::create(c.b, arith::CmpIPredicate::ne, any, c.stripI(int64_t(0))));
+  return c.anyLane(c.compareI(arith::CmpIPredicate::ne, any, c.stripI(int64_t(0))));
 }

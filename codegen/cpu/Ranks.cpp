@@ -17,7 +17,7 @@ void Ranks::store(Value numbers, Value rank) { c.store(numbers, c.atScaled(base,
 void Ranks::stage(Value half, Value mask) {
   Value below = c.sub(half, c.int64(1));
   c.loop(0, count / 2, 1, [&](Value i) {
-    Value first = c.sub(c.mul(i, 2), c.andi(i, below)), second = mlir::arith::XOrIOp::create(c.b, first, mask);
+    Value first = c.sub(c.mul(i, 2), c.andi(i, below)), second = c.xori(first, mask);
     Value a = load(first), z = load(second);
     store(mlir::arith::MaxSIOp::create(c.b, a, z), first);
     store(mlir::arith::MinSIOp::create(c.b, a, z), second);
@@ -66,7 +66,6 @@ static Value wideOf(Code &c, int64_t value) {
 }
 static Value extended(Code &c, Value strip) { return mlir::arith::ExtUIOp::create(c.b, wide(c), strip); }
 static Value shortened(Code &c, Value numbers) { return mlir::arith::TruncIOp::create(c.b, c.vi, numbers); }
-static Value flipped(Code &c, Value a, Value bits) { return mlir::arith::XOrIOp::create(c.b, a, bits); }
 static Value upBy(Code &c, Value a, int64_t bits) { return mlir::arith::ShLIOp::create(c.b, a, wideOf(c, bits)); }
 static Value downBy(Code &c, Value a, int64_t bits) { return mlir::arith::ShRUIOp::create(c.b, a, wideOf(c, bits)); }
 
@@ -76,8 +75,8 @@ Value cpu::noEntry(Code &c) { return wideOf(c, kNone); }
 Value cpu::byScore(Code &c, Value score, Value id, Value forced) {
   Value bits = c.asInt(c.addf(score, c.zero()));
   Value negative = mlir::arith::ShRSIOp::create(c.b, bits, c.stripI(31));
-  Value order = flipped(c, bits, c.ori(negative, c.stripI(std::numeric_limits<int32_t>::min())));
-  Value place = flipped(c, id, c.stripI(kLargestId));
+  Value order = c.xori(bits, c.ori(negative, c.stripI(std::numeric_limits<int32_t>::min())));
+  Value place = c.xori(id, c.stripI(kLargestId));
   Value number = c.ori(upBy(c, extended(c, order), kIdBits), extended(c, place));
   Value plain = c.ori(number, wideOf(c, kNone));
   return forced ? c.select(forced, number, plain) : plain;
@@ -86,18 +85,18 @@ Value cpu::byScore(Code &c, Value score, Value id, Value forced) {
 Entry cpu::entryOf(Code &c, Value number) {
   Value order = shortened(c, downBy(c, number, kIdBits)), place = c.andi(shortened(c, number), c.stripI(kLargestId));
   Value negative = c.compareI(CmpIPredicate::sge, order, c.stripI(int64_t(0)));
-  Value bits = flipped(c, order, c.select(negative, c.stripI(-1), c.stripI(std::numeric_limits<int32_t>::min())));
+  Value bits = c.xori(order, c.select(negative, c.stripI(-1), c.stripI(std::numeric_limits<int32_t>::min())));
   Value none = c.compareI(CmpIPredicate::eq, number, wideOf(c, kNone));
   return {c.select(none, c.minusInf(), c.asFloat(bits)),
-          c.select(none, c.stripI(-1), flipped(c, place, c.stripI(kLargestId))),
+          c.select(none, c.stripI(-1), c.xori(place, c.stripI(kLargestId))),
           c.compareI(CmpIPredicate::sge, number, wideOf(c, 0))};
 }
 
 Value cpu::byId(Code &c, const Entry &entry) {
-  Value place = flipped(c, entry.id, c.stripI(kLargestId));
+  Value place = c.xori(entry.id, c.stripI(kLargestId));
   return c.ori(upBy(c, extended(c, place), 32), extended(c, c.asInt(entry.score)));
 }
 
 Entry cpu::entryById(Code &c, Value number) {
-  return {c.asFloat(shortened(c, number)), flipped(c, shortened(c, downBy(c, number, 32)), c.stripI(kLargestId)), {}};
+  return {c.asFloat(shortened(c, number)), c.xori(shortened(c, downBy(c, number, 32)), c.stripI(kLargestId)), {}};
 }

@@ -92,7 +92,7 @@ private:
   Value orderOf(Value x) {
     Value bits = c.asInt(c.addf(x, c.zero()));
     Value negative = arith::ShRSIOp::create(c.b, bits, c.stripI(31));
-    Value key = arith::XOrIOp::create(c.b, bits, c.andi(negative, c.stripI(kMagnitude)));
+    Value key = c.xori(bits, c.andi(negative, c.stripI(kMagnitude)));
     return c.select(c.compare(CmpFPredicate::OGT, x, c.minusInf()), key, c.stripI(kNever));
   }
 
@@ -207,7 +207,7 @@ private:
       Value lower = arith::SubIOp::create(c.b, now[0], arith::ConstantOp::create(c.b, c.b.getI16IntegerAttr(1)));
       return {c.andi(now[0], lower)};
     })[0];
-    return LLVM::BitcastOp::create(c.b, c.v1, Value(arith::XOrIOp::create(c.b, bits, rest)));
+    return LLVM::BitcastOp::create(c.b, c.v1, c.xori(bits, rest));
   }
 
   // Writes the ids of the `count` best keys; returns how many there are.
@@ -251,7 +251,7 @@ private:
   Value keep(Value pivot) {
     Value finite = c.max(pivot, c.int64(kLeastFinite));
     Value bits = arith::TruncIOp::create(c.b, c.i32, finite);
-    bits = c.select(c.less(finite, c.int64(0)), Value(arith::XOrIOp::create(c.b, bits, c.int32(kMagnitude))), bits);
+    bits = c.select(c.less(finite, c.int64(0)), c.xori(bits, c.int32(kMagnitude)), bits);
     Value number = c.broadcast(LLVM::BitcastOp::create(c.b, c.f32, bits));
     Value areMany = c.less(strips, c.mul(count, 2 * together));
     return c.when(

@@ -287,7 +287,7 @@ LogicalResult Lowering::lower(tile::StreamInverseOp op) {
           following.push_back(idBehind(i, ids[i], c.addi(slot, c.int32(1))));
         }
         awaitCopies();
-        Value next = least(ids), other = arith::XOrIOp::create(c.b, now[1], c.int32(1)); // a barrier: all have landed
+        Value next = least(ids), other = c.xori(now[1], c.int32(1)); // a barrier: all have landed
         if (ahead) {
           c.when(exists(next), [&] { copy(next, other); });
           c.commitCopies();

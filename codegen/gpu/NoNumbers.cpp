@@ -69,7 +69,7 @@ void Lowering::dropNoNumbers(const SharedRows &b) {
       int64_t bits = b.element.getIntOrFloatBitWidth();
       Value lowest = arith::ShRUIOp::create(c.b, signs, c.int32(bits - 1));
       Value drop = c.ori(c.subi(signs, lowest), signs);
-      Value keep = c.andi(word, arith::XOrIOp::create(c.b, drop, c.int32(-1)));
+      Value keep = c.andi(word, c.xori(drop, c.int32(-1)));
       words = LLVM::InsertElementOp::create(c.b, words, keep, c.int32(i));
     }
     c.store(words, at, 16);

@@ -298,7 +298,7 @@ void Lowering::startBoxes(tile::LoadOp load, SharedRows rows) {
   needAlignment(views[load.getView()], 16);
   auto short32 = [&](Value number) { return arith::TruncIOp::create(c.b, c.i32, number).getResult(); };
   // The phase before the one that this tile will be in: of a fresh barrier it counts as ended.
-  c.await(barrierOf(ring->empty, turn), arith::XOrIOp::create(c.b, parityOf(turn), c.int32(1)));
+  c.await(barrierOf(ring->empty, turn), c.xori(parityOf(turn), c.int32(1)));
   Value full = barrierOf(ring->full, turn), map = mapOf(slice, rows.rows);
   c.arriveExpecting(full, rows.bytes());
   rows.base = stageAt(turn);

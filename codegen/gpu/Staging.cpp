@@ -51,7 +51,7 @@ Value Lowering::unitOf(const SharedRows &rows, Value row, Value unit) {
     return c.at(rows.base, c.addi(start, c.muli(unit, c.int32(kPiece))));
   int64_t units = kSwizzleBytes / kPiece;
   Value panel = arith::DivUIOp::create(c.b, unit, c.int32(units));
-  Value place = arith::XOrIOp::create(c.b, c.andi(unit, c.int32(units - 1)), c.andi(row, c.int32(7)));
+  Value place = c.xori(c.andi(unit, c.int32(units - 1)), c.andi(row, c.int32(7)));
   return c.at(rows.base,
               c.addi(c.addi(start, c.muli(panel, c.int32(rows.panelBytes()))), c.muli(place, c.int32(kPiece))));
 }

@@ -257,7 +257,7 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
       },
       [&](ValueRange now) -> Values {
         Value index = now[0], buffer = now[1];
-        Value next = runs.next(c.add(index, 1)), other = arith::XOrIOp::create(c.b, buffer, c.int32(1));
+        Value next = runs.next(c.add(index, 1)), other = c.xori(buffer, c.int32(1));
         if (ringed) {
           turn = buffer;
           other = c.addi(turn, c.int32(static_cast<int64_t>(staged->size())));
@@ -280,7 +280,7 @@ LogicalResult Lowering::lower(tile::StreamOp op) {
         int64_t tilesBefore = sharedTiles;
         Value outer = partialTile;
         if (hasMask(op))
-          partialTile = arith::XOrIOp::create(c.b, runs.isFull(index), c.boolean(true));
+          partialTile = c.xori(runs.isFull(index), c.boolean(true));
         FailureOr<Values> values = ok ? streamBody(op) : FailureOr<Values>();
         partialTile = outer;
         ok = ok && succeeded(values);
