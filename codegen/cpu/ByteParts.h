@@ -6,9 +6,6 @@ namespace sattn::cpu {
 
 /// Bytes of rows vector by vector.
 struct ByteParts {
-  /// Rows of the left operand for which keys are read where they lie.
-  static constexpr int64_t kFewUses = 2;
-
   Code &c;
   bool areDistances;
   int64_t cols, width; ///< bytes of a row, and that one instruction takes

@@ -12,7 +12,7 @@ using namespace sattn::cpu;
 using mlir::arith::CmpFPredicate;
 
 /// More rows than this fill the lanes of a panel better,
-static constexpr int64_t kMostRows = 8;
+static constexpr int64_t kMostRowsAsLines = 8;
 /// but those of several key heads never stand in one panel: each head has its own products.
 static constexpr int64_t kMostRowsOfHeads = 16;
 
@@ -59,7 +59,7 @@ static bool hasLines(Operation *op, int64_t most) {
   if (auto push = dyn_cast<tile::TopPushOp>(op))
     return isFew(push.getScores(), most);
   if (auto mass = dyn_cast<tile::TopMassOp>(op))
-    return mass.getTop().getType().getRows() <= kMostRows;
+    return mass.getTop().getType().getRows() <= kMostRowsAsLines;
   if (auto list = dyn_cast<tile::TopListOp>(op))
     return isFew(list.getScores(), most);
   if (auto reduce = dyn_cast<tile::ReduceOp>(op))
@@ -83,7 +83,7 @@ static bool hasLines(Operation *op, int64_t most) {
 
 bool Lowering::computesLines(tile::KernelOp kernel) {
   bool anyDot = false;
-  int64_t most = kMostRows;
+  int64_t most = kMostRowsAsLines;
   kernel.walk([&](tile::DotOp dot) {
     anyDot = true;
     if (dot.headCount() > 1)

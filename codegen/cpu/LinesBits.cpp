@@ -18,8 +18,7 @@ static constexpr int64_t kWordBytes = 8, kWordsAtOnce = 8;
 static constexpr int64_t kKeyWords = 2, kRowWords = 3;
 
 bool Lowering::countsBits(tile::DotOp op, const ByteRows &a) const {
-  return c.atom.countsBits && op.getBelow() && static_cast<int64_t>(*op.getBelow()) <= kTwoBits &&
-         a.rows > ByteParts::kFewUses;
+  return c.atom.countsBits && op.getBelow() && static_cast<int64_t>(*op.getBelow()) <= kTwoBits && a.rows > kFewUses;
 }
 
 // Bit `bit` of each byte.

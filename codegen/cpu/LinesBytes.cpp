@@ -175,8 +175,7 @@ void Lowering::scoreBytes(tile::DotOp op) {
   RightRows from = rightOf(op);
   ByteSums parts(c, from.element, from.cols);
   // Keys that many rows meet are copied to rows of whole vectors, unless they lie so already.
-  bool isShared = a.rows > ByteParts::kFewUses,
-       canLieSo = from.allExist && !from.paged && parts.rowBytes() == from.cols;
+  bool isShared = a.rows > kFewUses, canLieSo = from.allExist && !from.paged && parts.rowBytes() == from.cols;
   Owner copies = isShared ? scratch.take(kLanes * parts.rowBytes()) : Owner();
   Value liesSo = canLieSo ? c.equal(from.stride, c.int64(parts.rowBytes())) : c.boolean(false);
   int64_t ahead = llvm::divideCeil(kLanes, a.rows);

@@ -2,6 +2,7 @@
 // time, whose sums over the lanes become one strip of scores. Outputs: the features of a value are lanes, weights are
 // broadcast.
 #include "codegen/cpu/Lowering.h"
+#include "codegen/cpu/Shuffles.h"
 
 using namespace sattn;
 using namespace sattn::cpu;
@@ -11,9 +12,6 @@ using mlir::arith::CmpFPredicate;
 static int64_t mostSums(const Atom &atom) {
   return std::min<int64_t>(kLanes, llvm::bit_floor<uint64_t>(atom.columnsFor(1)));
 }
-
-/// Rows of the left operand that read a right one but once.
-static constexpr int64_t kFewUses = 2;
 
 /// Keys that blocks of sums take turns over, and heads of one block each: the sums of few are moved more often, but
 /// memory is read in its order.
@@ -101,57 +99,7 @@ void Lowering::prefetchNext(const RightRows &right, Value first, int64_t count, 
     c.prefetchRow(right.paged ? row : c.at(row, distance), rowBytes);
 }
 
-// The same of rows of several heads, which come in the order of memory where a position's heads lie side by side:
-// `count` rows from the one on that has number `row` among those of all heads from position `first` on. Heads take
-// turns over `inTurn` positions.
-void Lowering::prefetchTokens(const RightRows &right, Value first, Value row, int64_t count, int64_t inTurn) {
-  if (!right.inStream || !right.allExist)
-    return;
-  int64_t rowBytes = right.cols * right.bytes(), positions = std::max<int64_t>(1, count / right.heads);
-  int64_t ahead = std::max<int64_t>(inTurn, llvm::alignDown(kBytesAhead / (right.heads * rowBytes), inTurn));
-  Value number = c.floorDiv(row, right.heads), position = c.add(first, number);
-  Value offset = c.mul(c.sub(row, c.mul(number, right.heads)), right.headStride);
-  Value distance = right.paged ? offset : c.add(offset, c.mul(right.stride, ahead));
-  for (Ptr next :
-       right.paged ? pagedRowsAhead(right, position, positions, ahead) : rowsOf(right, position, positions)) {
-    next = c.at(next, distance);
-    for (int64_t head = 0; head < count / positions; ++head, next = c.at(next, right.headStride))
-      c.prefetchRow(next, rowBytes);
-  }
-}
-
 //===-- Scores ------------------------------------------------------------------------------------------===//
-
-// One strip whose lane i is the sum over the lanes of sums[i], for 16 of them: neighbours are joined by shuffles that
-// keep to 128 bits first.
-static Value sumLanes(Code &c, ArrayRef<Value> sums) {
-  if (sums.size() == 1)
-    return sums[0];
-  size_t half = sums.size() / 2;
-  Value x = sumLanes(c, sums.take_front(half)), y = sumLanes(c, sums.drop_front(half));
-  constexpr int32_t quad = 4, other = kLanes;
-  SmallVector<int32_t> low, high;
-  for (int32_t chunk = 0; chunk < kLanes; chunk += quad) {
-    int32_t place = chunk / quad;
-    switch (half) {
-    case 1: // x0 y0 x1 y1, and x2 y2 x3 y3
-      low.append({chunk, chunk + other, chunk + 1, chunk + 1 + other});
-      high.append({chunk + 2, chunk + 2 + other, chunk + 3, chunk + 3 + other});
-      break;
-    case 2: // x0 x1 y0 y1, and x2 x3 y2 y3
-      low.append({chunk, chunk + 1, chunk + other, chunk + 1 + other});
-      high.append({chunk + 2, chunk + 3, chunk + 2 + other, chunk + 3 + other});
-      break;
-    default: // the same of whole quads: neighbours once more, then every second one
-      int32_t from = place % 2 * quad * (half == 4 ? 1 : 2) + place / 2 * other;
-      for (int32_t i = 0; i < quad; ++i) {
-        low.push_back(from + i);
-        high.push_back(from + i + quad * (half == 4 ? 2 : 1));
-      }
-    }
-  }
-  return c.addf(c.shuffle(x, y, low), c.shuffle(x, y, high));
-}
 
 // Products of `rows` rows of `a` from the first on with `keys`, or distances, summed over the features but not over the
 // lanes: sum i * keys + k is that of row i and key k. Each strip of a key is read once for as many rows as registers
@@ -220,6 +168,11 @@ void Lowering::scoreLines(tile::DotOp op) {
     before = linesOf(op.getAcc());
   RightRows right = rightOf(op);
   int64_t rows = a.rows / right.heads;
+  if (inTokenOrder(right, rows)) {
+    scoreTokens(a, right, termOf(op), before, to);
+    setLines(op.getResult(), to);
+    return;
+  }
   int64_t keysAtOnce = kLanes / static_cast<int64_t>(llvm::bit_ceil(static_cast<uint64_t>(rows)));
   auto add = [&](Value key, Value head) {
     if (right.heads > 1)
@@ -255,7 +208,7 @@ void Lowering::weighLines(const Lines &p, const Lines &to, const RightRows &righ
   int64_t perChain = block.rows * block.strips;
   int64_t most = std::clamp<int64_t>(mostSums(c.atom) / perChain, 1, block.keys);
   auto chains = static_cast<int64_t>(llvm::bit_floor(static_cast<uint64_t>(most)));
-  int64_t keysAtOnce = std::max<int64_t>(4, chains);
+  int64_t keysAtOnce = std::min(block.keys, std::max<int64_t>(4, chains));
   // Each turn asks for its share of the rows to come, so that memory never waits.
   int64_t each = llvm::divideCeil(keysAtOnce, block.turns), first = block.turn * (block.keys / keysAtOnce) * each;
   auto placeOf = [&](int64_t i) {
@@ -319,23 +272,33 @@ void Lowering::sumLines(tile::DotOp op) {
   int64_t strips =
       std::min({to.strips(), most / static_cast<int64_t>(llvm::bit_ceil(static_cast<uint64_t>(rows))), int64_t(8)});
   int64_t turns = llvm::divideCeil(allRows, rows) * llvm::divideCeil(to.strips(), strips);
-  // Blocks of sums, and heads, take turns over few keys, whose values stay near.
-  int64_t keys = turns > 1 ? kKeysInTurn : right.heads > 1 ? kKeysOfHead : allKeys;
-  auto add = [&](Value from, Value head) {
-    auto prefetch = [&](Value row, int64_t count) {
-      if (right.heads > 1)
-        prefetchTokens(right, from, c.add(c.mul(head, keys), row), count, keys);
-      else
-        prefetchNext(right, c.add(from, row), count, allRows);
-    };
+  auto add = [&](Value from, int64_t keys, Value head, const RightRows &own, WeighBlock::Prefetch prefetch) {
     int64_t turn = 0;
     for (int64_t row = 0; row < allRows; row += rows)
       for (int64_t strip = 0; strip < to.strips(); strip += strips)
-        weighLines(ofHead(p, head, allRows), ofHead(to, head, allRows), ofHead(right, head),
+        weighLines(ofHead(p, head, allRows), ofHead(to, head, allRows), own,
                    {row, std::min(rows, allRows - row), strip, std::min(strips, to.strips() - strip), from, keys,
                     turn++, turns, prefetch},
                    skipZeros);
   };
-  c.loop(0, allKeys, keys, [&](Value from) { c.loop(0, right.heads, 1, [&](Value head) { add(from, head); }); });
+  if (inTokenOrder(right, allRows)) {
+    forTokens(right, allKeys, [&](Value key, Value head, const RightRows &own, Ptr next) {
+      add(key, 1, head, own, [&](Value, int64_t) { c.prefetchRow(next, right.cols * right.bytes()); });
+    });
+    setLines(op.getResult(), to);
+    return;
+  }
+  // Blocks of sums, and heads, take turns over few keys, whose values stay near.
+  int64_t keys = turns > 1 ? kKeysInTurn : right.heads > 1 ? kKeysOfHead : allKeys;
+  c.loop(0, allKeys, keys, [&](Value from) {
+    c.loop(0, right.heads, 1, [&](Value head) {
+      add(from, keys, head, ofHead(right, head), [&](Value row, int64_t count) {
+        if (right.heads > 1)
+          prefetchTokens(right, from, c.add(c.mul(head, keys), row), count, keys);
+        else
+          prefetchNext(right, c.add(from, row), count, allRows);
+      });
+    });
+  });
   setLines(op.getResult(), to);
 }

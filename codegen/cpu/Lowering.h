@@ -236,11 +236,21 @@ private:
   Lines ofHead(const Lines &lines, Value head, int64_t rows);
   RightRows ofHead(const RightRows &right, Value head);
   void prefetchNext(const RightRows &right, Value first, int64_t count, int64_t uses);
-  void prefetchTokens(const RightRows &right, Value first, Value row, int64_t count, int64_t inTurn);
   Values scoreSums(const Lines &a, int64_t rows, const RightRows &right, ArrayRef<Ptr> keys, Term term);
   void scoreLines(tile::DotOp op);
   void weighLines(const Lines &p, const Lines &to, const RightRows &right, const WeighBlock &block, bool skipZeros);
   void sumLines(tile::DotOp op);
+
+  //===-- Heads of a token (LinesTokens.cpp) ------------------------------------------------------------===//
+  /// Whether `rows` rows for each head read the heads of one token after the other.
+  static bool inTokenOrder(const RightRows &right, int64_t rows);
+  SmallVector<Ptr> tokensAhead(const RightRows &right, Value first, Value offset, int64_t count, int64_t inTurn);
+  void prefetchTokens(const RightRows &right, Value first, Value row, int64_t count, int64_t inTurn);
+  Value headStep(const RightRows &right, Ptr token);
+  void scoreTokens(const Lines &a, const RightRows &right, Term term, const std::optional<Lines> &before,
+                   const Lines &to);
+  void forTokens(const RightRows &right, int64_t keys,
+                 llvm::function_ref<void(Value, Value, const RightRows &, Ptr)> body);
 
   //===-- Bytes of few rows (LinesBytes.cpp, LinesBits.cpp) ---------------------------------------------===//
   bool staysBytes(tile::LoadOp op);

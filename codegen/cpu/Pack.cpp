@@ -2,59 +2,13 @@
 // converted on the way. Rows that do not exist are read from a line of zeros and written to a line nobody reads, so
 // that there is one path without branches.
 #include "codegen/cpu/Lowering.h"
+#include "codegen/cpu/Shuffles.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace sattn;
 using namespace sattn::cpu;
 using namespace mlir;
-
-//===-- Shuffles ----------------------------------------------------------------------------------------===//
-
-// w rows of 16 columns to w strips that hold column by column: element c*w + r. Each round interleaves pairs.
-static Values interleave(Code &c, ArrayRef<Value> rows) {
-  if (rows.size() == 1)
-    return Values(rows);
-  Values even, odd, result;
-  for (size_t r = 0; r < rows.size(); r += 2) {
-    even.push_back(rows[r]);
-    odd.push_back(rows[r + 1]);
-  }
-  even = interleave(c, even);
-  odd = interleave(c, odd);
-  SmallVector<int32_t> low, high;
-  for (int32_t lane = 0; lane < kLanes / 2; ++lane) {
-    low.append({lane, lane + static_cast<int32_t>(kLanes)});
-    high.append({lane + 8, lane + 8 + static_cast<int32_t>(kLanes)});
-  }
-  for (auto [x, y] : llvm::zip(even, odd)) {
-    result.push_back(c.shuffle(x, y, low));
-    result.push_back(c.shuffle(x, y, high));
-  }
-  return result;
-}
-
-// 16 / w rows, each seen as 16 / w chunks of w columns, transposed chunk-wise: strip j holds chunk j of every row.
-static Values transposeChunks(Code &c, ArrayRef<Value> rows, int64_t width) {
-  if (rows.size() == 1)
-    return Values(rows);
-  SmallVector<int32_t> evenChunks, oddChunks;
-  for (int32_t chunk = 0; chunk < 2 * kLanes / width; ++chunk)
-    for (int32_t i = 0; i < width; ++i)
-      (chunk % 2 == 0 ? evenChunks : oddChunks).push_back(chunk * static_cast<int32_t>(width) + i);
-  Values even, odd, result;
-  for (size_t r = 0; r < rows.size(); r += 2) {
-    even.push_back(c.shuffle(rows[r], rows[r + 1], evenChunks));
-    odd.push_back(c.shuffle(rows[r], rows[r + 1], oddChunks));
-  }
-  even = transposeChunks(c, even, width);
-  odd = transposeChunks(c, odd, width);
-  for (auto [x, y] : llvm::zip(even, odd)) {
-    result.push_back(x);
-    result.push_back(y);
-  }
-  return result;
-}
 
 //===-- Rows --------------------------------------------------------------------------------------------===//
 

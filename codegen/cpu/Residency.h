@@ -122,6 +122,10 @@ struct RowSource {
   int64_t divisor = 1; ///< that `position` is a multiple of
 };
 
+/// Rows of a left operand that read each right one so seldom that it is used where it lies, and comes from memory in
+/// time.
+inline constexpr int64_t kFewUses = 2;
+
 /// A right operand of few rows of the left one, read where it lies (LinesDot.cpp).
 struct RightRows {
   RowSource source; ///< of one head
@@ -142,7 +146,8 @@ struct WeighBlock {
   int64_t row, rows, strip, strips;
   Value from;
   int64_t keys, turn, turns;
-  llvm::function_ref<void(Value, int64_t)> prefetch; ///< asks for some of the rows to come
+  using Prefetch = llvm::function_ref<void(Value, int64_t)>;
+  Prefetch prefetch; ///< asks for some of the rows to come
 };
 
 /// Element-wise ops that have not been computed yet: they are applied in registers when a consumer asks for the
