@@ -49,6 +49,7 @@ private:
   Status bindDivisors();
   int64_t maximumOf(PerBatch which) const;
   int64_t divisorOf(PerBatch which) const;
+  bool headsAreInside() const;
   Status checkRequirements() const;
 
   /// Size 1 of an axis that was never given: what stride is asked of it does not matter.
@@ -567,6 +568,19 @@ Status Binder::bindDivisors() {
   return success();
 }
 
+/// Whether memory holds the heads of a key side by side, before the next key: where not, a head's keys lie together.
+bool Binder::headsAreInside() const {
+  return std::all_of(m.roles.begin(), m.roles.end(), [&](const Operand &role) {
+    if (role.head < 0 || role.position < 0 || m.keyAxis < 0 || role.axes[role.position].symbol != m.keyAxis)
+      return true;
+    const DLTensor &tensor = *find(call.inputs, call.input_count, role.name);
+    int head = role.head + role.batched, position = role.position + role.batched;
+    // The stride of a single element means nothing.
+    return tensor.shape[head] <= 1 || tensor.shape[position] <= 1 ||
+           std::abs(strideOf(tensor, head)) <= std::abs(strideOf(tensor, position));
+  });
+}
+
 Status Binder::checkRequirements() const {
   for (const Requirement &requirement : m.requirements) {
     int64_t holds = 0;
@@ -592,6 +606,7 @@ Status Binder::bind() {
   SATTN_TRY(bindParams());
   SATTN_TRY(bindTensors());
   SATTN_TRY(bindPositions());
+  state.values[Manifest::headsInsideSymbol] = headsAreInside();
   SATTN_TRY(bindDerived());
   SATTN_TRY(checkRequirements());
   SATTN_TRY(checkResults());

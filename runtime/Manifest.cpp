@@ -296,6 +296,7 @@ Status ManifestReader::read() {
   out.symbols.add("kv_len_max");
   out.symbols.add("q_offset_gcd");
   out.symbols.add("kv_offset_gcd");
+  out.symbols.add("heads_inside");
   SATTN_TRY(readOperands("roles", out.roles, false));
   SATTN_TRY(readParams());
   SATTN_TRY(readDerived());

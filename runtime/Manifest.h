@@ -122,7 +122,7 @@ struct Step {
 struct Manifest {
   // The symbols that every manifest has, in this order.
   static constexpr int batchSymbol = 0, qOffsetMaxSymbol = 1, kvLenMaxSymbol = 2, qOffsetGcdSymbol = 3,
-                       kvOffsetGcdSymbol = 4;
+                       kvOffsetGcdSymbol = 4, headsInsideSymbol = 5;
 
   std::string name, build;
   Request request;

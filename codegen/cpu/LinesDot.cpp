@@ -129,7 +129,11 @@ Values Lowering::scoreSums(const Lines &a, int64_t rows, const RightRows &right,
     return sums;
   };
   int64_t most = mostSums(c.atom), rowsAtOnce = std::min<int64_t>(llvm::bit_ceil<uint64_t>(rows), most);
-  int64_t keysAtOnce = std::min(count, most / rowsAtOnce), whole = (a.cols / kLanes) / stripsAtOnce * stripsAtOnce;
+  // The processor follows keys that are read to their end one after the other. Where many rows share a strip, what they
+  // read of their own counts more.
+  bool keyByKey = rows <= kFewUses && strips <= 2 * stripsAtOnce;
+  int64_t keysAtOnce = keyByKey ? 1 : std::min(count, most / rowsAtOnce);
+  int64_t whole = (a.cols / kLanes) / stripsAtOnce * stripsAtOnce;
   Values all(rows * count);
   for (int64_t key = 0; key < count; key += keysAtOnce)
     for (int64_t row = 0; row < rows; row += rowsAtOnce) {

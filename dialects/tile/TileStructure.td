@@ -47,7 +47,7 @@ class Tile_PlanName<string mnemonic, Type type, string what> : Tile_PlanOp<mnemo
   let arguments = (ins StrAttr:$name);
   let results = (outs type:$value);
 }
-def DimOp : Tile_PlanName<"dim", Index, "a size of the call: `B`, an axis name such as `t`, `s`, `h`, `c(64)`, or `q_offset_max`"> {
+def DimOp : Tile_PlanName<"dim", Index, "a size of the call: `B`, an axis name such as `t`, `s`, `h`, `c(64)`, or a name of the manifest such as `q_offset_max`"> {
   let assemblyFormat = "$name attr-dict";
 }
 def ParamOp : Tile_PlanName<"param", AnyTypeOf<[Index, F32]>, "a dynamic param of the pattern (int: index, float: f32)"> {

@@ -265,6 +265,25 @@ TEST_CASE("offsets that must begin a block") {
   CHECK(o[4] == 17);
 }
 
+TEST_CASE("whether the heads of a key lie side by side") {
+  TestCompiler compiler;
+  TestContext context(&compiler);
+  json m = totalManifest();
+  m["pattern"] = "sattn.pattern @beside";
+  m["requires"] = json::parse(R"([{"check": ["==", "heads_inside", 1], "message": "heads lie apart"}])");
+  compiler.add(m);
+  sattn_kernel *kernel = context.kernel(m);
+  std::vector<float> memory(2 * 3 * 2 * 4, 1);
+  auto run = [&](std::vector<int64_t> shape, std::vector<int64_t> strides, int64_t first = 0) {
+    Tensor q({1, 3, 2, 4}, 1), k(memory.data() + first, shape, strides), o({1, 3, 2, 4}, 0);
+    return sattn_run(kernel, CallBuilder().input("q", q).input("k", k).output("o", o).get());
+  };
+  CHECK_RUN(run({1, 3, 2, 4}, {24, 8, 4, 1}));
+  CHECK_RUN(run({1, 3, 2, 4}, {24, -8, -4, 1}, 20)); // backwards, though
+  CHECK_ERROR(run({1, 3, 2, 4}, {24, 4, 12, 1}), SATTN_BAD_CALL, "[SA0330] heads lie apart (heads_inside=0)");
+  CHECK_RUN(run({1, 3, 1, 4}, {12, 4, 12, 1})); // one head is beside nothing
+}
+
 TEST_CASE("what this version does not support is named") {
   Good g;
   g.call.call.stream = &g;

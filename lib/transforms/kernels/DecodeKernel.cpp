@@ -12,6 +12,8 @@
 //
 //   split_16, split_8   as split, for the query heads of 16 or 8 key heads
 //
+// Where a call's strides hold the keys of a head together instead, `split` reads each head's.
+//
 // The number of splits follows from the sizes of the call alone, so results do not depend on the number of threads.
 #include "lib/analysis/CostModel.h"
 #include "lib/transforms/kernels/AttendKernels.h"
@@ -118,14 +120,14 @@ private:
     return readsNumbers() ? std::max(least, context.target.rowQuantum) : least;
   }
 
-  // 1 where tasks of the call read `units` key heads, else 0: the greatest of the numbers that divides its key heads. A
-  // number divides what twice as many divide.
+  // 1 where tasks of the call read `units` key heads, else 0: where heads lie side by side, the greatest of the numbers
+  // that divides its key heads, elsewhere one. A number divides what twice as many divide.
   static Value isTaken(PlanWriter &plan, ArrayRef<int64_t> keyHeads, int64_t units) {
     IndexBuilder &b = plan.index;
-    Value all = plan.size("units"), one = b.constant(1);
+    Value all = plan.size("units"), one = b.constant(1), inside = plan.dim("heads_inside");
     auto divides = [&](int64_t number) {
       Value rest = b.sub(all, b.mul(b.floorDiv(all, number), number));
-      return b.sub(one, b.min(rest, one));
+      return b.mul(inside, b.sub(one, b.min(rest, one)));
     };
     Value taken = units == 1 ? one : divides(units);
     int64_t next = units == 1 ? keyHeads.back() : 2 * units;
