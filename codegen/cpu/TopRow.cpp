@@ -1,7 +1,8 @@
 // The best of one row of numbers in memory, exactly, however long the row: positions are lanes. Numbers become integer
 // keys of the same order, and the n-th key is found by steps each of which counts the keys that are not less than a
 // pivot. A long row is thinned out first: a pivot that a few more than n numbers should reach is taken from a
-// sample, and one pass keeps those that do. Where that misjudges the row, the steps run over the row itself.
+// sample, and one pass keeps those that do. Where that misjudges the row, the steps run over the row itself until they
+// have a better pivot, or the n-th key where too many are equal to it.
 #include "codegen/common/SetCode.h"
 #include "codegen/cpu/Lowering.h"
 #include <functional>
@@ -15,18 +16,24 @@ using arith::CmpFPredicate;
 using arith::CmpIPredicate;
 
 // Numbers that are kept of a row, and strips of a sample.
-static constexpr int64_t kMostKept = 8192, kLeastSample = 256, kMostSample = kMostKept / kLanes;
-// Strips of a row for each of its sample.
-static constexpr int64_t kSampleEvery = 64;
+static constexpr int64_t kMostKept = 8192, kSample = kMostKept / kLanes;
+// Most strips of a sample of which only the greatest numbers are looked at.
+static constexpr int64_t kMostMerged = 16;
 // Binary places of the distance between two strips of a sample.
 static constexpr int64_t kStepBits = 16;
+// Strips between two looks at whether too many numbers are kept.
+static constexpr int64_t kChunk = 64;
 // Keys: what is never selected, forced numbers without an order of their own, the least finite number. Marks the ids
 // of forced numbers.
 static constexpr int64_t kNever = std::numeric_limits<int32_t>::min(), kForcedKey = std::numeric_limits<int32_t>::max();
 static constexpr int64_t kLeastFinite = static_cast<int32_t>(0x80800000);
 static constexpr int64_t kForcedId = std::numeric_limits<int32_t>::min();
-// Ids that a group of strips writes without asking how many it has, in rows of which many numbers and few are kept.
-static constexpr int64_t kUnaskedOfMany = 3, kUnaskedOfFew = 1;
+// Ids that a group of strips writes without asking how many it has, in rows of which many numbers and few are kept, and
+// those that it then writes without asking again.
+static constexpr int64_t kUnaskedOfMany = 3, kUnaskedOfFew = 1, kUnaskedMore = 3;
+// Steps to the n-th key after which the range is cut to the keys that are in it: few rows whose numbers differ need as
+// many.
+static constexpr int64_t kCutEvery = 16;
 // How far ahead of the pass over a row its lines are asked for, in bytes: processors that wait for them by themselves
 // take a third longer.
 static constexpr int64_t kAhead = 1024;
@@ -47,7 +54,7 @@ public:
   RowSelection(Code &c, tile::TopRowOp op, const View &scores, const View &ids, Ptr kept,
                llvm::function_ref<Value(Value)> scalar)
       : c(c), op(op), list(ids.base), room(ids.limit), keptIds(kept), keptKeys(kept.plus(kRoom * 4)),
-        hasForced(!op.getForced().empty()) {
+        oneStrip(kept.plus(2 * kRoom * 4)), numbersOfIds(scores.base), hasForced(!op.getForced().empty()) {
     int64_t tile = scores.type.getInner();
     row = c.at(scores.base, c.mul(scalar(op.getFrom()), scores.positionBytes));
     first = c.mul(scalar(op.getFrom()), tile);
@@ -62,8 +69,9 @@ public:
     lanes = c.stripI(numbers);
   }
 
-  // Ids and keys, and a group of strips behind each.
-  static constexpr int64_t kRoom = kMostKept + kMostTogether * kLanes, kScratch = 2 * kRoom * 4;
+  // Ids and keys, behind each what may be kept before the next look at how many they are and a group of strips, and one
+  // strip.
+  static constexpr int64_t kRoom = kMostKept + (kChunk + kMostTogether) * kLanes, kScratch = (2 * kRoom + kLanes) * 4;
 
   /// False where the forced sets have no code.
   bool run() {
@@ -145,59 +153,87 @@ private:
     return arith::ExtUIOp::create(c.b, c.i64, Value(LLVM::vector_reduce_add::create(c.b, c.i32, sums[0])));
   }
 
-  /// The least and the greatest key that may be selected, and how many there are.
+  /// The least and the greatest key from `low` to `high`, and how many there are.
   struct Extent {
     Value least, most, count;
   };
-  Extent extentOf(const KeySource &source) {
-    Value never = c.stripI(kNever), one = c.stripI(1), none = c.stripI(int64_t(0));
-    Values ends = c.loop(c.int64(0), source.strips, 1, {c.stripI(kForcedKey), never, none},
-                         [&](Value strip, ValueRange now) -> Values {
-                           Value keys = source.keys(strip), live = c.compareI(CmpIPredicate::ne, keys, never);
-                           Value low = c.select(live, keys, c.stripI(kForcedKey));
-                           return {arith::MinSIOp::create(c.b, low, now[0]), arith::MaxSIOp::create(c.b, keys, now[1]),
-                                   c.addi(now[2], c.select(live, one, none))};
-                         });
+  Extent extentOf(const KeySource &source, Value low, Value high) {
+    Value least = c.stripI(kForcedKey), most = c.stripI(kNever), one = c.stripI(1), none = c.stripI(int64_t(0));
+    Value from = spread(low), to = spread(high);
+    Values ends = c.loop(c.int64(0), source.strips, 1, {least, most, none}, [&](Value strip, ValueRange now) -> Values {
+      Value keys = source.keys(strip);
+      Value inside = c.andi(c.compareI(CmpIPredicate::sge, keys, from), c.compareI(CmpIPredicate::sle, keys, to));
+      return {arith::MinSIOp::create(c.b, c.select(inside, keys, least), now[0]),
+              arith::MaxSIOp::create(c.b, c.select(inside, keys, most), now[1]),
+              c.addi(now[2], c.select(inside, one, none))};
+    });
     auto wide = [&](Value number) -> Value { return arith::ExtSIOp::create(c.b, c.i64, number); };
     return {wide(LLVM::vector_reduce_smin::create(c.b, c.i32, ends[0])),
             wide(LLVM::vector_reduce_smax::create(c.b, c.i32, ends[1])),
             wide(LLVM::vector_reduce_add::create(c.b, c.i32, ends[2]))};
   }
 
-  // The greatest key that at least `wanted` keys reach, or one that at most `spare` more do; the least one where fewer
-  // are there. A pivot lies where the counts at both ends of the range let expect it, and in the middle every other
-  // time, so that no row takes more than two steps for each bit.
-  Value keyOfRank(const KeySource &source, Value wanted, Value spare) {
-    Extent extent = extentOf(source);
+  // The greatest key that at least `wanted` keys reach, or one that at most `spare` more do; where fewer are there, one
+  // that all of them reach. A pivot lies where the counts at both ends of the range let expect it, and in the middle
+  // every other time, so that no row takes more than a few steps for each bit; the first two are `guess` and the key
+  // above it, which ends the search where many keys are equal to the one looked for. Where few values are, the range
+  // shrinks to them.
+  Value keyOfRank(const KeySource &source, Value wanted, Value spare, Value guess = {}) {
+    Extent extent = extentOf(source, c.int64(kNever + 1), c.int64(kForcedKey));
     Value most = c.add(wanted, spare);
     auto real = [&](Value number) -> Value { return arith::SIToFPOp::create(c.b, c.f32, number); };
-    Value fits = c.less(extent.count, c.add(most, 1));
-    Value high = c.select(fits, extent.least, c.add(extent.most, 1));
+    Value fits = c.less(extent.count, c.add(most, 1)), any = c.int64(kNever + 1);
+    Value low = c.select(fits, any, extent.least), high = c.select(fits, any, c.add(extent.most, 1));
+    auto cut = [&](ValueRange now) -> Values {
+      Extent inside = extentOf(source, now[0], c.sub(now[1], c.int64(1)));
+      return {inside.least, c.add(inside.most, 1), now[2], now[3]};
+    };
+    auto count = [&](ValueRange now) -> Values {
+      Value span = c.sub(now[1], now[0]), counted = c.sub(now[2], now[3]);
+      Value share = c.divf(real(c.sub(now[2], most)), real(c.max(counted, c.int64(1))));
+      Value expected = arith::FPToSIOp::create(c.b, c.i64, c.mulf(share, real(span)));
+      Value step = c.select(c.equal(c.mod(now[4], 2), c.int64(0)), expected, c.floorDiv(span, 2));
+      if (guess) {
+        Value guessed = c.sub(c.sub(c.add(guess, 1), now[4]), now[0]);
+        step = c.select(c.andi(c.less(now[4], c.int64(2)), c.less(c.int64(0), guessed)), guessed, step);
+      }
+      Value pivot = c.add(now[0], c.min(c.max(step, c.int64(1)), c.sub(span, c.int64(1))));
+      Value reached = countWhere(source, CmpIPredicate::sge, pivot);
+      Value enough = c.less(wanted, c.add(reached, 1)), ends = c.andi(enough, c.less(reached, c.add(most, 1)));
+      Value above = c.select(ends, c.add(pivot, 1), c.select(enough, now[1], pivot));
+      return {c.select(enough, pivot, now[0]), above, c.select(enough, reached, now[2]),
+              c.select(enough, now[3], reached)};
+    };
     return c.whileLoop(
-        {extent.least, high, extent.count, c.int64(0), c.int64(0)},
+        {low, high, extent.count, c.int64(0), c.int64(0)},
         [&](ValueRange now) { return std::pair(c.less(c.add(now[0], 1), now[1]), Values(now)); },
         [&](ValueRange now) -> Values {
-          Value span = c.sub(now[1], now[0]), counted = c.sub(now[2], now[3]);
-          Value share = c.divf(real(c.sub(now[2], most)), real(c.max(counted, c.int64(1))));
-          Value expected = arith::FPToSIOp::create(c.b, c.i64, c.mulf(share, real(span)));
-          Value step = c.select(c.equal(now[4], c.int64(0)), expected, c.floorDiv(span, 2));
-          Value pivot = c.add(now[0], c.min(c.max(step, c.int64(1)), c.sub(span, c.int64(1))));
-          Value reached = countWhere(source, CmpIPredicate::sge, pivot);
-          Value enough = c.less(wanted, c.add(reached, 1)), ends = c.andi(enough, c.less(reached, c.add(most, 1)));
-          Value above = c.select(ends, c.add(pivot, 1), c.select(enough, now[1], pivot));
-          return {c.select(enough, pivot, now[0]), above, c.select(enough, reached, now[2]),
-                  c.select(enough, now[3], reached), c.sub(c.int64(1), now[4])};
+          Value cuts = c.equal(c.mod(now[4], kCutEvery), c.int64(kCutEvery - 1));
+          Values next =
+              c.when(cuts, {c.i64, c.i64, c.i64, c.i64}, [&] { return cut(now); }, [&] { return count(now); });
+          next.push_back(c.add(now[4], 1));
+          return next;
         })[0];
   }
 
   //===-- Lists.
 
-  // The chosen lanes side by side; what stands behind them may be overwritten.
+  // The chosen lanes side by side; what stands behind them may be overwritten. Without such an instruction each is
+  // written behind those chosen so far: asking for each costs more than ten times as much.
   void append(Value chosen, Value strip, Ptr to) {
     if (c.atom.maskedMemory)
-      c.store(c.intrinsic("llvm.experimental.vector.compress", c.vi, {strip, chosen, c.stripI(int64_t(0))}), to, 4);
-    else
-      LLVM::masked_compressstore::create(c.b, strip, c.address(to), chosen);
+      return c.store(c.intrinsic("llvm.experimental.vector.compress", c.vi, {strip, chosen, c.stripI(int64_t(0))}), to,
+                     4);
+    Value bits = arith::ExtUIOp::create(c.b, c.i64, Value(LLVM::BitcastOp::create(c.b, c.i16, chosen)));
+    c.when(c.less(c.int64(0), bits), [&] {
+      c.store(strip, oneStrip, 64);
+      Ptr next = to;
+      for (int64_t lane = 0; lane < kLanes; ++lane) {
+        c.store(c.load(c.i32, oneStrip.plus(lane * 4), 4), next, 4);
+        Value bit = c.andi(arith::ShRUIOp::create(c.b, bits, c.int64(lane)), c.int64(1));
+        next = c.atScaled(next, bit, 4);
+      }
+    });
   }
 
   // Of `equal` lanes the first `left`.
@@ -211,8 +247,11 @@ private:
   }
 
   // Writes the ids of the `count` best keys; returns how many there are.
-  Value writeList(const KeySource &source) {
-    Value border = keyOfRank(source, count, c.int64(0)), bound = spread(border);
+  Value writeList(const KeySource &source) { return writeFrom(source, keyOfRank(source, count, c.int64(0))); }
+
+  // The same, given the least key of them.
+  Value writeFrom(const KeySource &source, Value border) {
+    Value bound = spread(border);
     Value equals = c.sub(count, countWhere(source, CmpIPredicate::sgt, border));
     return c.loop(c.int64(0), source.strips, 1, {c.int64(0), equals}, [&](Value strip, ValueRange now) -> Values {
       Value keys = source.keys(strip), equal = c.compareI(CmpIPredicate::eq, keys, bound);
@@ -227,27 +266,40 @@ private:
 
   //===-- Thinning out.
 
-  // A key that a few more than `count` numbers of the row should reach.
+  // A key that a few more than `count` numbers of the row should reach. Of a sample of which few do, every so many
+  // strips are merged to one of the greatest numbers of each lane: these tell nearly as much, and are fewer to look
+  // through. Merged strips lie far apart, as neighbours in a row may be alike.
   Value pivotOfSample() {
-    Value taken = c.mul(c.floorDiv(strips, kSampleEvery * kMostTogether), kMostTogether);
-    taken = c.min(c.max(taken, c.int64(kLeastSample)), c.int64(kMostSample));
-    Value step = c.floorDiv(c.mul(strips, int64_t(1) << kStepBits), taken);
+    Value all = c.mul(strips, kLanes);
+    Value merged = c.max(c.min(c.floorDiv(all, c.mul(count, 2)), c.int64(kMostMerged)), c.int64(1));
+    Value taken = c.mul(c.floorDiv(c.floorDiv(c.int64(kSample), merged), kMostTogether), kMostTogether);
+    Value step = c.floorDiv(c.mul(strips, int64_t(1) << kStepBits), kSample);
     c.loop(c.int64(0), taken, 1, [&](Value i) {
-      Value strip = c.floorDiv(c.mul(i, step), int64_t(1) << kStepBits);
-      c.store(keysOf(strip), c.atScaled(keptKeys, i, kLanes * 4), 64);
+      Value best = c.loop(c.int64(0), merged, 1, {c.minusInf()}, [&](Value j, ValueRange now) -> Values {
+        Value strip = c.floorDiv(c.mul(c.add(i, c.mul(j, taken)), step), int64_t(1) << kStepBits);
+        Value x = numbers(strip);
+        if (hasForced)
+          x = c.select(forcedIn(strip, x), c.strip(std::numeric_limits<float>::infinity()), x);
+        return {c.maxKeep(x, now[0])};
+      })[0];
+      c.store(orderOf(best), c.atScaled(keptKeys, i, kLanes * 4), 64);
     });
     auto real = [&](Value number) -> Value { return arith::SIToFPOp::create(c.b, c.f32, number); };
-    // How many of a sample lie above varies by the root of their number.
-    Value expected = c.divf(c.mulf(real(count), real(taken)), real(strips));
-    Value margin = c.mulf(c.float32(3.5f), LLVM::SqrtOp::create(c.b, expected));
+    // A merged number is below the n-th best where all that it was made of are.
+    Value share = c.divf(real(c.max(c.sub(all, count), c.int64(0))), real(all));
+    Value below = c.loop(c.int64(0), merged, 1, {c.float32(1)},
+                         [&](Value, ValueRange now) -> Values { return {c.mulf(now[0], share)}; })[0];
+    Value above = c.subf(c.float32(1), below), lanesTaken = real(c.mul(taken, kLanes));
+    // How many of them are not varies by the root of this.
+    Value expected = c.mulf(lanesTaken, above), variance = c.mulf(expected, below);
+    Value margin = c.mulf(c.float32(3), LLVM::SqrtOp::create(c.b, variance));
     Value wanted = arith::FPToSIOp::create(c.b, c.i64, c.addf(expected, margin));
-    wanted = c.add(wanted, 6);
     KeySource sample{taken, [&](Value strip) { return c.load(c.vi, c.atScaled(keptKeys, strip, kLanes * 4), 64); }, {}};
-    return keyOfRank(sample, wanted, c.floorDiv(wanted, 8));
+    return keyOfRank(sample, c.add(wanted, 2), c.int64(0));
   }
 
-  // Keeps the ids of what reaches `pivot` and of what is forced, marked; gives how many they are, of which kMostKept
-  // are written.
+  // Keeps the ids of what reaches `pivot` and of what is forced, marked; gives how many they are, or more than
+  // kMostKept where they do not fit.
   Value keep(Value pivot) {
     Value finite = c.max(pivot, c.int64(kLeastFinite));
     Value bits = arith::TruncIOp::create(c.b, c.i32, finite);
@@ -260,19 +312,32 @@ private:
   }
 
   Value keepFrom(Value number, int64_t unasked) {
-    return c.loop(c.int64(0), strips, together, {c.int64(0)}, [&](Value strip, ValueRange now) -> Values {
-      SmallVector<Value> kept, forced;
-      for (int64_t i = 0; i < together; ++i) {
-        Value at = c.add(strip, i), x = numbers(at);
-        c.prefetch(c.atScaled(row.plus(kAhead), at, kLanes * 4));
-        kept.push_back(c.compare(CmpFPredicate::OGE, x, number));
-        if (hasForced) {
-          forced.push_back(forcedIn(at, x));
-          kept.back() = c.ori(kept.back(), forced.back());
-        }
+    return c.whileLoop(
+        {c.int64(0), c.int64(0)},
+        [&](ValueRange now) {
+          Value goesOn = c.andi(c.less(now[0], strips), c.less(now[1], c.int64(kMostKept + 1)));
+          return std::pair(goesOn, Values(now));
+        },
+        [&](ValueRange now) -> Values {
+          Value end = c.min(c.add(now[0], kChunk), strips);
+          return {end, c.loop(now[0], end, together, {now[1]}, [&](Value strip, ValueRange kept) -> Values {
+                    return {keepGroup(number, strip, kept[0], unasked)};
+                  })[0]};
+        })[1];
+  }
+
+  Value keepGroup(Value number, Value strip, Value kept, int64_t unasked) {
+    SmallVector<Value> chosen, forced;
+    for (int64_t i = 0; i < together; ++i) {
+      Value at = c.add(strip, i), x = numbers(at);
+      c.prefetch(c.atScaled(row.plus(kAhead), at, kLanes * 4));
+      chosen.push_back(c.compare(CmpFPredicate::OGE, x, number));
+      if (hasForced) {
+        forced.push_back(forcedIn(at, x));
+        chosen.back() = c.ori(chosen.back(), forced.back());
       }
-      return {writeKept(bitsOf(kept), hasForced ? bitsOf(forced) : Value(), strip, now[0], unasked)};
-    })[0];
+    }
+    return writeKept(bitsOf(chosen), hasForced ? bitsOf(forced) : Value(), strip, kept, unasked);
   }
 
   // A bit for each lane of some strips.
@@ -289,36 +354,47 @@ private:
     return bits == 64 ? number : Value(arith::ExtUIOp::create(c.b, c.i64, number));
   }
 
-  // Ids and numbers of the bits of `kept` from `strip` on, behind the `count` that are there. How many a group of
-  // strips holds cannot be foreseen, but is hardly ever more than `unasked`, so that as many are written whatever it
-  // holds.
+  // Ids of the bits of `kept` from `strip` on, behind the `count` that are there. How many a group of strips holds
+  // cannot be foreseen, but is hardly ever more than `unasked`, so that as many are written whatever it holds.
   Value writeKept(Value kept, Value forced, Value strip, Value count, int64_t unasked) {
-    Value start = c.mul(strip, kLanes), place = c.min(count, c.int64(kMostKept));
+    Value start = arith::TruncIOp::create(c.b, c.i32, c.add(first, c.mul(strip, kLanes)));
     auto write = [&](Value bits, Value to) {
-      Value bit = c.countTrailingZeros(bits), at = c.add(start, c.andi(bit, c.int64(63)));
-      Value id = arith::TruncIOp::create(c.b, c.i32, c.add(first, at));
+      Value bit = c.countTrailingZeros(bits);
+      Value id = c.addi(start, arith::TruncIOp::create(c.b, c.i32, bit));
       if (forced) {
-        Value mark = arith::TruncIOp::create(c.b, c.i32, Value(arith::ShRUIOp::create(c.b, forced, bit)));
-        id = c.ori(id, arith::ShLIOp::create(c.b, mark, c.int32(31)));
+        Value mark = arith::ShRUIOp::create(c.b, forced, c.andi(bit, c.int64(63)));
+        id = c.ori(id, arith::ShLIOp::create(c.b, Value(arith::TruncIOp::create(c.b, c.i32, mark)), c.int32(31)));
       }
       c.store(id, c.atScaled(keptIds, to, 4), 4);
-      c.store(c.load(c.i32, c.atScaled(row, at, 4), 4), c.atScaled(keptKeys, to, 4), 4);
       return c.andi(bits, c.sub(bits, c.int64(1)));
     };
-    Value rest = kept;
+    Value rest = kept, found = LLVM::CtPopOp::create(c.b, kept);
     for (int64_t i = 0; i < unasked; ++i)
-      rest = write(rest, c.add(place, i));
-    Value found = LLVM::CtPopOp::create(c.b, kept), fitting = c.min(found, c.sub(c.int64(kMostKept), place));
-    c.loop(c.int64(unasked), fitting, 1, {rest},
-           [&](Value i, ValueRange now) -> Values { return {write(now[0], c.add(place, i))}; });
+      rest = write(rest, c.add(count, i));
+    c.when(c.less(c.int64(unasked), found), [&] {
+      Value more = rest;
+      for (int64_t i = unasked; i < unasked + kUnaskedMore; ++i)
+        more = write(more, c.add(count, i));
+      c.loop(c.int64(unasked + kUnaskedMore), found, 1, {more},
+             [&](Value i, ValueRange now) -> Values { return {write(now[0], c.add(count, i))}; });
+    });
     return c.add(count, found);
   }
 
-  // Makes keys of the kept numbers, and a group of strips of keys that are never selected behind them. Gives how many
+  // Fetches the kept numbers as keys, and a group of strips of keys that are never selected behind them. Gives how many
   // are forced.
   Value finishKept(Value kept) {
     Value none = c.stripI(int64_t(0)), one = c.stripI(1);
     c.store(none, c.atScaled(keptIds, kept, 4), 4);
+    c.loop(c.int64(0), kept, kMostTogether, [&](Value i) {
+      for (int64_t j = 0; j < kMostTogether; ++j) {
+        Value id = c.load(c.i32, c.atScaled(keptIds.plus(j * 4), i, 4), 4);
+        if (hasForced)
+          id = c.andi(id, c.int32(kMagnitude));
+        Value number = c.load(c.i32, c.atScaled(numbersOfIds, arith::ExtUIOp::create(c.b, c.i64, id), 4), 4);
+        c.store(number, c.atScaled(keptKeys.plus(j * 4), i, 4), 4);
+      }
+    });
     Value sums = c.loop(c.int64(0), kept, kLanes, {none}, [&](Value i, ValueRange now) -> Values {
       Ptr at = c.atScaled(keptKeys, i, 4), idsAt = c.atScaled(keptIds, i, 4);
       Value key = orderOf(c.load(c.vf, at, 64)), sum = now[0];
@@ -362,23 +438,40 @@ private:
     return writeList({all, stripsAt(keptKeys), [this](Value strip) { return idsOf(strip); }});
   }
 
-  // That more numbers are forced than may be selected is seen when all that are kept are known.
+  // Keeps what reaches a key. Gives whether all that may be selected is kept, and how many are. That more numbers are
+  // forced than may be selected is seen when all that are kept are known.
+  Values thinOut(Value pivot) {
+    Value kept = keep(pivot);
+    Value enough = c.ori(c.less(count, c.add(kept, 1)), c.less(pivot, c.int64(kLeastFinite + 1)));
+    Value fits = c.andi(enough, c.less(kept, c.int64(kMostKept + 1)));
+    fits = c.when(
+        fits, {Type(c.i1)}, [&] { return Values{c.less(finishKept(kept), c.add(count, 1))}; },
+        [&] { return Values{c.boolean(false)}; })[0];
+    return {fits, kept};
+  }
+
   Value selectLong() {
     onlyForced = c.boolean(false);
-    Value kept = keep(pivotOfSample());
-    Value suffices = c.andi(c.less(count, c.add(kept, 1)), c.less(kept, c.int64(kMostKept + 1)));
-    suffices = c.when(
-        suffices, {Type(c.i1)}, [&] { return Values{c.less(finishKept(kept), c.add(count, 1))}; },
-        [&] { return Values{c.boolean(false)}; })[0];
-    return c.when(
-        suffices, {c.i64},
-        [&] { return Values{writeList({groupsOf(kept, kGroup), stripsAt(keptKeys), stripsAt(keptIds)})}; },
+    KeySource whole{strips, [this](Value strip) { return keysOf(strip); }, [this](Value strip) { return idsOf(strip); },
+                    together};
+    Value pivot = pivotOfSample(), neither = onlyForced;
+    Values thin = thinOut(pivot);
+    Values found = c.when(
+        thin[0], {Type(c.i1), c.i64, c.i64, Type(c.i1)}, [&] { return Values{thin[0], thin[1], pivot, neither}; },
         [&] {
           lookForForced();
-          auto keys = [this](Value strip) { return keysOf(strip); };
-          auto ids = [this](Value strip) { return idsOf(strip); };
-          return Values{writeList({strips, keys, ids, together})};
-        })[0];
+          Value spare = c.select(onlyForced, c.int64(0), c.max(c.sub(c.int64(kMostKept), count), c.int64(0)));
+          Value border = keyOfRank(whole, count, spare, pivot);
+          Values again = c.when(
+              onlyForced, {Type(c.i1), c.i64}, [&] { return Values{neither, c.int64(0)}; },
+              [&] { return thinOut(border); });
+          return Values{again[0], again[1], border, onlyForced};
+        });
+    onlyForced = found[3];
+    return c.when(
+        found[0], {c.i64},
+        [&] { return Values{writeList({groupsOf(found[1], kGroup), stripsAt(keptKeys), stripsAt(keptIds)})}; },
+        [&] { return Values{writeFrom(whole, found[2])}; })[0];
   }
 
   Code &c;
@@ -386,7 +479,7 @@ private:
   Ptr row, list;
   Value room, first, strips, count, position, lanes, onlyForced;
   Values symbols;
-  Ptr keptIds, keptKeys;
+  Ptr keptIds, keptKeys, oneStrip, numbersOfIds;
   int64_t together; ///< strips of which a row has a multiple
   bool hasForced, isKnown = true;
 };

@@ -1,9 +1,12 @@
-// Times the best of one row of normal numbers beside one pass over as many, in the same run and interleaved with it:
-//   codegen-cpu-top-row-bench [KEYS=131072] [COUNT=2048] [TARGET=cpu-avx512] [ROUNDS=200]
+// Times the best of one row of numbers beside one pass over as many, in the same run and interleaved with it:
+//   codegen-cpu-top-row-bench [KEYS=131072] [COUNT=2048] [TARGET=cpu-avx512] [ROUNDS=200] [ROW=normal]
+// A row is `normal`, has `five` different numbers, all `equal`, `ascending`, or `periodic`, the best where no sample
+// looks.
 #include "test/codegen/cpu/Harness.h"
 #include "test/codegen/cpu/Programs.h"
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 
@@ -21,7 +24,7 @@ static double median(std::vector<double> x) {
 int main(int argc, char **argv) {
   auto number = [&](int at, int64_t otherwise) { return argc > at ? std::atoll(argv[at]) : otherwise; };
   int64_t keys = number(1, 131072) / 64 * 64, count = number(2, 2048), rounds = number(4, 200);
-  std::string name = argc > 3 ? argv[3] : "cpu-avx512", error;
+  std::string name = argc > 3 ? argv[3] : "cpu-avx512", kind = argc > 5 ? argv[5] : "normal", error;
   auto isa = sattn::cpu::parseTarget(name);
   if (mlir::failed(isa) || !runs(*isa))
     return std::fprintf(stderr, "%s does not run here\n", name.c_str()), 1;
@@ -47,7 +50,16 @@ int main(int argc, char **argv) {
       y(Tensor::F32, 1, 1, 1, 1);
   std::mt19937 random(1);
   std::normal_distribution<double> normal;
-  a.fill([&] { return normal(random); });
+  double at = 0;
+  a.fill([&] {
+    at += 1;
+    if (kind == "periodic")
+      return std::fmod(at, 256) < 128 ? -9.0 : normal(random);
+    return kind == "five"     ? static_cast<double>(random() % 5)
+           : kind == "normal" ? normal(random)
+           : kind == "equal"  ? 1
+                              : at;
+  });
   Frame choose, read;
   a.in(choose);
   ids.in(choose).index(keys / 64).index(count);
@@ -57,7 +69,8 @@ int main(int argc, char **argv) {
   std::vector<double> ratios, times, passes;
   for (int64_t round = 0; round < rounds; ++round) {
     // A processor would learn where the best of a row stand.
-    std::shuffle(row, row + keys, random);
+    if (kind != "ascending" && kind != "periodic")
+      std::shuffle(row, row + keys, random);
     double t0 = now();
     pass->run("k", read, 1, 1, 1);
     double t1 = now();

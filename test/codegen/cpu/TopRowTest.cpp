@@ -121,6 +121,35 @@ TEST_CASE("the best of a row: higher numbers, then lower ids") {
   }
 }
 
+TEST_CASE("the best of a row of which a sample tells nothing") {
+  std::mt19937 random(5);
+  std::normal_distribution<double> normal;
+  constexpr int64_t large = 2048 * kTile, sampled = 256; // every so many numbers
+  auto made = [&](const std::string &name, const std::function<double(int64_t)> &number) {
+    return Row{name, madeBy(large, number)};
+  };
+  std::vector<Row> all{
+      made("only bad ones", [&](int64_t i) { return normal(random) - (i % sampled < sampled / 2 ? 9 : 0); }),
+      made("only good ones", [&](int64_t i) { return normal(random) + (i % sampled < 16 ? 9 : 0); }),
+      made("good ones of equal size", [&](int64_t i) { return i % sampled < 16 ? 9 : random() % 3; }),
+      made("bad ones of equal size", [&](int64_t i) { return i % sampled < 16 ? -9 : random() % 3; }),
+      made("few that may be selected", [&](int64_t i) { return random() % 100 ? -INFINITY : static_cast<double>(i); }),
+      made("few of any order", [&](int64_t i) { return i % sampled ? NAN : normal(random); }),
+      made("eight values", [&](int64_t) { return std::ldexp(1.0, static_cast<int>(random() % 8) * 30 - 120); }),
+      made("one far off", [&](int64_t i) { return i == 77777 ? 3e38 : normal(random) * 1e-30; }),
+  };
+  auto forced = [](int64_t id) { return id < 3000; };
+  for (Isa isa : levels()) {
+    INFO(targetName(isa).str());
+    auto plain = compiled(kernelOf(""), isa), some = compiled(kernelOf("affine_set<(t, s) : (2999 - s >= 0)>"), isa);
+    for (const Row &row : all)
+      for (int64_t count : {1, 300, 2048, 5000, 9000}) {
+        agree(*plain, row, count, 0, [](int64_t) { return false; });
+        agree(*some, row, count, 0, forced);
+      }
+  }
+}
+
 TEST_CASE("the best of a row: forced numbers come first and count") {
   auto forced = [](int64_t t) { return [t](int64_t id) { return id < 5 || (id <= t && t - id < 40); }; };
   for (Isa isa : levels()) {
