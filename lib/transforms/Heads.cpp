@@ -12,6 +12,28 @@ int64_t evenShare(int64_t all, int64_t most) {
   return share;
 }
 
+bool standAlone(PatternOp pattern, StringRef axis) {
+  auto facts = deriveFacts(pattern);
+  if (failed(facts))
+    return false;
+  auto headOf = [&](Value value) {
+    const Facts &known = facts->of(value);
+    AxisAttr head = known.head ? known.head : known.headAxis();
+    return head && !head.isFixed() ? head.getName() : StringRef();
+  };
+  auto isOwn = [&](Value value) { return headOf(value) == axis; };
+  return llvm::all_of(pattern.getBody().front(), [&](Operation &op) {
+    if (llvm::none_of(op.getOperands(), isOwn))
+      return true;
+    if (auto score = dyn_cast<ScoreOp>(op))
+      return headOf(score.getK()).empty();
+    if (auto reduce = dyn_cast<ReduceOp>(op))
+      return reduce.getTo() == "one";
+    return isa<MapOp>(op) &&
+           llvm::all_of(op.getOperands(), [&](Value operand) { return headOf(operand).empty() || isOwn(operand); });
+  });
+}
+
 Heads::Heads(const BoundPattern &bound, const PatternFacts &facts) : bound(bound) {
   PatternOp pattern = bound.op();
   for (auto role : pattern.getRoles().getAsRange<RoleAttr>())

@@ -10,6 +10,10 @@
 
 namespace sattn {
 
+/// Whether the heads of `axis` meet no others, so that any number of them will do: their scores, with keys of one head,
+/// are reduced to one.
+bool standAlone(PatternOp pattern, StringRef axis);
+
 /// Of `all` heads as many as one task takes, at most `most` of them, so that all tasks take as many.
 int64_t evenShare(int64_t all, int64_t most);
 

@@ -1,7 +1,7 @@
 // sattn-specialize: binds element types, feature sizes, head groups and static params, and expands what only reads
 // well in the author's text. See Passes.td.
 #include "dialects/pattern/KeySet.h"
-#include "lib/transforms/Bindings.h"
+#include "lib/transforms/Heads.h"
 #include "lib/transforms/Passes.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -107,6 +107,8 @@ private:
         continue;
       std::string name = axis == "g" ? "group" : ("group." + axis).str();
       auto text = take(name);
+      if (standAlone(pattern, axis))
+        continue;
       if (!text)
         return pattern.emitError() << "[SA0204] query heads for each head of axis '" << axis << "' are not bound: give "
                                    << name << "=...";

@@ -188,7 +188,8 @@ private:
     llvm::StringMap<bool> seen;
     for (auto role : context.pattern.getRoles().getAsRange<RoleAttr>())
       for (AxisAttr axis : role.getAxes()) {
-        if (!axis.isHead() || axis.getName() == base.getName() || !seen.try_emplace(axis.getName(), true).second)
+        if (!axis.isHead() || axis.getName() == base.getName() || !seen.try_emplace(axis.getName(), true).second ||
+            standAlone(context.pattern, axis.getName()))
           continue;
         int64_t ratio = context.ratio(axis).value_or(1);
         Attribute product = check("*", b.getStringAttr(axis.getName()), b.getI64IntegerAttr(ratio));

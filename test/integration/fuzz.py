@@ -62,7 +62,7 @@ def best(r):
 
 
 # Static params, dynamic params, entries of lists, the params whose multiples key offsets and row offsets are, numbers of
-# features, and whether a call is of all rows at once.
+# features and of heads that are summed, and whether a call is of all rows at once.
 PATTERNS = {
     "causal": {},
     "dense": {},
@@ -102,11 +102,12 @@ PATTERNS = {
     "hils": {"static": lambda r: dict(l=blocks(r, 16, 32, 64), n=r.randint(1, 6)), "entries": (4, 20),
              "dynamic": lambda r: dict(W=r.choice([1, 2, 16, 33, 64, 100, 1000])), "keys": ("l",)},
     "dsa": {"static": lambda r: dict(dv=r.choice([1, 7, 16])), "dynamic": lambda r: dict(n=best(r)),
-            "features": (16, 24, 64)},
-    "dsa_sink": {"static": lambda r: dict(dv=16), "dynamic": lambda r: dict(n=best(r)), "features": (16, 24, 64)},
+            "features": (16, 24, 64), "summed": (1, 3, 8, 70)},
+    "dsa_sink": {"static": lambda r: dict(dv=16), "dynamic": lambda r: dict(n=best(r)), "features": (16, 24, 64),
+                 "summed": (1, 3, 8, 70)},
     "hybrid_dsa_two_level": {"static": lambda r: dict(b=blocks(r, 16, 48, 64, 512), dv=r.choice([1, 16])),
                              "dynamic": lambda r: dict(m=r.choice([0, 1, 2, 3, 9, 1000]), n=best(r)),
-                             "features": (16, 24, 64), "keys": ("b",)},
+                             "features": (16, 24, 64), "summed": (1, 3, 8, 70), "keys": ("b",)},
     "adamas": {"dynamic": lambda r: dict(n=best(r), lo=-r.choice([0.1, 1, 2]), hi=r.choice([0.1, 1, 2])),
                "features": (8, 16, 32, 64, 128)},
     "int8_topk": {"dynamic": lambda r: dict(n=best(r))},
@@ -155,7 +156,8 @@ class Kernel:
         kv_heads = r.choice([1, 2, 3, 4, 8, 16] if mode == "decode" else [1, 2, 3])
         rows = keys if mode == "self" else 1 if mode == "decode" else r.choice([0, 1, 3, 16, 63, 65, 130])
         return dict(B=r.choice([1, 1, 2, 3]), Tq=rows, S=keys, Hq=kv_heads * self.group, Hkv=kv_heads, D=self.d,
-                    Dv=self.dv) | ({"D2": self.entries} if self.entries else {}), mode
+                    Dv=self.dv) | ({"D2": self.entries} if self.entries else {}) | (
+                        {"h2": r.choice(self.spec["summed"])} if "summed" in self.spec else {}), mode
 
     def packed(self, r, row_unit):
         """Rows and keys of sequences of one call; queries stand at the end of the keys, where a block of rows begins."""
