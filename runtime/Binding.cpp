@@ -33,6 +33,7 @@ private:
   Status bindSizes(const Operand &operand, const DLTensor &tensor, int owner);
   Status bindSize(const std::string &operand, const std::string &axis, int symbol, int64_t size, int owner);
   Status bindPages();
+  void cutBlocks();
   int64_t longestSequence(int64_t capacity) const;
   Status checkPages() const;
   Status bindView(const Operand &operand, const DLTensor &tensor, bool isWritten, View &view, Extent &extent) const;
@@ -329,9 +330,24 @@ Status Binder::bindPages() {
   int64_t longest = longestSequence(capacity);
   if (longest > capacity)
     return fail<Err::PageTableShort>(entries, m.page, longest);
-  if (state.owners[m.keyAxis] < 0)
+  if (state.owners[m.keyAxis] < 0) {
     state.values[m.keyAxis] = std::max<int64_t>(longest, 0);
+    cutBlocks();
+  }
   return success();
+}
+
+/// Beside pages, roles over blocks may have room for more of them than the longest sequence has.
+void Binder::cutBlocks() {
+  int64_t keys = value(m.keyAxis), length = 0, stride = 0;
+  for (const Operand &role : m.roles)
+    for (const Axis &axis : role.axes) {
+      if (role.kept || axis.name[0] != 'c' || axis.symbol < 0 || !readBlocks(axis, length, stride))
+        continue;
+      int64_t complete = keys < length ? 0 : (keys - length) / stride + 1;
+      int64_t all = length == stride ? keys / length + (keys % length != 0) : complete;
+      state.values[axis.symbol] = std::min(state.values[axis.symbol], all);
+    }
 }
 
 /// Every page that holds a key exists. A table on a device is not looked at: kernels check each page that they read.

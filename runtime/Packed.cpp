@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <numeric>
 
 namespace sattn::rt {
@@ -38,9 +39,12 @@ private:
   /// Lengths of `slice`'s sequences, or null: an entry each.
   const int64_t *cumulative(const Operand &operand) const;
   int64_t blocksOf(const Slice &slice, int64_t sequence) const;
+  static int64_t blocksIn(const Slice &slice, int64_t positions);
+  void describeEntries(const Operand &operand, const DLTensor &tensor, Slice &slice) const;
   Status take(size_t index, int64_t sequence, const DLTensor *&tensor);
   Status countChosen();
   Status bindSequence(int64_t sequence, bool counts = false);
+  void clearRest(int64_t sequence) const;
   Status checkOverlapOfAll() const;
   Status group();
 
@@ -113,6 +117,11 @@ const int64_t *Packer::cumulative(const Operand &operand) const {
 int64_t Packer::blocksOf(const Slice &slice, int64_t sequence) const {
   const int64_t *lengths = cumulative(*slice.operand);
   int64_t positions = lengths[sequence + 1] - lengths[sequence];
+  return blocksIn(slice, positions);
+}
+
+int64_t Packer::blocksIn(const Slice &slice, int64_t positions) {
+  positions = std::max<int64_t>(positions, 0);
   if (slice.ragged)
     return positions / slice.length + (positions % slice.length != 0);
   return positions < slice.length ? 0 : (positions - slice.length) / slice.stride + 1;
@@ -120,12 +129,7 @@ int64_t Packer::blocksOf(const Slice &slice, int64_t sequence) const {
 
 /// Blocks of a sequence are its complete ones, or all of them; which of the two, the number of all blocks tells.
 Status Packer::describeBlocks(const Axis &axis, int64_t size, Slice &slice) const {
-  const char *text = axis.name.data() + 2, *end = axis.name.data() + axis.name.size();
-  auto first = std::from_chars(text, end, slice.length);
-  slice.stride = slice.length;
-  if (first.ec == std::errc() && end - first.ptr > 2 && first.ptr[0] == ',')
-    first = std::from_chars(first.ptr + 2, end, slice.stride);
-  if (first.ec != std::errc() || slice.length < 1 || slice.stride < 1)
+  if (!readBlocks(axis, slice.length, slice.stride))
     return fail<Err::NotYet>(slice.ofKeys ? "cu_kv" : "cu_q", "axis '" + axis.name + "' has no numbers to count by");
   auto all = [&](bool ragged) {
     slice.ragged = ragged;
@@ -181,7 +185,25 @@ Status Packer::describe(const Operand &operand, const DLTensor &tensor, Slice &s
     return fail<Err::AxisMismatch>(operand.name, "B", tensor.shape[0], "'" + std::string(lengthsName) + "'", "B",
                                    batch);
   slice.dimension = 0;
+  if (operand.position >= 0)
+    describeEntries(operand, tensor, slice);
   return success();
+}
+
+/// Entries have room for the longest sequence: for its chosen positions, and beside pages, where nothing but lengths
+/// says how many keys a sequence has, for its blocks.
+void Packer::describeEntries(const Operand &operand, const DLTensor &tensor, Slice &slice) const {
+  const Axis &axis = operand.axes[operand.position];
+  if (axis.name.rfind("s(", 0) == 0)
+    slice.chosen = axis.symbol;
+  bool isCounted = std::any_of(m.roles.begin(), m.roles.end(), [&](const Operand &role) {
+    return role.page == 0 && role.position >= 0 && role.axes[role.position].symbol == m.keyAxis;
+  });
+  if (m.page == 0 || isCounted || operand.kept || axis.name[0] != 'c' || call.kv_len.count < 2 ||
+      !readBlocks(axis, slice.length, slice.stride))
+    return;
+  int64_t longest = *std::max_element(call.kv_len.values, call.kv_len.values + call.kv_len.count);
+  slice.ragged = slice.length == slice.stride && tensor.shape[operand.position + 1] != blocksIn(slice, longest);
 }
 
 /// What one sequence writes, no other does.
@@ -264,6 +286,10 @@ Status Packer::take(size_t index, int64_t sequence, const DLTensor *&tensor) {
       begin = lengths[sequence];
       rows = lengths[sequence + 1] - begin;
     }
+  } else if ((slice.chosen >= 0 || slice.length > 0) && sequence >= 0) { // what is behind is nobody's
+    int64_t &rows = view.shape[slice.operand->position + 1];
+    rows = std::min(rows, slice.length ? blocksIn(slice, call.kv_len.values[sequence])
+                                       : packed.sequences[static_cast<size_t>(sequence)]->values[slice.chosen]);
   }
   int64_t offset = 0, bytes = (int64_t(slice.whole->dtype.bits) * slice.whole->dtype.lanes + 7) / 8;
   int64_t stride = view.strides[slice.dimension + slice.isPacked];
@@ -290,7 +316,7 @@ Status Packer::countChosen() {
     SATTN_TRY(bindSequence(b, /*counts=*/true));
   for (Slice &slice : packed.slices) {
     slice.next = 0;
-    if (slice.chosen < 0)
+    if (slice.chosen < 0 || !slice.isPacked)
       continue;
     int64_t sum = 0;
     for (int64_t b = 0; b < batch; ++b)
@@ -301,6 +327,25 @@ Status Packer::countChosen() {
                                      slice.ofKeys ? "cu_kv" : "cu_q", sum);
   }
   return success();
+}
+
+/// Results with an entry for each sequence have room for the chosen positions of the longest.
+void Packer::clearRest(int64_t sequence) const {
+  for (const Slice &slice : packed.slices) {
+    if (slice.chosen < 0 || slice.isPacked || !slice.whole->data)
+      continue;
+    const Operand &operand = *slice.operand;
+    const DLTensor &whole = *slice.whole;
+    int position = operand.position + 1, head = operand.head + 1;
+    int64_t bytes = dtypeBytes(operand.dtype), heads = operand.head < 0 ? 1 : whole.shape[head];
+    char *entry = static_cast<char *>(whole.data) + whole.byte_offset + sequence * strideOf(whole, 0) * bytes;
+    for (int64_t row = packed.sequences[static_cast<size_t>(sequence)]->values[slice.chosen];
+         row < whole.shape[position]; ++row)
+      for (int64_t h = 0; h < heads; ++h) {
+        int64_t place = row * strideOf(whole, position) + (operand.head < 0 ? 0 : h * strideOf(whole, head));
+        std::memset(entry + place * bytes, 0, static_cast<size_t>(operand.inner * bytes));
+      }
+  }
 }
 
 /// `counts`: for the sizes that follow alone, without results.
@@ -325,6 +370,8 @@ Status Packer::bindSequence(int64_t sequence, bool counts) {
       *list = {list->values + sequence, 1};
   RunState &bound = *packed.sequences[static_cast<size_t>(std::max<int64_t>(sequence, 0))];
   Status status = bindCall(m, own, place, sizesOnly || counts, bound);
+  if (status.ok() && !sizesOnly && !counts && sequence >= 0)
+    clearRest(sequence);
   return status.ok() || sequence < 0 ? status : status.within("sequence " + std::to_string(sequence));
 }
 
@@ -409,6 +456,17 @@ Status Packer::bind() {
 }
 
 } // namespace
+
+bool readBlocks(const Axis &axis, int64_t &length, int64_t &stride) {
+  if (axis.name.size() < 3 || axis.name[1] != '(')
+    return false;
+  const char *text = axis.name.data() + 2, *end = axis.name.data() + axis.name.size();
+  auto first = std::from_chars(text, end, length);
+  stride = length;
+  if (first.ec == std::errc() && end - first.ptr > 2 && first.ptr[0] == ',')
+    first = std::from_chars(first.ptr + 2, end, stride);
+  return first.ec == std::errc() && length >= 1 && stride >= 1;
+}
 
 Status bindPacked(const Manifest &manifest, const sattn_call &call, Place place, bool sizesOnly, RunState &state) {
   if (!state.packed)

@@ -28,10 +28,10 @@ struct PackedCall {
     bool isPacked = false;  ///< rows one behind the other; else one entry for each sequence
     bool ofKeys = false;    ///< packed by cu_kv
     bool isWritten = false; ///< results and kept summaries
-    int64_t length = 0;     ///< packed blocks: positions of one, else 0
+    int64_t length = 0;     ///< blocks that sequences differ in the number of: positions of one, else 0
     int64_t stride = 0;     ///< packed blocks: positions from one to the next
     bool ragged = false;    ///< packed blocks: the last one of a sequence may be incomplete
-    int chosen = -1;        ///< packed results of chosen positions: symbol of their number, which each sequence says
+    int chosen = -1;        ///< results of chosen positions: symbol of their number, which each sequence says
     int64_t next = 0;       ///< packed blocks and chosen positions: where those of the next sequence begin
   };
   std::vector<Slice> slices; ///< inputs, outputs, the page table
@@ -43,6 +43,9 @@ struct PackedCall {
   std::vector<View> views; ///< there may be more than slices
   std::vector<sattn_tensor> inputs, outputs;
 };
+
+/// Length and stride of the blocks of an axis, 32 and 16 of "c(32, 16)"; false where it has no such numbers.
+bool readBlocks(const Axis &axis, int64_t &length, int64_t &stride);
 
 inline bool isPacked(const sattn_call &call) { return call.cu_q.count != 0 || call.cu_kv.count != 0; }
 

@@ -107,12 +107,13 @@ class Kernel:
         self.context, self.handle = context, handle
 
     def bound(self, inputs, outputs, params=None, threads=0, q_offset=None, kv_len=None, cu_q=None, cu_kv=None):
-        """A function without arguments that runs the kernel on these arrays, [B, T, H, D] by name, ints by name. The
+        """A function without arguments that runs the kernel on these arrays, [B, T, H, D] by name, params by name. The
         first row stands at position `q_offset` of every batch entry, or at those of a list, of which `kv_len` gives the
         keys. Packed sequences, [rows of all, H, D], begin at `cu_q` and `cu_kv`."""
         kept = [{name.encode(): view(array) for name, array in arrays.items()} for arrays in (inputs, outputs)]
         lists = [(Tensor * len(views))(*[(name, c.pointer(tensor)) for name, tensor in views.items()]) for views in kept]
-        numbers = [(name.encode(), 0, 0, value, 0.0) for name, value in (params or {}).items()]
+        numbers = [(name.encode(), int(isinstance(value, float)), 0, int(value), float(value))
+                   for name, value in (params or {}).items()]
         call = Call(struct_size=c.sizeof(Call), inputs=lists[0], input_count=len(kept[0]), outputs=lists[1],
                     output_count=len(kept[1]), params=(Param * len(numbers))(*numbers), param_count=len(numbers),
                     threads=threads)

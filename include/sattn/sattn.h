@@ -296,7 +296,8 @@ typedef struct sattn_per_batch {
  * - Pages. With 'paged=P' in its bind a kernel takes its roles of floats over s that have features (k, v) as pools of
  *   pages: [pages, P, g, D] for a role [s, g, D], with any strides of pages, positions and heads. Key j of batch entry
  *   b is position j mod P of page page_table[b][j / P], in all paged roles alike. S is the largest kv_len (on a device:
- *   kv_len_max), or without lengths entries * P, or what another role over s says. Entries behind the last key are
+ *   kv_len_max), or without lengths entries * P, or what another role over s says; in the first two cases roles over
+ *   blocks c may have room for more blocks than S has, and all that have a key exist. Entries behind the last key are
  *   never read and may hold anything. Of the others a call for CPUs, or for a device of sattn_set_device(), refuses
  *   those that name no page of the pool; a table in the memory of a CUDA device is not looked at, and keys of such a
  *   page count as zeros. No memory outside the pools is read either way.
@@ -310,11 +311,12 @@ typedef struct sattn_per_batch {
  *   cu_q[b + 1] are those of sequence b. `cu_kv` does the same to operands over s; without it these have an entry for
  *   each sequence as ever, in pages too, and `kv_len` says how much of it exists. Blocks (u of query rows, c of keys)
  *   are packed with their rows: those of each sequence, counted from its own start, follow those of the one before;
- *   where the last one of a sequence may be incomplete, the number of all tells whether these are there. So do chosen
- *   positions, s(n): each sequence has as many as it has alone. Kept summaries stay as they are, with an entry for each
- *   sequence. Sequences may be empty. `q_offset`, `kv_offset` and `kv_len` have a number for each sequence, and what is
- *   said of t and s holds for each: results have the very bits that a call of the sequence alone gives. On CPUs tasks
- *   of all sequences run side by side; on a device sequences run one after the other. */
+ *   where the last one of a sequence may be incomplete, the number of all tells whether these are there; that of the
+ *   longest does where blocks have an entry for each sequence beside pages. So do chosen positions, s(n): each sequence
+ *   has as many as it has alone, and 0 behind them where it has an entry with room for more. Kept summaries stay as
+ * they are, with an entry for each sequence. Sequences may be empty. `q_offset`, `kv_offset` and `kv_len` have a number
+ * for each sequence, and what is said of t and s holds for each: results have the very bits that a call of the sequence
+ *   alone gives. On CPUs tasks of all sequences run side by side; on a device sequences run one after the other. */
 typedef struct sattn_call {
   size_t struct_size;
   const sattn_tensor *inputs;

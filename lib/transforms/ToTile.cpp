@@ -180,6 +180,7 @@ private:
     blockStarts(list);
     wholeSequence(list);
     keptSizes(list);
+    oddWidths(list);
     return b.getArrayAttr(list);
   }
 
@@ -197,6 +198,18 @@ private:
                                    "compiled for " + Twine(ratio) + " heads '" + base.getName() + "' for each head '" +
                                        axis.getName() + "'"));
       }
+  }
+
+  // A number is smoothed with as many on both sides.
+  void oddWidths(SmallVectorImpl<Attribute> &list) {
+    for (auto smooth : context.pattern.getBody().front().getOps<SmoothOp>()) {
+      if (literalInt(smooth.getWidth()))
+        continue; // the verifier has looked at it
+      Attribute width = number(smooth.getWidth()), one = b.getI64IntegerAttr(1);
+      list.push_back(requirement(
+          check("and", check(">=", width, one), check("==", check("mod", width, b.getI64IntegerAttr(2)), one)),
+          "the width of 'sattn.smooth' must be odd and at least 1"));
+    }
   }
 
   // Rows are routed among all of the sequence.

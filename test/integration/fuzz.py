@@ -54,7 +54,11 @@ def topk_blocks(r):
 
 
 def listed(r):
-    return dict(b=r.choice([16, 32, 64, 128]))
+    return dict(b=r.choice([16, 32, 64, 128]), qblock=r.choice([1, 16, 32, 64, 128]))
+
+
+def compressed_lists(r):
+    return listed(r) | dict(qblock=r.choice([16, 32, 64, 128]))
 
 
 def best(r):
@@ -89,9 +93,11 @@ PATTERNS = {
     "quest": {"static": lambda r: dict(page=blocks(r, 16, 32, 64), n=r.randint(1, 6)), "keys": ("page",)},
     "seer": {"static": lambda r: dict(b=r.choice([16, 32, 64]), n=r.randint(1, 6)), "entries": (1, 40),
              "dynamic": lambda r: dict(theta=r.choice([-1, 0.05, 0.2, 0.5])), "keys": ("b",), "rows": ("b",)},
-    "block_lists": {"static": listed, "entries": (1, 9), "keys": ("b",), "rows": ("b",)},
-    "block_sparse": {"static": listed, "entries": (64, 90), "keys": ("b",), "rows": ("b",)},
-    "block_bitmap": {"static": listed, "entries": (1, 40), "keys": ("b",), "rows": ("b",)},
+    "seer_decode": {"static": lambda r: dict(b=r.choice([16, 32, 64]), n=r.randint(1, 6)), "entries": (1, 40),
+                    "dynamic": lambda r: dict(theta=r.choice([-1, 0.05, 0.2, 0.5])), "keys": ("b",)},
+    "block_lists": {"static": listed, "entries": (1, 9), "keys": ("b",), "rows": ("qblock",)},
+    "block_sparse": {"static": compressed_lists, "entries": (64, 90), "keys": ("b",), "rows": ("qblock",)},
+    "block_bitmap": {"static": listed, "entries": (1, 40), "keys": ("b",), "rows": ("qblock",)},
     "topk_blocks": {"static": topk_blocks, "keys": ("b",), "rows": ("qblock",)},
     "top_p": {"static": topk_blocks, "dynamic": lambda r: dict(p=r.choice([-1, 0, 0.3, 0.5, 0.8, 0.95, 1, 2])),
               "keys": ("b",), "rows": ("qblock",)},
@@ -112,6 +118,13 @@ PATTERNS = {
                "features": (8, 16, 32, 64, 128)},
     "int8_topk": {"dynamic": lambda r: dict(n=best(r))},
     "mosa": {"dynamic": lambda r: dict(n=max(1, best(r)), first=r.choice([0, 1])), "whole": True},
+    "mla": {"static": lambda r: dict(dv=r.choice([1, 7, 16])), "features": (16, 24, 64)},
+    "forgetting": {},
+    "doc_causal": {},
+    "bucketed": {},
+    "streaming_llm": {"dynamic": lambda r: dict(W=windows(r), S=r.choice([-1, 0, 1, 4, 70]))},
+    "hybrid_far_pages": {"static": lambda r: dict(page=blocks(r, 16, 32, 64), n=r.randint(1, 6)),
+                         "dynamic": lambda r: dict(W=windows(r), S=r.choice([-1, 0, 3, 40])), "keys": ("page",)},
     "vertical_slash": {},
     "snapkv": {"static": lambda r: dict(pool=r.choice([1, 3, 5, 7])),
                "dynamic": lambda r: dict(cap=max(1, best(r)), w=r.choice([0, 1, 9, 64, 100]))},

@@ -147,6 +147,42 @@ def quest(z, p):
                      dict(o=batched(z["o"])), decided(margin[None, None], p["H"]), q_offset=p["kv_len"] - 1)
 
 
+def adamas(z, p):
+    """Distances of codes are integers with many ties, which the reference breaks by an epsilon: what is compared are the
+    distances of the chosen keys. With a scale of 0 they weigh the same, and values that are one-hot name them."""
+    heads, keys = z["l1"].shape
+    values = np.broadcast_to(np.eye(keys, dtype=np.float32)[:, None], (keys, heads, keys))
+    args = dict(q=batched(z["q"]), k=batched(z["k"]), v=batched(values))
+    newest = np.full((heads, 1), keys - 1)
+    expected = np.take_along_axis(z["l1"], np.concatenate([z["topk_idx"], newest], axis=1), axis=1)
+
+    def distances(results):
+        seen = results["o"][0, 0] > 0
+        return dict(distances=np.sort(np.where(seen, z["l1"], np.iinfo(np.int32).max), axis=1)[:, :seen.sum(axis=1).max()])
+
+    yield Comparison("", "adamas", args, dict(n=p["budget"], lo=p["thresholds"][0], hi=p["thresholds"][2], scale=0),
+                     dict(distances=np.sort(expected, axis=1)), q_offset=p["kv_len"] - 1, finish=distances, results=("o",))
+
+
+def bigbird(z, p):
+    """Which blocks see each other: those that are fixed, and beside them at most r, whose choice is everybody's own."""
+    block, count = p["block"], p["T"] // p["block"]
+    fixed = z["block_mask"][0].copy()
+    fixed[np.arange(1, count - 1)[:, None], z["rand_attn"][0]] = False
+    run = visible_keys("", "bigbird", dict(b=block, r=p["r"], seed=p["seed"]), np.ones((p["T"], p["T"])))
+
+    def blocks(results):
+        seen = results["o"].reshape(p["T"], -1)[:, :p["T"]] > 0
+        shares = seen.reshape(count, block, count, block).mean(axis=(1, 3))
+        others = np.where(fixed, 0, shares)
+        return dict(fixed=shares[fixed], others=1 + np.maximum(others.sum(axis=1) - p["r"], 0),
+                    whole=1 + others * (1 - others))
+
+    run.expected = dict(fixed=np.ones(fixed.sum()), others=np.ones(count), whole=np.ones((count, count)))
+    run.finish, run.results = blocks, ("o",)
+    yield run
+
+
 def seer_gate(z, p):
     """The reference gives the probabilities of its gate; attention to the blocks above a threshold, and the own one, is
     computed here. Pooled queries and keys pass the projections of the gate, which are part of the model."""
@@ -274,6 +310,20 @@ def lse_merge(z, p):
     yield Comparison("", INPUTS / "merge_partials.mlir", args, {}, expected, wide=tuple(args))
 
 
+def star_merge(z, p):
+    """What four hosts computed, and the last of them with what the three others did. All its keys lie before the rows."""
+    lse = np.stack([np.moveaxis(z[f"block_lse_{host}"], 1, 2) for host in range(4)]).astype(np.float64)
+    parts = np.stack([z[f"block_out_{host}"] for host in range(4)]).astype(np.float64)
+    expected = dict(o=z["out"], lse=z["lse"][..., 0])
+    args = {f"o{host}": parts[host] for host in range(4)} | {f"lse{host}": lse[host] for host in range(4)}
+    yield Comparison("partials", INPUTS / "merge_partials.mlir", args, {}, expected, wide=tuple(args))
+    others = np.logaddexp.reduce(lse[:3])
+    merged = np.sum(np.exp(lse[:3] - others)[..., None] * parts[:3], axis=0)
+    own = p["shards"][-1]
+    args = dict(q=z["q"], k=z["k"][:, -own:], v=z["v"][:, -own:], o0=merged, lse0=others)
+    yield Comparison("last host", "star_phase2", args, {}, expected, wide=("o0", "lse0"), q_offset=own)
+
+
 def forgetting_attention(z, p):
     """The pattern takes the gates summed up to each position."""
     args = {name: z[name] for name in "qkv"} | dict(gate=np.cumsum(z["g"].astype(np.float64), axis=1))
@@ -372,8 +422,8 @@ def kv_eviction(z, p):
 
 
 ADAPTERS = {adapter.__name__: adapter for adapter in (
-    nsa, nsa_paper, hsa, hils, moba, quest, seer_gate, block_sparse, longformer, seed_compress, sparse_transformer,
-    streaming_llm, lse_merge, forgetting_attention, differential_attention, star_attention, mla, dsa_token, mosa,
+    nsa, nsa_paper, hsa, hils, moba, quest, adamas, bigbird, seer_gate, block_sparse, longformer, seed_compress,
+    sparse_transformer, streaming_llm, lse_merge, star_merge, forgetting_attention, differential_attention, star_attention, mla, dsa_token, mosa,
     kv_eviction)}
 
 

@@ -42,6 +42,7 @@ PATTERNS = {
     "hybrid_dsa_two_level": {"b": 16, "m": 3, "n": 24, "dv": 32},
     "adamas": {"n": 24, "lo": -1, "hi": 1}, "int8_topk": {"n": 24}, "mosa": {"n": 24, "first": 1},
     "seer": {"b": 32, "n": 5, "theta": 0.1, "D2": 32},
+    "seer_decode": {"b": 32, "n": 5, "theta": 0.1, "D2": 32},
     "block_lists": {"b": 32, "D2": 3}, "block_sparse": {"b": 32, "D2": 64}, "block_bitmap": {"b": 32, "D2": 41},
     "hybrid_hsa_mosa": {"l": 32, "n": 2, "m": 24},
     "top_p": {"p": 0.6, "b": 32, "n": 6},

@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace sattn::tool {
 
 using Json = nlohmann::ordered_json;
@@ -24,15 +26,40 @@ struct WorkReport {
   UsefulWork work;
   double keysPerRow = 0;     ///< visible or selected keys of a query row and head, all attentions together
   double tiledPerUseful = 0; ///< pairs that the visited tiles have room for; 0 where a selection decides
+  double tilesPerRow = 0;    ///< key tiles that a query row and head meet in all attentions; 0 where nobody knows
+  bool tilesAtMost = false;
 };
 } // namespace
 
-static WorkReport reportWork(const Invocation &call, const Json &tiles) {
+/// Tiles that attention visits, those of scores that choose left out: their rows are those of other heads.
+static void countTiles(WorkReport &report, double rows, const Json &kernel) {
+  auto attends = [&](const Json &stream) {
+    return std::any_of(kernel["choices"].begin(), kernel["choices"].end(), [&](const Json &choice) {
+      return choice["op"] == "sattn.accumulate" && choice["kernel"] == stream["kernel"] &&
+             choice.value("line", 0) == stream.value("line", -1);
+    });
+  };
+  double tileRows = 0;
+  for (const Json &stream : kernel["call"]["tiles"]) {
+    if (!stream.contains("tile") || !attends(stream))
+      continue;
+    if (stream.contains("unknown"))
+      return;
+    report.tilesAtMost |= !stream.contains("visited");
+    tileRows +=
+        stream[stream.contains("visited") ? "visited" : "at_most"].get<double>() * stream["tile"][0].get<double>();
+  }
+  report.tilesPerRow = rows > 0 ? tileRows / rows : 0;
+}
+
+static WorkReport reportWork(const Invocation &call, const Json &kernel) {
   WorkReport report{usefulWork(call)};
   double rows = static_cast<double>((call.cuQ.empty() ? call.size("B") : 1) * call.size("t") * call.size("h"));
   report.keysPerRow = rows > 0 ? report.work.pairs / rows : 0;
+  if (kernel.contains("choices"))
+    countTiles(report, rows, kernel);
   double tiled = 0;
-  for (const Json &stream : tiles) {
+  for (const Json &stream : kernel["call"]["tiles"]) {
     if (!stream.contains("visited") || !stream.contains("tile"))
       return report;
     tiled += stream["visited"].get<double>() * stream["tile"][0].get<double>() * stream["tile"][1].get<double>();
@@ -47,6 +74,10 @@ static Json workJson(const WorkReport &report) {
                  {"sampled", report.work.sampled},    {"at_most", report.work.atMost}};
   if (report.tiledPerUseful > 0)
     fields["tiled_per_useful"] = report.tiledPerUseful;
+  if (report.tilesPerRow > 0) {
+    fields["tiles_per_row"] = report.tilesPerRow;
+    fields["tiles_at_most"] = report.tilesAtMost;
+  }
   return fields;
 }
 
@@ -54,6 +85,9 @@ static void printWork(const WorkReport &report) {
   fmt::print("work{}\n  {:.1f} keys are visible to a row on average{}\n",
              report.work.atMost ? ", at most: a table or a threshold decides" : "", report.keysPerRow,
              report.work.sampled ? ", counted on sampled rows" : "");
+  if (report.tilesPerRow > 0)
+    fmt::print("  {}{:.1f} key tiles are visited for a row and head on average\n", report.tilesAtMost ? "at most " : "",
+               report.tilesPerRow);
   if (report.tiledPerUseful > 0)
     fmt::print("  {:.2f} times as many pairs lie in the visited tiles as are visible\n", report.tiledPerUseful);
   fmt::print("  {:.3f} GFLOP and {:.3f} MB are useful work\n", report.work.flops * 1e-9, report.work.bytes * 1e-6);
@@ -82,7 +116,7 @@ int explain(const CompareOptions &options) {
   BoundCall bound(BoundCall::Dry(), engine, call);
   check(sattn_explain_json(kernel, bound.get(), &text));
   Json facts = Json::parse(taken(text));
-  WorkReport work = reportWork(call, facts["call"]["tiles"]);
+  WorkReport work = reportWork(call, facts);
   if (options.json) {
     Json report = {{"pattern", call.info.name},
                    {"lines", call.info.lines},

@@ -539,12 +539,19 @@ void keepWordsOf(CallOptions &options, std::string &shape) {
   shape = kept;
 }
 
-/// Fills elements [begin, end): small ids for int operands, numbers for the others.
+/// An id: small ones are likelier, so that a few blocks or documents meet many of them, and one in eight is -1, which
+/// names nothing in a list.
+static int32_t drawId(Random &random) {
+  uint64_t magnitude = random.below(8);
+  return magnitude == 7 ? -1 : static_cast<int32_t>(random.below(uint64_t(1) << magnitude));
+}
+
+/// Fills elements [begin, end): ids for int operands, numbers for the others.
 static void fillRange(Tensor &tensor, const ShapeOptions &options, uint64_t stream, int64_t begin, int64_t end) {
   Random random((options.seed * 1000003 + stream) * 0x9E3779B97F4A7C15ull + static_cast<uint64_t>(begin));
   for (int64_t i = begin; i < end; ++i) {
     if (tensor.dtype == Dtype::I32)
-      tensor.as<int32_t>()[i] = static_cast<int32_t>(random.below(64));
+      tensor.as<int32_t>()[i] = drawId(random);
     else
       tensor.set(i, options.exact ? (static_cast<double>(random.below(33)) - 16) / 8 : random.normal());
   }

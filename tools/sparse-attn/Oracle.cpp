@@ -55,7 +55,9 @@ bool sattn::tool::interpretPattern(const OracleRequest &request, std::vector<Ora
     keepRowResults(module.pattern());
   }
   DiagnosticLog log(module.context(), request.path, request.text);
-  auto emit = [&] { return emitError(module.pattern().getLoc()); };
+  auto emit = [&] {
+    return std::move(emitError(module.pattern().getLoc()) << "[SA0368] the reference refuses this call: ");
+  };
   FailureOr<std::vector<ref::Output>> outputs = ref::interpret(module.pattern(), call, emit);
   if (failed(outputs)) {
     error = log.text();

@@ -3,6 +3,8 @@
 #include "tools/sparse-attn/Packed.h"
 #include "tools/sparse-attn/ToolError.h"
 
+#include <algorithm>
+
 namespace sattn::tool {
 
 static std::vector<std::pair<std::string, double>> paramValues(const Invocation &call) {
@@ -35,6 +37,18 @@ static void append(OracleResult &whole, const OracleResult &part, int axis) {
   whole.values = std::move(values);
 }
 
+/// Gives dimension `axis` of a result with one batch entry `size` rows, those that it lacks of 0.
+static void fillUp(OracleResult &result, int axis, int64_t size) {
+  OracleResult rest{result.name, result.shape, {}};
+  rest.shape[axis] = size - result.shape[axis];
+  int64_t elements = 1;
+  for (int64_t extent : rest.shape)
+    elements *= extent;
+  rest.values.assign(static_cast<size_t>(std::max<int64_t>(elements, 0)), 0.0);
+  if (rest.shape[axis] > 0)
+    append(result, rest, axis);
+}
+
 /// The results of each sequence alone, put together as the call has them.
 static std::vector<OracleResult> runPacked(const Invocation &call, double massShift) {
   std::vector<OracleResult> all;
@@ -60,6 +74,8 @@ static std::vector<OracleResult> runPacked(const Invocation &call, double massSh
           part.shape.erase(part.shape.begin());
           while (!isPositionAxis(result.axes[axis]))
             ++axis;
+        } else if (!result.top.empty()) {
+          fillUp(part, 1, all[i].shape[1]);
         }
         append(all[i], part, axis);
       }

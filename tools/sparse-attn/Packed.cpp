@@ -1,6 +1,7 @@
 // Slices of packed operands along the axis that sequences share out.
 #include "tools/sparse-attn/Packed.h"
 #include "tools/sparse-attn/Npy.h"
+#include "tools/sparse-attn/Pages.h"
 #include "tools/sparse-attn/ToolError.h"
 
 #include <algorithm>
@@ -131,10 +132,16 @@ Invocation sequenceOf(const Invocation &call, int64_t b, bool withOperands) {
     own.operands.clear();
     return own;
   }
-  for (Operand &operand : own.operands)
-    operand.tensor = sliceOf(call, *call.info.role(operand.name), operand.tensor, b);
+  for (Operand &operand : own.operands) {
+    const RoleInfo &role = *call.info.role(operand.name);
+    operand.tensor = sliceOf(call, role, operand.tensor, b);
+    if (!isPaged(role))
+      operand.pool = {};
+  }
   if (call.pageTable.data)
     own.pageTable = takeRows(call.pageTable, 0, {b}, "page_table");
+  if (call.pageSize != 0 && !otherTellsKeys(call) && !own.kvLen.empty())
+    cutToKeys(own, own.kvLen[0], /*sequence=*/true);
   return own;
 }
 

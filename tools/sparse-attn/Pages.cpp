@@ -26,8 +26,7 @@ static int64_t longest(const Invocation &call, int64_t otherwise) {
   return call.kvLen.empty() ? otherwise : std::max<int64_t>(0, *std::max_element(call.kvLen.begin(), call.kvLen.end()));
 }
 
-/// Whether another operand over s tells how many keys there are.
-static bool otherTellsKeys(const Invocation &call) {
+bool otherTellsKeys(const Invocation &call) {
   return std::any_of(call.info.roles.begin(), call.info.roles.end(), [](const RoleInfo &role) {
     return !isPaged(role) && std::find(role.axes.begin(), role.axes.end(), "s") != role.axes.end();
   });
@@ -57,6 +56,31 @@ static void copyRows(const Invocation &call, const RoleInfo &role, Tensor &whole
     }
 }
 
+void cutToKeys(Invocation &call, int64_t keys, bool sequence) {
+  int64_t before = call.size("s", 0);
+  call.sizes["s"] = keys;
+  for (Operand &operand : call.operands) {
+    const RoleInfo &role = *call.info.role(operand.name);
+    for (size_t i = 0; i < role.axes.size(); ++i) {
+      std::optional<BlockAxis> blocks = blockAxis(role.axes[i]);
+      if (!(blocks && blocks->ofKeys) && !(isPaged(role) && role.axes[i] == "s"))
+        continue;
+      bool isRagged = blocks && blocks->length == blocks->stride &&
+                      (!sequence || call.size(role.axes[i]) != blocks->count(before, false));
+      int64_t all = blocks ? blocks->count(keys, isRagged) : keys;
+      int axis = static_cast<int>(i) + 1;
+      if (operand.tensor.shape[axis] <= all)
+        continue;
+      std::vector<int64_t> kept(static_cast<size_t>(all));
+      std::iota(kept.begin(), kept.end(), int64_t(0));
+      if (blocks && !sequence)
+        operand.pool = operand.tensor;
+      operand.tensor = takeRows(operand.tensor, axis, kept, operand.name);
+      call.sizes[role.axes[i]] = all;
+    }
+  }
+}
+
 void joinPages(Invocation &call) {
   const Tensor &table = call.pageTable;
   if (table.dtype != Dtype::I32)
@@ -82,6 +106,8 @@ void joinPages(Invocation &call) {
     std::memset(operand.tensor.data.get(), 0, operand.tensor.bytes());
     copyRows(call, role, operand.tensor, operand.pool, /*intoPool=*/false);
   }
+  if (!otherTellsKeys(call))
+    cutToKeys(call, call.size("s"));
 }
 
 void layOutPages(Invocation &call) {
@@ -89,7 +115,7 @@ void layOutPages(Invocation &call) {
   if (std::none_of(call.info.roles.begin(), call.info.roles.end(), isPaged))
     fail(Err::NothingPaged, call.info.name);
   if (!otherTellsKeys(call))
-    call.sizes["s"] = longest(call, call.size("s", 0));
+    cutToKeys(call, longest(call, call.size("s", 0)));
   int64_t keys = call.size("s");
   if (call.kvLen.empty())
     call.kvLen = {keys};

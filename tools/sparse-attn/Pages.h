@@ -8,6 +8,14 @@ namespace sattn::tool {
 /// Roles that a kernel with `paged` in its bind takes as pools: of floats over s, with features.
 bool isPaged(const RoleInfo &role);
 
+/// Whether another operand over s than those in pages tells how many keys there are.
+bool otherTellsKeys(const Invocation &call);
+
+/// Leaves `keys` keys, and of operands over blocks as many as they have: of a whole call all, and kernels still get
+/// what there was of them, since beside pages it may be more; of a `sequence` of a packed call all or complete ones, as
+/// the call has.
+void cutToKeys(Invocation &call, int64_t keys, bool sequence = false);
+
 /// Puts the pools of `call`, whose paged operands are such and whose page table is given, together to operands in one
 /// piece. Sets the size of s.
 void joinPages(Invocation &call);

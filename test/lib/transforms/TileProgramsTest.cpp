@@ -159,6 +159,15 @@ TEST_CASE("top_p") {
       agreeOnShapes(one, rows);
     }
 }
+TEST_CASE("seer_decode") {
+  Case one("seer_decode");
+  for (auto [block, slots] : {std::pair{4, 3}, {8, 20}, {16, 1}})
+    for (double theta : {0.0, 0.2}) {
+      one.bind = {{"b", block}, {"n", slots}};
+      one.params["theta"] = theta;
+      agreeOnShapes(one);
+    }
+}
 // A mass beside a threshold, of gate scores for blocks of rows, and a union of forced blocks.
 TEST_CASE("nucleus of a gate") {
   Case one(R"(
