@@ -63,6 +63,8 @@ public:
   double number(ExprAttr expr) { return bound.number(expr, report); }
   int64_t integer(ExprAttr expr) { return bound.integer(expr, report); }
   double massShift() const { return call.massShift; }
+  /// Scores of one row, all of one softmax.
+  void noteScores(ArrayRef<double> z) const;
 
   //===-- Shapes.cpp: what a value is.
   const Facts &facts(Value value) { return known.of(value); }

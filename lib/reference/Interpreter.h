@@ -26,6 +26,9 @@ struct Call {
   std::optional<SmallVector<int64_t>> rows;
   /// Added to every `mass(p)`. Whoever compares kernels asks for both neighbours of a selection that rounding decides.
   double massShift = 0;
+  /// Where it points, the magnitude of the greatest score that attention met in any row is left: so large are the
+  /// numbers whose roundings kernels exponentiate.
+  double *greatestScore = nullptr;
 };
 
 struct Output {

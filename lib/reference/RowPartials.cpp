@@ -1,11 +1,23 @@
 // Partial results of one row: accumulate, reopen, merge; one for each slot where they are per block.
 #include "lib/reference/Env.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace sattn::ref {
 
+void Env::noteScores(ArrayRef<double> z) const {
+  double most = -std::numeric_limits<double>::infinity();
+  for (double value : z)
+    most = std::max(most, value);
+  if (call.greatestScore && std::isfinite(most))
+    *call.greatestScore = std::max(*call.greatestScore, std::fabs(most));
+}
+
 Partial Row::accumulate(AccumulateKind how, Value score, const Keys &columns, Value values, Head head) {
   std::vector<double> z = scores(score, head, columns);
+  env.noteScores(z);
   std::vector<ArrayRef<double>> rows;
   for (int64_t column : columns)
     rows.push_back(env.keyFeatures(values, b, column, head));

@@ -50,6 +50,8 @@ bool sattn::tool::interpretPattern(const OracleRequest &request, std::vector<Ora
   call.kvOffset = request.kvOffset;
   call.kvLen = request.kvLen;
   call.massShift = request.massShift;
+  double greatestScore = 0;
+  call.greatestScore = &greatestScore;
   if (!request.rows.empty()) {
     call.rows.emplace(request.rows.begin(), request.rows.end());
     keepRowResults(module.pattern());
@@ -64,7 +66,7 @@ bool sattn::tool::interpretPattern(const OracleRequest &request, std::vector<Ora
     return false;
   }
   for (ref::Output &output : *outputs)
-    results.push_back(
-        {output.name, Shape(output.value.shape.begin(), output.value.shape.end()), std::move(output.value.data)});
+    results.push_back({output.name, Shape(output.value.shape.begin(), output.value.shape.end()),
+                       std::move(output.value.data), greatestScore});
   return true;
 }

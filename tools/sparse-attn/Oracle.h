@@ -8,6 +8,7 @@ struct OracleResult {
   std::string name;
   Shape shape; ///< batch first where the result has one; the row axis holds the sampled rows
   std::vector<double> values;
+  double greatestScore = 0; ///< ref::Call::greatestScore, of the call
 };
 
 /// Interprets the pattern on the operands of `call`, at its sampled rows where there are any. Errors are thrown with

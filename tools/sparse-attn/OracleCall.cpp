@@ -78,6 +78,7 @@ static std::vector<OracleResult> runPacked(const Invocation &call, double massSh
           fillUp(part, 1, all[i].shape[1]);
         }
         append(all[i], part, axis);
+        all[i].greatestScore = std::max(all[i].greatestScore, part.greatestScore);
       }
   }
   return all;

@@ -85,7 +85,7 @@ static ordered_json writeExpected(const Invocation &call, const PackOptions &opt
     files.writeNpy(options.folder + "/" + file, tensor);
     ordered_json result = describe(expected.name, dtype, expected.shape);
     result["file"] = file;
-    result["bound"] = errorBound(call, dtype, largest, largestLse(oracle)) + 0x1p-23 * largest;
+    result["bound"] = errorBound(call, dtype, largest, greatestScore(oracle)) + 0x1p-23 * largest;
     results.push_back(result);
   }
   return results;

@@ -49,20 +49,22 @@ static double scoreBound(const Invocation &call) {
   return std::max(1.0, largestNorm(queries->tensor) * largestNorm(keys->tensor) * scale);
 }
 
-double largestLse(const std::vector<OracleResult> &results) {
-  double largest = 0;
-  for (const OracleResult &result : results)
-    if (result.name == "lse")
+double greatestScore(const std::vector<OracleResult> &results) {
+  double greatest = 0;
+  for (const OracleResult &result : results) {
+    greatest = std::max(greatest, result.greatestScore);
+    if (result.name == "lse") // of what others computed, too
       for (double value : result.values)
         if (std::isfinite(value))
-          largest = std::max(largest, std::abs(value));
-  return largest;
+          greatest = std::max(greatest, std::abs(value));
+  }
+  return greatest;
 }
 
-double errorBound(const Invocation &call, Dtype resultDtype, double largest, double largestLse) {
+double errorBound(const Invocation &call, Dtype resultDtype, double largest, double greatestScore) {
   constexpr double u = 0x1p-24;
   double keys = static_cast<double>(std::max<int64_t>(1, call.size("s")));
-  double scores = std::max(scoreBound(call), largestLse);
+  double scores = std::max(scoreBound(call), greatestScore);
   double plain = unitRoundoff(resultDtype) + u * (4 * scores + std::sqrt(keys) + 16);
   return 2 * plain * largest + 0x1p-126;
 }

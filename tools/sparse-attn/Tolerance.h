@@ -3,7 +3,8 @@
 // The rule is twice the error of a plain evaluation of the same formula in float32 with the results rounded to their
 // type, plus a floor. That error is bounded from the operation counts:
 //   a score is a sum of D products: about S * 2 * u, where S bounds |score| and u = 2^-24: by Cauchy-Schwarz for the
-//   products, and by the log-sum-exp, which the greatest score of a row does not exceed, for what maps add to them;
+//   products, and by the greatest score of a row, as the oracle met it, for what maps add to them (a score far below
+//   it weighs nothing, however wrong it is);
 //   an error e of a score changes its weight by the factor 1 + e, and the weights of a row are normalised: 2 e;
 //   a sum of n weighted values adds sqrt(n) * u by random rounding, exponential and division a few more;
 //   rounding to the result's type adds half a unit in the last place.
@@ -13,10 +14,10 @@
 
 namespace sattn::tool {
 
-/// Bound on |result - oracle| where the largest finite |oracle| is `largest`, and that of the log-sum-exp `largestLse`.
-double errorBound(const Invocation &call, Dtype resultDtype, double largest, double largestLse = 0);
-/// That of `results`; 0 where there is none.
-double largestLse(const std::vector<OracleResult> &results);
+/// Bound on |result - oracle| where the largest finite |oracle| is `largest`, and the greatest score of any row has the
+/// magnitude `greatestScore`.
+double errorBound(const Invocation &call, Dtype resultDtype, double largest, double greatestScore = 0);
+double greatestScore(const std::vector<OracleResult> &results);
 
 /// The largest error of `got` against `expected` (same order of elements). Equal infinities and two NaNs agree; a NaN
 /// or an infinity against anything else is an infinite error.

@@ -33,7 +33,7 @@ static std::vector<Comparison> compareWith(const Invocation &call, const std::ve
   std::vector<Comparison> comparisons;
   for (size_t i = 0; i < oracle.size(); ++i) {
     Comparison comparison{oracle[i].name, compare(got[i], oracle[i].values), 0};
-    comparison.bound = errorBound(call, got[i].dtype, comparison.difference.largest, largestLse(oracle));
+    comparison.bound = errorBound(call, got[i].dtype, comparison.difference.largest, greatestScore(oracle));
     comparisons.push_back(comparison);
   }
   return comparisons;

@@ -21,12 +21,14 @@ def summary(blocks, stride):
 KEPT = {
     "nsa": {"k_mean_32_16": summary(30, 16), "v_mean_32_16": summary(30, 16)},
     "moba": {"k_mean_64_64_ragged": summary(8, 64)},
+    "top_p": {"k_mean_64_64": summary(7, 64)},
+    "topk_blocks": {"k_mean_64_64_ragged": summary(8, 64)},
     "quest": {"k_max_16_16_ragged": summary(32, 16), "k_min_16_16_ragged": summary(32, 16)},
     "int8_topk": {"k_int8_codes": ((BATCH, KEY_HEADS, KEYS, FEATURES), np.int8, 2, 1),
                   "k_int8_scales": ((BATCH, KEY_HEADS, KEYS), np.float32, 2, 1)},
     "adamas": {"k_hadamard_buckets_codes": ((BATCH, KEY_HEADS, KEYS, FEATURES), np.uint8, 2, 1)},
 }
-STATIC = {"nsa": {"n": 4}, "quest": {"n": 8}}
+STATIC = {"nsa": {"n": 4}, "quest": {"n": 8}, "top_p": {"n": 3}, "topk_blocks": {"n": 3}}
 PARAMS = {"int8_topk": {"n": 60}, "adamas": {"n": 60}}
 
 
