@@ -22,6 +22,7 @@ struct Call {
   /// One number for each batch entry; empty stands for 0, 0 and the size S of the axis s. Row i of the call is at
   /// position q_offset + i, key j at kv_offset + j; keys at j >= kv_len do not exist and are never read.
   std::vector<int64_t> qOffset, kvOffset, kvLen;
+  bool headsInside = true; ///< what a tile program is told of the strides of keys, which arrays do not have
   /// Only these query rows (indices into T), in this order. Refused where a result is not made of query rows.
   std::optional<SmallVector<int64_t>> rows;
   /// Added to every `mass(p)`. Whoever compares kernels asks for both neighbours of a selection that rounding decides.

@@ -279,6 +279,7 @@ private:
     fill("q_offset", call.qOffset, 0);
     fill("kv_offset", call.kvOffset, 0);
     fill("kv_len", call.kvLen, keys);
+    sizes["heads_inside"] = call.headsInside;
     return true;
   }
 

@@ -169,6 +169,7 @@ private:
     call.qOffset = one.qOffset;
     call.kvOffset = one.kvOffset;
     call.kvLen = one.kvLen;
+    call.headsInside = one.headsInside;
   }
 
   double compare(const std::vector<ref::Output> &expected, const std::vector<ref::Output> &got) {

@@ -20,6 +20,7 @@ struct Case {
   std::map<std::string, int64_t> bind; ///< static params, feature axes, groups (group.g2)
   std::map<std::string, double> params;
   std::vector<int64_t> qOffset, kvOffset, kvLen;
+  bool headsInside = true;
   TargetInfo target = smallTarget();
   uint64_t seed = 1;
 

@@ -102,7 +102,8 @@ sattn.pattern @dilated<W: int = 20, S: int = 9, scale: float = rsqrt(D)>
 })");
   agreeOnShapes(one);
 }
-// Key heads that a task of few rows reads together: 4 or 2 of one query head each, 2 of two query heads, or one.
+// Key heads that a task of few rows reads together: 4 or 2 of one query head each, 2 of two query heads, or one. One of
+// all where a head's keys lie together.
 TEST_CASE("heads of a token") {
   for (const char *pattern : {"causal", "window_sinks", "longformer", "dense"}) {
     Case one(pattern);
@@ -112,6 +113,9 @@ TEST_CASE("heads of a token") {
     for (auto [heads, group] : {std::pair{4, 1}, {8, 1}, {6, 1}, {3, 1}, {4, 2}, {3, 2}, {2, 4}}) {
       one.kvHeads = heads;
       one.group = group;
+      one.headsInside = true;
+      agreeOnShapes(one);
+      one.headsInside = false;
       agreeOnShapes(one);
     }
   }

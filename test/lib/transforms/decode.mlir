@@ -29,8 +29,10 @@
 // TILE: sattn_tile.merge
 // TILE: sattn_tile.softmax_finish
 
-// The form that a call does not take has no waves.
+// The form that a call does not take has no waves. Heads are read together where memory holds them side by side.
 // TILE: sattn_tile.plan
+// CPU: sattn_tile.dim "heads_inside"
+// GPU-NOT: heads_inside
 // TILE: sattn_tile.loop
 // TILE: sattn_tile.launch @attend
 // TILE: sattn_tile.loop
