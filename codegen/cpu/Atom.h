@@ -21,6 +21,7 @@ struct Atom {
   int64_t vectorBytes; ///< of the vectors that byte integers are summed in
   bool maskedMemory;   ///< loads and stores under a mask cost no more than plain ones
   bool countsBits;     ///< the bits of eight 64-bit numbers are counted in one instruction
+  bool dotsPairs;      ///< the products of 16 pairs of bfloat16 numbers are added to a strip in one instruction
   /// Micro-kernels of a dot: columns[p] columns by p + 1 panels of accumulators, the operand strips and one broadcast
   /// fit the registers. 0: no such kernel.
   std::array<int64_t, 4> columns;

@@ -14,6 +14,7 @@ Code::Code(LLVM::LLVMFuncOp function, const Atom &atom) : ScalarCode(function), 
   v16 = VectorType::get({kLanes}, i16);
   vi = VectorType::get({kLanes}, i32);
   vf = VectorType::get({kLanes}, f32);
+  vPairs = VectorType::get({2 * kLanes}, b.getBF16Type());
   ptr = LLVM::LLVMPointerType::get(function.getContext());
 }
 
@@ -48,6 +49,10 @@ Value Code::minNan(Value a, Value c) { return select(compare(arith::CmpFPredicat
 Value Code::abs(Value a) { return LLVM::FAbsOp::create(b, a); }
 Value Code::asInt(Value a) { return arith::BitcastOp::create(b, vi, a); }
 Value Code::asFloat(Value a) { return arith::BitcastOp::create(b, vf, a); }
+Value Code::asPairs(Value a) { return LLVM::BitcastOp::create(b, vPairs, a); }
+Value Code::addPairs(Value sum, Value a, Value c) {
+  return intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", vf, {sum, a, c});
+}
 Value Code::shuffle(Value a, Value c, ArrayRef<int32_t> mask) { return LLVM::ShuffleVectorOp::create(b, a, c, mask); }
 Value Code::piece(Value a, int64_t first, int64_t count) {
   SmallVector<int32_t> lanes(count);

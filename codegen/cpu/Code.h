@@ -23,6 +23,7 @@ public:
 
   //===-- Types -----------------------------------------------------------------------------------------===//
   mlir::VectorType v1, v8, v16, vi, vf; ///< strips of i1, i8, i16, i32, f32
+  mlir::VectorType vPairs;              ///< 32 of bf16, the size of a strip of f32
   Type ptr;
 
   //===-- Constants -------------------------------------------------------------------------------------===//
@@ -38,6 +39,7 @@ public:
   Value fma(Value a, Value c, Value addend); ///< a*c + addend, fused where the atom fuses
   Value shl(Value a, int64_t bits);
   Value shrLogical(Value a, int64_t bits);
+  Value addPairs(Value sum, Value a, Value c); ///< lane i: sum + a[2i]*c[2i] + a[2i + 1]*c[2i + 1], of vPairs
   /// The greater; `c` where the two do not compare, so a NaN in `a` is passed over and one in `c` stays.
   Value maxKeep(Value a, Value c);
   Value minKeep(Value a, Value c);
@@ -46,6 +48,7 @@ public:
   Value abs(Value a);
   Value asInt(Value a);
   Value asFloat(Value a);
+  Value asPairs(Value a);
   Value shuffle(Value a, Value c, ArrayRef<int32_t> mask);
   Value piece(Value a, int64_t first, int64_t count); ///< lanes `first` .. `first + count - 1`, a vector of their own
   Value anyLane(Value mask);                          ///< i1: some lane of an i1 strip is set

@@ -107,21 +107,35 @@ void Lowering::prefetchNext(const RightRows &right, Value first, int64_t count, 
 Values Lowering::scoreSums(const Lines &a, int64_t rows, const RightRows &right, ArrayRef<Ptr> keys, Term term) {
   constexpr int64_t stripsAtOnce = 4;
   int64_t strips = a.strips(), count = static_cast<int64_t>(keys.size());
+  bool pairs = term == Term::Pairs;
+  int64_t stripBytes = pairs ? kLanes * 4 : kLanes * right.bytes();
+  auto rightOf = [&](Ptr key, int64_t strip) {
+    return pairs ? c.load(c.vPairs, key.plus(strip * stripBytes), right.bytes()) : stripOf(right, key, strip);
+  };
+  auto added = [&](Value strip, Value left, Value sum) {
+    switch (term) {
+    case Term::Pairs:
+      return c.addPairs(sum, strip, c.asPairs(left));
+    case Term::Distance:
+      return c.addf(c.abs(c.subf(strip, left)), sum);
+    default:
+      return c.fma(strip, left, sum);
+    }
+  };
   // Sums of strips `first` + 0 .. number - 1; where `first` is not known they are whole ones.
   auto some = [&](int64_t row, int64_t rowsNow, ArrayRef<Ptr> keysNow, Value first, int64_t number, Values sums) {
     std::optional<int64_t> known = Code::known(first);
     for (int64_t i = 0; i < number; ++i) {
       Values ofKeys;
       for (Ptr key : keysNow)
-        ofKeys.push_back(known ? stripOf(right, key, *known + i)
-                               : stripOf(right, c.atScaled(key, first, kLanes * right.bytes()), i));
+        ofKeys.push_back(rightOf(known ? key : c.atScaled(key, first, stripBytes), known ? *known + i : i));
       auto *sum = sums.begin();
       for (int64_t r = row; r < row + rowsNow; ++r) {
         Value left = c.loadStrip(lineAt(a, c.int64(r), c.add(first, i)));
         if (known && *known + i + 1 == strips && a.cols % kLanes != 0)
           left = c.select(c.lanesBelow(a.cols % kLanes), left, c.zero());
         for (Value strip : ofKeys) {
-          *sum = term == Term::Distance ? c.addf(c.abs(c.subf(strip, left)), *sum) : c.fma(strip, left, *sum);
+          *sum = added(strip, left, *sum);
           ++sum;
         }
       }
@@ -155,6 +169,31 @@ Values Lowering::scoreSums(const Lines &a, int64_t rows, const RightRows &right,
   return all;
 }
 
+// Whether a product is one of bfloat16 numbers that both stand in memory.
+bool Lowering::dotsPairs(tile::DotOp op, const RightRows &right) {
+  auto load = op.getA().getDefiningOp<tile::LoadOp>();
+  return c.atom.dotsPairs && termOf(op) == Term::Product && right.element.isBF16() && right.cols % (2 * kLanes) == 0 &&
+         load && load.getView().getType().getElementType().isBF16();
+}
+
+// Rows of bfloat16 numbers, which are the upper halves of these.
+Lines Lowering::pairsOf(const Lines &lines) {
+  Lines pairs = lines;
+  pairs.cols = lines.cols / 2;
+  pairs.owner = scratch.take(pairs.rows * pairs.rowBytes());
+  pairs.base = {scratchBase, pairs.owner->offset};
+  SmallVector<int32_t> upper;
+  for (int32_t i = 0; i < 2 * kLanes; ++i)
+    upper.push_back(2 * i + 1);
+  forLines(pairs, [&](Value row, Value strip) {
+    Values halves;
+    for (int64_t i = 0; i < 2; ++i)
+      halves.push_back(c.asPairs(c.loadStrip(lineAt(lines, row, c.add(c.mul(strip, 2), i)))));
+    c.storeStrip(c.shuffle(halves[0], halves[1], upper), lineAt(pairs, row, strip));
+  });
+  return pairs;
+}
+
 // Of `rows` rows for each head.
 Lines Lowering::ofHead(const Lines &lines, Value head, int64_t rows) {
   Lines own = lines;
@@ -172,8 +211,13 @@ void Lowering::scoreLines(tile::DotOp op) {
     before = linesOf(op.getAcc());
   RightRows right = rightOf(op);
   int64_t rows = a.rows / right.heads;
+  Term term = termOf(op);
+  if (dotsPairs(op, right)) {
+    a = pairsOf(a);
+    term = Term::Pairs;
+  }
   if (inTokenOrder(right, rows)) {
-    scoreTokens(a, right, termOf(op), before, to);
+    scoreTokens(a, right, term, before, to);
     setLines(op.getResult(), to);
     return;
   }
@@ -184,7 +228,7 @@ void Lowering::scoreLines(tile::DotOp op) {
     else
       prefetchNext(right, key, keysAtOnce, rows);
     RightRows own = ofHead(right, head);
-    Values sums = scoreSums(ofHead(a, head, rows), rows, own, rowsOf(own, key, keysAtOnce), termOf(op));
+    Values sums = scoreSums(ofHead(a, head, rows), rows, own, rowsOf(own, key, keysAtOnce), term);
     sums.resize(kLanes, c.zero());
     Value scores = sumLanes(c, sums);
     auto placeOf = [&](const Lines &lines, int64_t row) {

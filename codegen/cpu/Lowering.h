@@ -173,8 +173,9 @@ private:
   FailureOr<TileValue> defer(Operation *step, Value input);
   Operation *consumerOf(Operation *op);
   LogicalResult deferOrCompute(Operation *op, Value input);
-  /// What is summed: products, products whose left factor is not 0, whatever the right one is then, or |a - b|.
-  enum class Term { Product, UnlessZero, Distance };
+  /// What is summed: products, products whose left factor is not 0, whatever the right one is then, |a - b|, or the
+  /// products of pairs of bfloat16 numbers.
+  enum class Term { Product, UnlessZero, Distance, Pairs };
   Term termOf(tile::DotOp op);
   std::vector<Values> multiply(const Panels &a, Value panel, int64_t panels, const RightOperand &b, const Axis &inner,
                                const Axis &column, Value first, int64_t columns, const InnerSteps &steps,
@@ -236,6 +237,8 @@ private:
   Lines ofHead(const Lines &lines, Value head, int64_t rows);
   RightRows ofHead(const RightRows &right, Value head);
   void prefetchNext(const RightRows &right, Value first, int64_t count, int64_t uses);
+  bool dotsPairs(tile::DotOp op, const RightRows &right);
+  Lines pairsOf(const Lines &lines);
   Values scoreSums(const Lines &a, int64_t rows, const RightRows &right, ArrayRef<Ptr> keys, Term term);
   void scoreLines(tile::DotOp op);
   void weighLines(const Lines &p, const Lines &to, const RightRows &right, const WeighBlock &block, bool skipZeros);

@@ -5,23 +5,24 @@
 using namespace sattn;
 using namespace sattn::cpu;
 
-// x86-64-v3 and -v4 of the psABI, as far as float kernels use them. Tuning features stay at LLVM's generic ones.
-static constexpr StringRef kAvx2 = "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+movbe";
-static constexpr StringRef kAvx512 =
-    "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+movbe,+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl";
+// x86-64-v3 and -v4 of the psABI, as far as float kernels use them, and what the levels above add. Tuning features stay
+// at LLVM's generic ones.
+#define SATTN_AVX2 "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+movbe"
+#define SATTN_AVX512 SATTN_AVX2 ",+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl"
+#define SATTN_BF16 SATTN_AVX512 ",+avx512vpopcntdq,+avx512bf16"
 
-static constexpr StringRef kCountsBits = "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,+movbe,+avx512f,+avx512bw,"
-                                         "+avx512cd,+avx512dq,+avx512vl,+avx512vpopcntdq";
-
-// The last two levels run the AVX-512 kernels, but count bits: their units for bfloat16 products would round the
-// operands.
+// The last two levels run the AVX-512 kernels for tiles of many rows, whose queries are scaled: bfloat16 products would
+// round them.
 static const Atom kAtoms[] = {
-    {Isa::Baseline, "cpu-baseline", "", false, false, false, false, 16, false, false, {2, 0, 0, 0}, 2},
-    {Isa::Avx2, "cpu-avx2", kAvx2, true, false, true, true, 32, false, false, {6, 0, 0, 0}, 2},
-    {Isa::Avx512, "cpu-avx512", kAvx512, true, true, true, true, 64, true, false, {16, 8, 8, 4}, 4},
-    {Isa::Avx512Bf16, "cpu-avx512-bf16", kCountsBits, true, true, true, true, 64, true, true, {16, 8, 8, 4}, 4},
-    {Isa::Amx, "cpu-amx", kCountsBits, true, true, true, true, 64, true, true, {16, 8, 8, 4}, 4},
+    {Isa::Baseline, "cpu-baseline", "", false, false, false, false, 16, false, false, false, {2, 0, 0, 0}, 2},
+    {Isa::Avx2, "cpu-avx2", SATTN_AVX2, true, false, true, true, 32, false, false, false, {6, 0, 0, 0}, 2},
+    {Isa::Avx512, "cpu-avx512", SATTN_AVX512, true, true, true, true, 64, true, false, false, {16, 8, 8, 4}, 4},
+    {Isa::Avx512Bf16, "cpu-avx512-bf16", SATTN_BF16, true, true, true, true, 64, true, true, true, {16, 8, 8, 4}, 4},
+    {Isa::Amx, "cpu-amx", SATTN_BF16, true, true, true, true, 64, true, true, true, {16, 8, 8, 4}, 4},
 };
+#undef SATTN_AVX2
+#undef SATTN_AVX512
+#undef SATTN_BF16
 
 const Atom &sattn::cpu::atomFor(Isa isa) {
   return *llvm::find_if(kAtoms, [&](const Atom &atom) { return atom.isa == isa; });
@@ -49,6 +50,7 @@ TargetInfo sattn::cpu::targetInfo(Isa isa) {
   info.decodeRows = 8;
   info.decodeShare = 8;
   info.tokenRows = 16;
+  info.storedRows = atom.dotsPairs ? 16 : 0;
   info.flopsPerCycle = atom.scale ? 64 : atom.fma ? 32 : 8;
   info.exp2PerCycle = atom.scale ? 4 : atom.fma ? 1.6 : 0.5;
   info.bytesPerCycle = 8; // of blocks that a task visits, measured: most lie in a cache

@@ -31,6 +31,7 @@ struct TargetInfo {
   int64_t decodeShare = 0;   ///< what its heads share of reading a key, in heads' own work: their tiles may be more
   int64_t decodeTile = 1;    ///< rows that its tiles have at least
   int64_t tokenRows = 0;     ///< query rows of several key heads in one tile at most, so that tokens are read whole
+  int64_t storedRows = 0;    ///< rows of a tile at most whose bfloat16 queries are used as they are stored
   int64_t splitTasks = 64;   ///< tasks that such a call should have
   int64_t splitTiles = 16;   ///< key tiles of a split at least
   double flopsPerCycle = 64; ///< float32 multiply-adds count as two, one worker

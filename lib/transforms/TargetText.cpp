@@ -26,6 +26,7 @@ const Field kFields[] = {
     {"decodeShare", &TargetInfo::decodeShare},
     {"decodeTile", &TargetInfo::decodeTile},
     {"tokenRows", &TargetInfo::tokenRows},
+    {"storedRows", &TargetInfo::storedRows},
     {"splitTasks", &TargetInfo::splitTasks},
     {"splitTiles", &TargetInfo::splitTiles},
     {"keyLayout", nullptr, nullptr, &TargetInfo::keyLayout},

@@ -54,7 +54,7 @@ CPU_ONLY = {"dsa", "dsa_sink", "hybrid_dsa_two_level", "adamas", "int8_topk", "m
 # Patterns that see the whole sequence: no chunk of it is a call.
 WHOLE = {"mosa", "hybrid_hsa_mosa"}
 COLUMNS = {
-    "CPU": ["cpu-baseline", "cpu-avx2", "cpu-avx512"],
+    "CPU": ["cpu-baseline", "cpu-avx2", "cpu-avx512", "cpu-avx512-bf16"],
     "sm_80": ["ptx-sim:sm_80"],
     "sm_90a": ["ptx-sim:sm_90a"],
 }
@@ -116,8 +116,15 @@ def at_block(pattern, shape):
     return ",".join(f"{name}={size}" for name, size in sizes.items())
 
 
-def serves(pattern, target):
+def serves(pattern, dtype, target):
+    """Whether the target runs a call, and not by the kernel of the level below."""
+    if target == "cpu-avx512-bf16":
+        return dtype == "bf16" or pattern == "adamas"  # counts bits
     return target.startswith("cpu") or pattern not in CPU_ONLY
+
+
+def calls_on(pattern, target):
+    return [words for words in calls(pattern) if serves(pattern, words[words.index("--dtype") + 1], target)]
 
 
 def sample(groups, count, seed):
@@ -141,8 +148,8 @@ def run(options):
     if not targets:
         sys.exit("no target runs on this machine")
     patterns = [options.pattern] if options.pattern else PATTERNS
-    groups = [[["verify", *words, "--target", target] for words in calls(pattern)]
-              for pattern in patterns for target in targets if serves(pattern, target)]
+    groups = [[["verify", *words, "--target", target] for words in calls_on(pattern, target)]
+              for pattern in patterns for target in targets]
     chosen = sample(groups, options.sample, options.seed) if options.sample else list(itertools.chain(*groups))
     with tempfile.TemporaryDirectory(prefix="sattn-matrix-") as cache, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -189,12 +196,12 @@ def page():
     ]
     for pattern, params in PATTERNS.items():
         text = " ".join(f"{name}={value}" for name, value in params.items())
-        count = len(list(calls(pattern)))
-        cells = [str(count * sum(serves(pattern, target) for target in targets) or "refused")
+        cells = [str(sum(len(calls_on(pattern, target)) for target in targets) or "refused")
                  for targets in COLUMNS.values()]
         lines.append(f"| `{pattern}`{' ' + text if text else ''} | " + " | ".join(cells) + " |")
     lines += [
-        "", "CPU stands for " + ", ".join(f"`{t}`" for t in COLUMNS["CPU"]) + "; GPU code is executed by the interpreter of PTX.", "",
+        "", "CPU stands for " + ", ".join(f"`{t}`" for t in COLUMNS["CPU"]) + " (the last where its kernels "
+        "are its own: bfloat16, and `adamas`); GPU code is executed by the interpreter of PTX.", "",
         "## Refused by a code generator", "", "| call | message |", "|---|---|"]
     for target, words, message in REFUSED:
         lines.append(f"| `{words} --target {target}` | {message} |")

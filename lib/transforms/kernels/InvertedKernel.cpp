@@ -165,13 +165,14 @@ private:
     for (InvertedBranch *branch : queryBranches) {
       QueryTile queries = loadQueries(task, rowsAt(task, at), branch->queries, branch->chain, ScoreUnit::Base2);
       tile::StoreOp::create(k.b, k.loc, queries.tile, queryMemory[branch->op.getZ()], at);
+      storesScaled = queries.scaled;
     }
   }
 
-  // Queries that were scaled when they were stored.
+  // Queries as they were stored, scaled or not.
   QueryTile storedQueries(const InvertedBranch &branch, Value tile) {
     QueryTile result{tile};
-    result.scaled = context.target.foldScale;
+    result.scaled = storesScaled;
     result.base2 = result.scaled && branch.chain.maps.empty();
     return result;
   }
@@ -452,7 +453,8 @@ private:
   UnitRows unitRows;
   llvm::DenseMap<Value, Value> queryMemory;    ///< scaled queries, by the score they serve
   SmallVector<InvertedBranch *> queryBranches; ///< one for each score
-  Value local, first, count;                   ///< first row within the chunk and the call; rows of the task
+  bool storesScaled = context.target.foldScale;
+  Value local, first, count; ///< first row within the chunk and the call; rows of the task
 };
 } // namespace
 

@@ -53,6 +53,13 @@ template <typename Extreme> static Value beyondZero(Task &task, Value q) {
                     [&](OpBuilder &b, auto args) { return Extreme::create(b, task.k.loc, args[0], args[1]); });
 }
 
+// Products of stored bfloat16 numbers are exact in float32, and some targets add pairs of them.
+static bool multipliesStored(const TargetInfo &target, Value tile) {
+  auto load = tile.getDefiningOp<tile::LoadOp>();
+  return load && load.getView().getType().getElementType().isBF16() &&
+         cast<tile::TileType>(tile.getType()).getRows() <= target.storedRows;
+}
+
 QueryTile scaleQueries(Task &task, Value tile, const ScoreChain &chain, ScoreUnit unit) {
   QueryTile result{tile};
   if (ScoreOp(chain.score).getHow() == ScoreKind::Bound) {
@@ -62,7 +69,8 @@ QueryTile scaleQueries(Task &task, Value tile, const ScoreChain &chain, ScoreUni
   }
   // Scores that rank are scaled after the product: equal products must stay equal, and folding would round each
   // feature.
-  if (!task.context.target.foldScale || unit == ScoreUnit::Plain || chain.ranks)
+  const TargetInfo &target = task.context.target;
+  if (!target.foldScale || unit == ScoreUnit::Plain || chain.ranks || multipliesStored(target, tile))
     return result;
   result.scaled = true;
   result.base2 = unit == ScoreUnit::Base2 && chain.maps.empty();
