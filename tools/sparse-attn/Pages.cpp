@@ -65,11 +65,12 @@ void cutToKeys(Invocation &call, int64_t keys, bool sequence) {
       std::optional<BlockAxis> blocks = blockAxis(role.axes[i]);
       if (!(blocks && blocks->ofKeys) && !(isPaged(role) && role.axes[i] == "s"))
         continue;
-      bool isRagged = blocks && blocks->length == blocks->stride &&
-                      (!sequence || call.size(role.axes[i]) != blocks->count(before, false));
-      int64_t all = blocks ? blocks->count(keys, isRagged) : keys;
       int axis = static_cast<int>(i) + 1;
-      if (operand.tensor.shape[axis] <= all)
+      int64_t given = operand.tensor.shape[axis];
+      bool isRagged =
+          blocks && blocks->length == blocks->stride && (!sequence || given != blocks->count(before, false));
+      int64_t all = blocks ? blocks->count(keys, isRagged) : keys;
+      if (given <= all)
         continue;
       std::vector<int64_t> kept(static_cast<size_t>(all));
       std::iota(kept.begin(), kept.end(), int64_t(0));
