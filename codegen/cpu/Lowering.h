@@ -293,6 +293,7 @@ private:
   LogicalResult lower(tile::TopListOp op);
   void settleTop(const TopState &top, int64_t panel);
   void finishTop(const TopState &top, int64_t panel);
+  Value isByScore(const TopState &top, int64_t panel);
   LogicalResult lower(tile::TopRowOp op);
   LogicalResult lower(tile::LengthOp op);
   LogicalResult lower(tile::MembersOp op);

@@ -1,5 +1,6 @@
 // Sorting networks over ranks, and the numbers that they order (Ranks.h).
 #include "codegen/cpu/Ranks.h"
+#include <array>
 #include <limits>
 
 using namespace sattn;
@@ -13,36 +14,63 @@ static mlir::VectorType wide(Code &c) { return mlir::VectorType::get(kLanes, c.i
 Value Ranks::load(Value rank) { return c.load(wide(c), c.atScaled(base, rank, kColumnBytes), 64); }
 void Ranks::store(Value numbers, Value rank) { c.store(numbers, c.atScaled(base, rank, kColumnBytes), 64); }
 
-// Each column whose bit `half` is clear meets the one whose place differs from its own in the bits of `mask`.
-void Ranks::stage(Value half, Value mask) {
+// Each column whose bit `half` is clear meets the one in which it is set.
+void Ranks::stage(Value half) {
   Value below = c.sub(half, c.int64(1));
   c.loop(0, count / 2, 1, [&](Value i) {
-    Value first = c.sub(c.mul(i, 2), c.andi(i, below)), second = c.xori(first, mask);
+    Value first = c.sub(c.mul(i, 2), c.andi(i, below)), second = c.add(first, half);
     Value a = load(first), z = load(second);
     store(mlir::arith::MaxSIOp::create(c.b, a, z), first);
     store(mlir::arith::MinSIOp::create(c.b, a, z), second);
   });
 }
 
+// Two stages, of `half` and of half of it, of four columns at a time: what is stored between them bounds a stage. In
+// `turned` ones the halves of a run meet as they would if the second one were turned round.
+void Ranks::twoStages(Value half, bool turned) {
+  Value quarter = c.floorDiv(half, 2), below = c.sub(quarter, c.int64(1));
+  Value mask = turned ? c.sub(c.mul(half, 2), c.int64(1)) : half;
+  c.loop(0, count / 4, 1, [&](Value i) {
+    Value low = c.andi(i, below), first = c.add(c.mul(c.sub(i, low), 4), low), second = c.add(first, quarter);
+    std::array<Value, 4> at{first, second, c.xori(first, mask), c.xori(second, mask)}, columns;
+    if (turned) // the lower of two places first
+      std::swap(at[2], at[3]);
+    for (auto [column, place] : llvm::zip(columns, at))
+      column = load(place);
+    auto meet = [&](size_t a, size_t z) {
+      Value more = mlir::arith::MaxSIOp::create(c.b, columns[a], columns[z]);
+      columns[z] = mlir::arith::MinSIOp::create(c.b, columns[a], columns[z]);
+      columns[a] = more;
+    };
+    meet(0, turned ? 3 : 2);
+    meet(1, turned ? 2 : 3);
+    meet(0, 1);
+    meet(2, 3);
+    for (auto [column, place] : llvm::zip(columns, at))
+      store(column, place);
+  });
+}
+
 // Columns that fall and then rise, or the other way round, are sorted in runs of 2 * `apart`.
 void Ranks::stages(Value apart) {
-  c.whileLoop(
-      {apart}, [&](ValueRange now) { return std::pair(c.less(c.int64(0), now[0]), Values(now)); },
+  Value left = c.whileLoop(
+      {apart}, [&](ValueRange now) { return std::pair(c.less(c.int64(1), now[0]), Values(now)); },
       [&](ValueRange now) -> Values {
-        stage(now[0], now[0]);
-        return {c.floorDiv(now[0], 2)};
-      });
+        twoStages(now[0], /*turned=*/false);
+        return {c.floorDiv(now[0], 4)};
+      })[0];
+  c.when(c.equal(left, c.int64(1)), [&] { stage(left); });
 }
 
 // Sorted runs become runs of twice as many: a run meets its neighbour turned round.
 void Ranks::sort() {
+  stage(c.int64(1));
   c.whileLoop(
-      {c.int64(1)}, [&](ValueRange now) { return std::pair(c.less(now[0], c.int64(count)), Values(now)); },
+      {c.int64(2)}, [&](ValueRange now) { return std::pair(c.less(now[0], c.int64(count)), Values(now)); },
       [&](ValueRange now) -> Values {
-        Value twice = c.mul(now[0], 2);
-        stage(now[0], c.sub(twice, c.int64(1)));
-        stages(c.floorDiv(now[0], 2));
-        return {twice};
+        twoStages(now[0], /*turned=*/true);
+        stages(c.floorDiv(now[0], 4));
+        return {c.mul(now[0], 2)};
       });
 }
 
@@ -82,8 +110,10 @@ Value cpu::byScore(Code &c, Value score, Value id, Value forced) {
   return forced ? c.select(forced, number, plain) : plain;
 }
 
+Value cpu::placeOf(Code &c, Value number) { return c.andi(shortened(c, number), c.stripI(kLargestId)); }
+
 Entry cpu::entryOf(Code &c, Value number) {
-  Value order = shortened(c, downBy(c, number, kIdBits)), place = c.andi(shortened(c, number), c.stripI(kLargestId));
+  Value order = shortened(c, downBy(c, number, kIdBits)), place = placeOf(c, number);
   Value negative = c.compareI(CmpIPredicate::sge, order, c.stripI(int64_t(0)));
   Value bits = c.xori(order, c.select(negative, c.stripI(-1), c.stripI(std::numeric_limits<int32_t>::min())));
   Value none = c.compareI(CmpIPredicate::eq, number, wideOf(c, kNone));

@@ -22,7 +22,8 @@ public:
 
 private:
   void stages(Value apart);
-  void stage(Value half, Value mask);
+  void stage(Value half);
+  void twoStages(Value half, bool turned);
 
   Code &c;
   Ptr base;
@@ -37,6 +38,8 @@ struct Entry {
   Value score, id, forced;
 };
 Entry entryOf(Code &c, Value byScore);
+/// Falls as ids rise; 0 without an entry.
+Value placeOf(Code &c, Value byScore);
 /// Orders by ids, lower ones first; back to scores and ids.
 Value byId(Code &c, const Entry &entry);
 Entry entryById(Code &c, Value byId);

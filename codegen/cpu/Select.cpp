@@ -4,10 +4,12 @@
 #include "codegen/cpu/Lowering.h"
 #include "codegen/cpu/Ranks.h"
 #include "mlir/IR/IntegerSet.h"
+#include <limits>
 
 using namespace sattn;
 using namespace sattn::cpu;
 using mlir::arith::CmpFPredicate;
+using mlir::arith::CmpIPredicate;
 
 // The ranks of sixteen rows and those that wait are to stay in the nearest cache.
 static constexpr int64_t kMostRanks = 128;
@@ -197,6 +199,18 @@ LogicalResult Lowering::lower(tile::TopMassOp op) {
   return success();
 }
 
+// Whether some row's ids do not rise: candidates that are no more than ranks stand as they came, in the order of a list
+// unless a row has passed one over.
+Value Lowering::isByScore(const TopState &top, int64_t panel) {
+  Ranks entries(c, top.entries(panel), top.ranks);
+  Value none = c.stripI(int64_t(0)), most = c.stripI(std::numeric_limits<int32_t>::max());
+  Value rises = c.loop(0, top.wanted, 1, {most, none}, [&](Value rank, ValueRange now) -> Values {
+    Value place = placeOf(c, entries.load(rank)), falls = c.compareI(CmpIPredicate::sgt, place, now[0]);
+    return {place, c.select(falls, most, now[1])};
+  })[1];
+  return c.anyLane(c.compareI(CmpIPredicate::ne, rises, none));
+}
+
 LogicalResult Lowering::lower(tile::TopListOp op) {
   FailureOr<TopState> top = topOf(op, op.getTop());
   if (failed(top))
@@ -205,13 +219,18 @@ LogicalResult Lowering::lower(tile::TopListOp op) {
   for (int64_t panel = 0; panel < top->panels.count(); ++panel) {
     finishTop(*top, panel);
     Ranks entries(c, top->entries(panel), top->ranks);
-    c.loop(0, top->ranks, 1, [&](Value rank) { entries.store(byId(c, entryOf(c, entries.load(rank))), rank); });
-    entries.sort();
-    c.loop(0, top->wanted, 1, [&](Value rank) {
-      Entry entry = entryById(c, entries.load(rank));
+    auto write = [&](const Entry &entry, Value rank) {
       c.storeStrip(c.asFloat(entry.id), stripAt(ids, panel, rank, 0));
       c.storeStrip(entry.score, stripAt(scores, panel, rank, 0));
-    });
+    };
+    c.when(
+        isByScore(*top, panel),
+        [&] {
+          c.loop(0, top->ranks, 1, [&](Value rank) { entries.store(byId(c, entryOf(c, entries.load(rank))), rank); });
+          entries.sort();
+          c.loop(0, top->wanted, 1, [&](Value rank) { write(entryById(c, entries.load(rank)), rank); });
+        },
+        [&] { c.loop(0, top->wanted, 1, [&](Value rank) { write(entryOf(c, entries.load(rank)), rank); }); });
   }
   tile(op.getIds()) = {};
   tile(op.getIds()).panels = ids;
