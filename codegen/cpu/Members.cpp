@@ -13,16 +13,23 @@ LogicalResult Lowering::lower(tile::MembersOp op) {
   Value position = scalar(op.getPosition()), ids = c.mul(words.limit, per);
   c.when(c.lessUnsigned(position, lists.limit), [&] {
     Ptr list = c.at(lists.base, c.mul(position, lists.positionBytes));
-    c.loop(c.int64(0), c.int64(slots), 1, [&](Value slot) {
-      Value id = arith::ExtSIOp::create(c.b, c.i64, c.load(c.i32, c.atScaled(list, slot, 4), 4));
-      c.when(c.lessUnsigned(id, ids), [&] {
-        Value word = c.floorDiv(id, per);
-        Value number = arith::TruncIOp::create(c.b, c.i32, c.sub(id, c.mul(word, per)));
-        Ptr place = c.atScaled(words.base, word, 4);
-        Value bit = arith::ShLIOp::create(c.b, c.int32(1), number);
-        c.store(c.ori(c.load(c.i32, place, 4), bit), place, 4);
-      });
-    });
+    // Ids rise, so that the bits of a word come one after the other, and what was stored of it need not be read.
+    c.whileLoop(
+        {c.int64(0), c.int64(-1), c.int32(0)},
+        [&](ValueRange now) {
+          Value last = c.min(now[0], c.int64(slots - 1));
+          Value id = arith::ExtSIOp::create(c.b, c.i64, c.load(c.i32, c.atScaled(list, last, 4), 4));
+          Value goesOn = c.andi(c.less(now[0], c.int64(slots)), c.lessUnsigned(id, ids));
+          return std::pair(goesOn, Values{now[0], now[1], now[2], id});
+        },
+        [&](ValueRange now) -> Values {
+          Value id = now[3], word = c.floorDiv(id, per);
+          Value number = arith::TruncIOp::create(c.b, c.i32, c.sub(id, c.mul(word, per)));
+          Value bit = arith::ShLIOp::create(c.b, c.int32(1), number);
+          Value bits = c.select(c.equal(word, now[1]), c.ori(now[2], bit), bit);
+          c.store(bits, c.atScaled(words.base, word, 4), 4);
+          return {c.add(now[0], 1), word, bits};
+        });
   });
   return success();
 }

@@ -95,7 +95,8 @@ def MembersOp : Tile_Op<"members", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "the ids of a list as bits, which masks of tiles read";
   let description = [{
     Bit i of number w of `words` becomes 1 where list `position` of the view holds the id w * per + i, and 0 elsewhere.
-    Ids below 0, or whose word is behind the view, are ignored. `words` is contiguous, and a multiple of 16 positions.
+    Ids rise; the first one that is below 0, or whose word is behind the view, ends the list. `words` is contiguous, and a
+    multiple of 16 positions.
 
     Example: `sattn_tile.members %lists[%row] per 8 into %words : !sattn_tile.view<i32, 64>, !sattn_tile.view<i32, 1>`
   }];

@@ -127,8 +127,9 @@ void TileTask::run(MembersOp op) {
   std::vector<int64_t> bits(std::min(words.limit, words.of.memory->positions), 0);
   for (int64_t i = 0; place >= 0 && i < lists.inner; ++i) {
     auto id = static_cast<int64_t>(lists.of.memory->data[place + i]);
-    if (id >= 0 && id / per < static_cast<int64_t>(bits.size()))
-      bits[id / per] |= int64_t(1) << id % per;
+    if (id < 0 || id / per >= static_cast<int64_t>(bits.size()))
+      break;
+    bits[id / per] |= int64_t(1) << id % per;
   }
   Tile one = Tile::filled(1, 1, 0.0);
   for (auto [i, word] : llvm::enumerate(bits)) {

@@ -220,7 +220,15 @@ TEST_CASE("lists as bits of words") {
       std::mt19937 random(7);
       for (int64_t row : {0, 1, 2, 3}) {
         Tensor lists(Tensor::I32, 1, 3, 1, 5), words(Tensor::I32, 1, 32, 1, 1);
-        lists.fill([&] { return static_cast<double>(random() % (36 * per)) - 2; });
+        for (int64_t list = 0; list < 3; ++list) {
+          std::vector<double> ids(5);
+          for (double &id : ids)
+            id = static_cast<double>(random() % (36 * per));
+          std::sort(ids.begin(), ids.end());
+          std::fill(ids.end() - list, ids.end(), -1);
+          for (int64_t slot = 0; slot < 5; ++slot)
+            lists.set(0, list, 0, slot, ids[slot]);
+        }
         words.fill([] { return 77.0; }); // all words are written
         std::vector<double> expected(32, 0.0);
         for (int64_t slot = 0; row < 3 && slot < 5; ++slot) {

@@ -110,7 +110,7 @@ TEST_CASE("the best of a row in memory: an ascending list, -1 behind it") {
 
 TEST_CASE("the ids of a list as bits of words, in the order of the ids") {
   auto words = [](const std::string &position, int64_t per) {
-    return runKernel({role("a", "t", 2, 4, {0, 2, 4, -1, 7, 1, 1, 5}, "i32"), result("w", "t", 1, "i32")},
+    return runKernel({role("a", "t", 2, 4, {0, 2, 4, -1, 1, 1, 5, 7}, "i32"), result("w", "t", 1, "i32")},
                      " tile.members %av[" + position + "] per " + std::to_string(per) +
                          " into %wv : $view<i32, 4>, $view<i32, 1>\n");
   };
