@@ -190,8 +190,9 @@ private:
     shape.heads = heads.shared({selected.head, facts.of(score.getK()).headAxis(), facts.of(op.getV()).headAxis()});
     if (selected.row.isBlocks())
       return chooseListed(op, select, shape);
-    if (std::optional<SharedKeys> beside = sharedKeys(op))
-      shape.shared = meanKeys(beside->other, shape.slots * shape.block);
+    if (masks())
+      if (std::optional<SharedKeys> beside = sharedKeys(op))
+        shape.shared = meanKeys(beside->other, shape.slots * shape.block);
     chooseInverted(op, shape);
   }
 
@@ -260,13 +261,16 @@ private:
     choice.breakEven = cost::breakEvenKeys(target, shape, chunk);
   }
 
+  // Whether calls may have the form that masks what rows do not choose, as Forms.cpp asks: where keys are packed, bits
+  // are tested.
+  bool masks() const { return target.keyLayout.width != 0; }
+
   // Keys of a call up to which a form of its own masks what rows do not choose; 0: there is none.
   int64_t maskedKeys(cost::SelectedShape shape, int64_t breakEven) const {
     shape.keys = shape.slots * shape.block;
     double inverted = cost::invertedCycles(target, shape, cost::taskRows(target, shape));
     double gain = (inverted + cost::sharedCycles(target, shape)) / cost::maskedCycles(target, shape);
-    bool masks = target.keyLayout.width != 0; // as Forms.cpp asks: where keys are packed, bits are tested
-    return masks && breakEven >= kFewestMaskedKeys && gain >= kMaskedGain ? breakEven : 0;
+    return masks() && breakEven >= kFewestMaskedKeys && gain >= kMaskedGain ? breakEven : 0;
   }
 
   static std::string listText(const cost::SelectedShape &shape) {
