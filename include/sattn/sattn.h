@@ -305,7 +305,8 @@ typedef struct sattn_per_batch {
  *   block of keys, or for each key where keys are encoded, and room for all of them. Keys before the first query row
  * (q_offset - kv_offset of them) have the rows of their blocks from earlier calls of the sequence; the call makes those
  * of later keys. A call whose rows begin with the keys makes all, so nothing need be initialised; going back to an
- * earlier position is allowed.
+ * earlier position is allowed. Their strides are free; a token reads them head by head, so that it takes up to twice
+ *   as long where the rows of a head do not lie together.
  * - Packed sequences of different lengths, for any kernel. With `cu_q` (B + 1 numbers from 0 on that never fall)
  *   operands and results over t have no batch dimension: [total, h, D] for [t, h, D], and rows cu_q[b] up to but not
  *   cu_q[b + 1] are those of sequence b. `cu_kv` does the same to operands over s; without it these have an entry for

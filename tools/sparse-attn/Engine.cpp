@@ -12,6 +12,8 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <numeric>
+#include <utility>
 
 namespace sattn::tool {
 
@@ -174,6 +176,25 @@ static int64_t blocksOf(const std::string &axis, int64_t keys) {
   return (keys + stride - 1) / stride;
 }
 
+// Lets a compact tensor hold the blocks of each head together, as kernels read them.
+void BoundCall::headsFirst(DLTensor &tensor, const sattn_operand_info &info) {
+  std::vector<int> order(static_cast<size_t>(tensor.ndim)); // outermost first
+  std::iota(order.begin(), order.end(), 0);
+  auto axis = [&](std::string_view letters) {
+    return std::find_if(order.begin(), order.end(),
+                        [&](int d) { return letters.find(info.axes[d][0]) != std::string_view::npos; });
+  };
+  auto head = axis("gh"), block = axis("c");
+  if (head == order.end() || head < block)
+    return;
+  std::rotate(block, head, head + 1);
+  std::vector<int64_t> &strides = keptStrides.emplace_back(order.size());
+  int64_t stride = 1;
+  for (auto d = order.rbegin(); d != order.rend(); ++d)
+    strides[static_cast<size_t>(*d)] = std::exchange(stride, stride * tensor.shape[*d]);
+  tensor.strides = strides.data();
+}
+
 void BoundCall::keep(sattn_kernel *kernel, const Invocation &call) {
   for (size_t i = 0; i < sattn_kernel_role_count(kernel); ++i) {
     sattn_operand_info info = {};
@@ -193,7 +214,10 @@ void BoundCall::keep(sattn_kernel *kernel, const Invocation &call) {
     // The list may not move: views point to its tensors.
     kept.reserve(sattn_kernel_role_count(kernel));
     kept.push_back(Tensor::allocate(dtype, shape, info.name));
-    inputs.push_back({info.name, &view(kept.back(), false)});
+    DLTensor &tensor = view(kept.back(), false);
+    if (placed.empty()) // drawn strides ask for others
+      headsFirst(tensor, info);
+    inputs.push_back({info.name, &tensor});
   }
   if (kept.empty())
     return;

@@ -5,7 +5,7 @@
 #include "tools/sparse-attn/Placed.h"
 
 #include <sattn/sattn.h>
-
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -88,6 +88,8 @@ private:
   void bind(const Invocation &call, const std::vector<std::string> &names, int threads);
   /// `upload`: the device gets the contents, else memory alone.
   DLTensor &view(const Tensor &tensor, bool upload);
+  /// Sets the strides of a kept tensor.
+  void headsFirst(DLTensor &tensor, const sattn_operand_info &info);
   /// Lets `view` of a tensor point to memory with drawn strides.
   Placed &place(DLTensor &view, const Tensor &tensor, const std::vector<std::string> &axes, Random &random);
 
@@ -95,6 +97,7 @@ private:
   int device = -1; ///< of CUDA
   Results made;
   std::vector<Tensor> kept;
+  std::deque<std::vector<int64_t>> keptStrides; ///< whose elements do not move
   std::vector<std::unique_ptr<Placed>> placed;
   std::vector<Placed *> placedResults;
   bool strayed = false;
