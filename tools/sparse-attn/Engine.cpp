@@ -191,7 +191,7 @@ void BoundCall::headsFirst(DLTensor &tensor, const sattn_operand_info &info) {
   std::vector<int64_t> &strides = keptStrides.emplace_back(order.size());
   int64_t stride = 1;
   for (auto d = order.rbegin(); d != order.rend(); ++d)
-    strides[static_cast<size_t>(*d)] = std::exchange(stride, stride * tensor.shape[*d]);
+    strides[static_cast<size_t>(*d)] = std::exchange(stride, stride * std::max<int64_t>(tensor.shape[*d], 1));
   tensor.strides = strides.data();
 }
 
