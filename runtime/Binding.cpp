@@ -344,8 +344,7 @@ void Binder::cutBlocks() {
     for (const Axis &axis : role.axes) {
       if (role.kept || axis.name[0] != 'c' || axis.symbol < 0 || !readBlocks(axis, length, stride))
         continue;
-      int64_t complete = keys < length ? 0 : (keys - length) / stride + 1;
-      int64_t all = length == stride ? keys / length + (keys % length != 0) : complete;
+      int64_t all = blocksIn(length, stride, /*ragged=*/length == stride, keys);
       state.values[axis.symbol] = std::min(state.values[axis.symbol], all);
     }
 }

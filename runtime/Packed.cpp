@@ -39,7 +39,6 @@ private:
   /// Lengths of `slice`'s sequences, or null: an entry each.
   const int64_t *cumulative(const Operand &operand) const;
   int64_t blocksOf(const Slice &slice, int64_t sequence) const;
-  static int64_t blocksIn(const Slice &slice, int64_t positions);
   void describeEntries(const Operand &operand, const DLTensor &tensor, Slice &slice) const;
   Status take(size_t index, int64_t sequence, const DLTensor *&tensor);
   Status countChosen();
@@ -117,14 +116,7 @@ const int64_t *Packer::cumulative(const Operand &operand) const {
 int64_t Packer::blocksOf(const Slice &slice, int64_t sequence) const {
   const int64_t *lengths = cumulative(*slice.operand);
   int64_t positions = lengths[sequence + 1] - lengths[sequence];
-  return blocksIn(slice, positions);
-}
-
-int64_t Packer::blocksIn(const Slice &slice, int64_t positions) {
-  positions = std::max<int64_t>(positions, 0);
-  if (slice.ragged)
-    return positions / slice.length + (positions % slice.length != 0);
-  return positions < slice.length ? 0 : (positions - slice.length) / slice.stride + 1;
+  return blocksIn(slice.length, slice.stride, slice.ragged, positions);
 }
 
 /// Blocks of a sequence are its complete ones, or all of them; which of the two, the number of all blocks tells.
@@ -203,7 +195,8 @@ void Packer::describeEntries(const Operand &operand, const DLTensor &tensor, Sli
       !readBlocks(axis, slice.length, slice.stride))
     return;
   int64_t longest = *std::max_element(call.kv_len.values, call.kv_len.values + call.kv_len.count);
-  slice.ragged = slice.length == slice.stride && tensor.shape[operand.position + 1] != blocksIn(slice, longest);
+  slice.ragged = slice.length == slice.stride &&
+                 tensor.shape[operand.position + 1] != blocksIn(slice.length, slice.stride, /*ragged=*/false, longest);
 }
 
 /// What one sequence writes, no other does.
@@ -288,8 +281,9 @@ Status Packer::take(size_t index, int64_t sequence, const DLTensor *&tensor) {
     }
   } else if ((slice.chosen >= 0 || slice.length > 0) && sequence >= 0) { // what is behind is nobody's
     int64_t &rows = view.shape[slice.operand->position + 1];
-    rows = std::min(rows, slice.length ? blocksIn(slice, call.kv_len.values[sequence])
-                                       : packed.sequences[static_cast<size_t>(sequence)]->values[slice.chosen]);
+    rows =
+        std::min(rows, slice.length ? blocksIn(slice.length, slice.stride, slice.ragged, call.kv_len.values[sequence])
+                                    : packed.sequences[static_cast<size_t>(sequence)]->values[slice.chosen]);
   }
   int64_t offset = 0, bytes = (int64_t(slice.whole->dtype.bits) * slice.whole->dtype.lanes + 7) / 8;
   int64_t stride = view.strides[slice.dimension + slice.isPacked];
@@ -466,6 +460,13 @@ bool readBlocks(const Axis &axis, int64_t &length, int64_t &stride) {
   if (first.ec == std::errc() && end - first.ptr > 2 && first.ptr[0] == ',')
     first = std::from_chars(first.ptr + 2, end, stride);
   return first.ec == std::errc() && length >= 1 && stride >= 1;
+}
+
+int64_t blocksIn(int64_t length, int64_t stride, bool ragged, int64_t positions) {
+  positions = std::max<int64_t>(positions, 0);
+  if (ragged)
+    return positions / length + (positions % length != 0);
+  return positions < length ? 0 : (positions - length) / stride + 1;
 }
 
 Status bindPacked(const Manifest &manifest, const sattn_call &call, Place place, bool sizesOnly, RunState &state) {

@@ -46,6 +46,8 @@ struct PackedCall {
 
 /// Length and stride of the blocks of an axis, 32 and 16 of "c(32, 16)"; false where it has no such numbers.
 bool readBlocks(const Axis &axis, int64_t &length, int64_t &stride);
+/// How many of them lie in so many positions, complete ones, or all with `ragged`.
+int64_t blocksIn(int64_t length, int64_t stride, bool ragged, int64_t positions);
 
 inline bool isPacked(const sattn_call &call) { return call.cu_q.count != 0 || call.cu_kv.count != 0; }
 

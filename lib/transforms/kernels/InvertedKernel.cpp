@@ -451,7 +451,7 @@ private:
   std::vector<InvertedBranch> branches;
   std::map<Operation *, PreparedBranch> ranges;
   UnitRows unitRows;
-  llvm::DenseMap<Value, Value> queryMemory;    ///< scaled queries, by the score they serve
+  llvm::DenseMap<Value, Value> queryMemory;    ///< queries, by the score they serve
   SmallVector<InvertedBranch *> queryBranches; ///< one for each score
   bool storesScaled = context.target.foldScale;
   Value local, first, count; ///< first row within the chunk and the call; rows of the task
